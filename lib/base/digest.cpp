@@ -1,0 +1,54 @@
+#include "base/digest.hpp"
+
+#include <xxhash.h>
+
+#include <new>
+
+namespace offpeak {
+
+namespace {
+
+Digest128 canonical(XXH128_hash_t hash) {
+  XXH128_canonical_t text;
+  XXH128_canonicalFromHash(&text, hash);
+  Digest128 digest;
+  std::copy(std::begin(text.digest), std::end(text.digest), digest.bytes.begin());
+  return digest;
+}
+
+}  // namespace
+
+struct DigestStream::State {
+  XXH3_state_t* xxh = XXH3_createState();
+  ~State() { XXH3_freeState(xxh); }
+};
+
+std::string Digest128::hex() const {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (const auto byte : bytes) {
+    text += digits[byte >> 4];
+    text += digits[byte & 15];
+  }
+  return text;
+}
+
+Digest128 digest128(std::string_view text) { return canonical(XXH3_128bits(text.data(), text.size())); }
+
+std::uint32_t checksum32(std::string_view text) {
+  return static_cast<std::uint32_t>(XXH3_64bits(text.data(), text.size()));
+}
+
+DigestStream::DigestStream() : state_(std::make_unique<State>()) {
+  if (state_->xxh == nullptr) throw std::bad_alloc();
+  XXH3_128bits_reset(state_->xxh);
+}
+DigestStream::~DigestStream() = default;
+
+void DigestStream::update(std::string_view bytes) {
+  XXH3_128bits_update(state_->xxh, bytes.data(), bytes.size());
+}
+
+Digest128 DigestStream::value() const { return canonical(XXH3_128bits_digest(state_->xxh)); }
+
+}  // namespace offpeak

@@ -1,0 +1,227 @@
+#include "base/files.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <grp.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+
+namespace offpeak {
+
+namespace {
+
+FileInfo to_info(std::string name, const struct stat& status) {
+  FileInfo info;
+  info.name = std::move(name);
+  info.type = S_ISREG(status.st_mode)   ? FileType::regular
+              : S_ISDIR(status.st_mode) ? FileType::folder
+              : S_ISLNK(status.st_mode) ? FileType::symlink
+                                        : FileType::other;
+  info.bytes = static_cast<std::uint64_t>(status.st_size);
+  info.inode = status.st_ino;
+  info.links = status.st_nlink;
+  info.modified_ns = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec;
+  info.changed_ns = status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec;
+  return info;
+}
+
+class SystemFile final : public File {
+ public:
+  SystemFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+  ~SystemFile() override { ::close(fd_); }
+  SystemFile(const SystemFile&) = delete;
+  SystemFile& operator=(const SystemFile&) = delete;
+
+  Result<std::size_t> read_at(std::span<char> buffer, std::uint64_t offset) override {
+    for (;;) {
+      const auto n = ::pread(fd_, buffer.data(), buffer.size(), static_cast<off_t>(offset));
+      if (n >= 0) return static_cast<std::size_t>(n);
+      if (errno != EINTR) return os_error("read", path_, errno);
+    }
+  }
+
+  Result<void> append(std::string_view bytes) override {
+    while (!bytes.empty()) {
+      const auto n = ::write(fd_, bytes.data(), bytes.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return os_error("write", path_, errno);
+      bytes.remove_prefix(static_cast<std::size_t>(n));
+    }
+    return {};
+  }
+
+  Result<void> sync() override {
+    if (::fdatasync(fd_) != 0) return os_error("sync", path_, errno);
+    return {};
+  }
+
+  Result<FileInfo> info() override {
+    struct stat status {};
+    if (::fstat(fd_, &status) != 0) return os_error("look at", path_, errno);
+    return to_info(path_, status);
+  }
+
+ private:
+  int fd_;
+  std::string path_;
+};
+
+int open_flags(OpenFor purpose) {
+  switch (purpose) {
+    case OpenFor::reading:
+      return O_RDONLY | O_NONBLOCK;
+    case OpenFor::writing_new:
+      return O_RDWR | O_CREAT | O_EXCL;
+    case OpenFor::rewriting:
+      return O_RDWR | O_CREAT | O_TRUNC;
+    case OpenFor::appending:
+      return O_RDWR | O_CREAT | O_APPEND;
+  }
+  return O_RDONLY;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<File>> SystemFiles::open(const std::string& path, OpenFor purpose) {
+  const int fd = ::open(path.c_str(), open_flags(purpose) | O_CLOEXEC | O_NOFOLLOW, 0640);
+  if (fd < 0) return os_error("open", path, errno);
+  return std::unique_ptr<File>(new SystemFile(fd, path));
+}
+
+Result<FileInfo> SystemFiles::info(const std::string& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) return os_error("look at", path, errno);
+  const auto slash = path.rfind('/');
+  return to_info(slash == std::string::npos ? path : path.substr(slash + 1), status);
+}
+
+Result<std::vector<FileInfo>> SystemFiles::list(const std::string& folder) {
+  DIR* handle = ::opendir(folder.c_str());
+  if (handle == nullptr) return os_error("list", folder, errno);
+  const std::unique_ptr<DIR, int (*)(DIR*)> closer(handle, &::closedir);
+  std::vector<FileInfo> found;
+  errno = 0;
+  while (const dirent* entry = ::readdir(handle)) {
+    std::string name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    struct stat status {};
+    // A name that vanished between the two calls is simply not there any more.
+    if (::fstatat(::dirfd(handle), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+      found.push_back(to_info(std::move(name), status));
+    }
+    errno = 0;
+  }
+  if (errno != 0) return os_error("list", folder, errno);
+  return found;
+}
+
+Result<void> SystemFiles::make_folders(const std::string& path, unsigned mode) {
+  std::error_code ec;
+  const bool existed = std::filesystem::is_directory(path, ec);
+  std::filesystem::create_directories(path, ec);
+  if (ec) return os_error("make the folder", path, ec.value());
+  if (!existed && ::chmod(path.c_str(), mode) != 0) return os_error("set the mode of", path, errno);
+  return {};
+}
+
+Result<void> SystemFiles::move(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) return os_error("move", fmt::format("{} to {}", from, to), errno);
+  if (auto synced = sync_folder(folder_of(to)); !synced) return synced.error();
+  return sync_folder(folder_of(from));
+}
+
+Result<void> SystemFiles::move_new(const std::string& from, const std::string& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0) {
+    return os_error("move", fmt::format("{} to {}", from, to), errno);
+  }
+  if (auto synced = sync_folder(folder_of(to)); !synced) return synced.error();
+  return sync_folder(folder_of(from));
+}
+
+Result<void> SystemFiles::remove(const std::string& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return os_error("remove", path, errno);
+  return {};
+}
+
+Result<void> SystemFiles::remove_tree(const std::string& path) {
+  std::error_code ec;
+  std::filesystem::remove_all(path, ec);
+  if (ec) return os_error("remove", path, ec.value());
+  return {};
+}
+
+Result<void> SystemFiles::sync_folder(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return os_error("open the folder", path, errno);
+  const int failed = ::fsync(fd) != 0 ? errno : 0;
+  ::close(fd);
+  if (failed != 0) return os_error("sync the folder", path, failed);
+  return {};
+}
+
+Result<void> SystemFiles::set_mode(const std::string& path, unsigned mode, const std::string& group) {
+  if (!group.empty()) {
+    const struct group* entry = ::getgrnam(group.c_str());
+    if (entry != nullptr && ::lchown(path.c_str(), static_cast<uid_t>(-1), entry->gr_gid) != 0 && errno != EPERM) {
+      return os_error("set the group of", path, errno);
+    }
+  }
+  // After the group: changing it clears the set-group-id bit.
+  if (::chmod(path.c_str(), mode) != 0) return os_error("set the mode of", path, errno);
+  return {};
+}
+
+Result<std::uint64_t> SystemFiles::free_bytes(const std::string& path) {
+  struct statvfs status {};
+  if (::statvfs(path.c_str(), &status) != 0) return os_error("look at", path, errno);
+  return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+}
+
+Result<void> read_exactly(File& file, std::span<char> buffer, std::uint64_t offset) {
+  while (!buffer.empty()) {
+    auto got = file.read_at(buffer, offset);
+    if (!got) return got.error();
+    if (*got == 0) return make_error(ErrorKind::io, fmt::format("the file ends at byte {}", offset));
+    buffer = buffer.subspan(*got);
+    offset += *got;
+  }
+  return {};
+}
+
+Result<std::string> read_small_file(Files& files, const std::string& path, std::size_t most_bytes) {
+  auto file = files.open(path, OpenFor::reading);
+  if (!file) return file.error();
+  std::string text(most_bytes + 1, '\0');
+  std::size_t size = 0;
+  while (size < text.size()) {
+    auto got = (*file)->read_at(std::span(text).subspan(size), size);
+    if (!got) return got.error();
+    if (*got == 0) break;
+    size += *got;
+  }
+  if (size > most_bytes) {
+    return make_error(ErrorKind::invalid, fmt::format("{} is longer than {} bytes", path, most_bytes));
+  }
+  text.resize(size);
+  return text;
+}
+
+std::string join_path(std::string_view folder, std::string_view name) {
+  std::string path(folder);
+  if (!path.empty() && path.back() != '/') path += '/';
+  return path.append(name);
+}
+
+std::string folder_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace offpeak

@@ -1,0 +1,89 @@
+#include "base/log.hpp"
+
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-journal.h>
+
+#include "base/clock.hpp"
+#include "base/text.hpp"
+
+namespace offpeak {
+
+namespace {
+
+constexpr std::size_t value_bytes_max = 1024;
+
+std::string_view level_name(LogLevel level) {
+  switch (level) {
+    case LogLevel::error:
+      return "error";
+    case LogLevel::warning:
+      return "warning";
+    case LogLevel::info:
+      return "info";
+    case LogLevel::debug:
+      return "debug";
+  }
+  return "";
+}
+
+int syslog_priority(LogLevel level) {
+  switch (level) {
+    case LogLevel::error:
+      return 3;
+    case LogLevel::warning:
+      return 4;
+    case LogLevel::info:
+      return 6;
+    case LogLevel::debug:
+      return 7;
+  }
+  return 6;
+}
+
+}  // namespace
+
+std::string log_line(std::string_view event, LogFields fields) {
+  std::string line(event);
+  for (const auto& field : fields) {
+    const std::string value = escape_for_display(field.value, value_bytes_max);
+    const bool quote = value.empty() || value.find_first_of(" \"=") != std::string::npos;
+    line += ' ';
+    line += field.key;
+    line += '=';
+    if (quote) line += '"';
+    for (const char c : value) {
+      if (c == '"') line += '\\';
+      line += c;
+    }
+    if (quote) line += '"';
+  }
+  return line;
+}
+
+void TextLog::emit(LogLevel level, std::string_view event, LogFields fields) {
+  const std::string line =
+      fmt::format("{} {} {}\n", to_rfc3339(SystemClock().now()), level_name(level), log_line(event, fields));
+  // One write a line, so that lines of several threads do not mix. A log that cannot be written stops nothing.
+  [[maybe_unused]] const auto written = ::write(fd_, line.data(), line.size());
+}
+
+void JournalLog::emit(LogLevel level, std::string_view event, LogFields fields) {
+  std::vector<std::string> texts;
+  texts.push_back("MESSAGE=" + log_line(event, fields));
+  texts.push_back(fmt::format("PRIORITY={}", syslog_priority(level)));
+  texts.push_back(fmt::format("OFFPEAK_EVENT={}", event));
+  for (const auto& field : fields) {
+    std::string name = "OFFPEAK_";
+    for (const char c : field.key) name += static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+    texts.push_back(name + "=" + escape_for_display(field.value, value_bytes_max));
+  }
+  std::vector<iovec> parts;
+  parts.reserve(texts.size());
+  for (auto& text : texts) parts.push_back({text.data(), text.size()});
+  ::sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
+}
+
+}  // namespace offpeak

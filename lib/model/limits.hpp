@@ -1,0 +1,27 @@
+// Every limit of the product that is not a configuration key, with its unit and its source.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace offpeak {
+
+// The provider's own: requests in a batch (OpenAPI maxItems), bytes of the HTTP body (documented as 256 MB; read as
+// powers of ten, the reading that is safe either way).
+inline constexpr std::uint32_t batch_requests_max = 100'000;
+inline constexpr std::uint64_t batch_bytes_max = 256'000'000;
+
+inline constexpr std::size_t custom_id_bytes_max = 256;  // the user's own, after decoding
+inline constexpr std::size_t wire_id_bytes_max = 64;     // the provider's pattern [A-Za-z0-9_-]{1,64}
+inline constexpr std::size_t reported_errors_max = 100;  // in NAME.error.json
+inline constexpr std::size_t path_name_bytes_max = 100;  // of a job's name in a path
+
+// A request's envelope in the body: {"custom_id":"<wire id>","params":<params>} and the comma before it.
+// The body's own: {"requests":[ ... ]}.
+inline constexpr std::size_t body_envelope_bytes = 15;  // {"requests":[ and ]}
+inline constexpr std::size_t wire_nonce_bytes = 24;     // 96 random bits in hexadecimal
+
+// The longest time the provider keeps results, counted from created_at.
+inline constexpr int results_kept_days = 29;
+
+}  // namespace offpeak
