@@ -16,10 +16,7 @@ inline constexpr std::size_t wire_id_bytes_max = 64;     // the provider's patte
 inline constexpr std::size_t reported_errors_max = 100;  // in NAME.error.json
 inline constexpr std::size_t path_name_bytes_max = 100;  // of a job's name in a path
 
-// A request's envelope in the body: {"custom_id":"<wire id>","params":<params>} and the comma before it.
-// The body's own: {"requests":[ ... ]}.
-inline constexpr std::size_t body_envelope_bytes = 15;  // {"requests":[ and ]}
-inline constexpr std::size_t wire_nonce_bytes = 24;     // 96 random bits in hexadecimal
+inline constexpr std::size_t wire_nonce_bytes = 24;      // 96 random bits in hexadecimal
 
 // The longest time the provider keeps results, counted from created_at.
 inline constexpr int results_kept_days = 29;

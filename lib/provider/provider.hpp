@@ -20,6 +20,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
+#include "model/header_group.hpp"
 
 namespace offpeak {
 
@@ -41,13 +42,6 @@ struct ProviderBatch {
   Instant expires_at{};
   std::optional<Instant> ended_at, archived_at, cancel_initiated_at;
   bool operator==(const ProviderBatch&) const = default;
-};
-
-// Which headers a create carries; requests of different headers never share a batch.
-struct HeaderGroup {
-  std::string version;             // anthropic-version
-  std::vector<std::string> betas;  // anthropic-beta, in order
-  auto operator<=>(const HeaderGroup&) const = default;
 };
 
 // Why a call other than create brought no answer that can be used.

@@ -1,0 +1,177 @@
+// Purpose   all the SQL: the durable index of jobs, intents, batches and outcomes
+// Gets      verbs, in the order in which the stages use them
+// Gives     plain values (rows.hpp)
+// Promises  each verb is one transaction, durable (WAL, synchronous=FULL) when it returns; counters always balance;
+//           only one process owns the database
+// When it fails  QueueError: nothing of the verb happened; whoever depended on it must not act. QueueDiskFull: the same,
+//           and it may be tried again when there is space. QueueInUse: another daemon owns the file.
+//
+// Runs on the database worker, through Database. Bytes of requests and results are never in here: see LineEntry and
+// OutcomeRow for where they lie.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "base/worker.hpp"
+#include "queue/rows.hpp"
+
+namespace offpeak {
+
+class QueueError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+class QueueDiskFull : public QueueError {
+ public:
+  using QueueError::QueueError;
+};
+class QueueInUse : public QueueError {
+ public:
+  using QueueError::QueueError;
+};
+
+class Sql;  // the connection and its prepared statements; lib/queue only
+
+class Queue {
+ public:
+  // Opens or creates the database, takes it exclusively and runs the migrations it lacks.
+  explicit Queue(const std::string& path);
+  ~Queue();
+  Queue(const Queue&) = delete;
+  Queue& operator=(const Queue&) = delete;
+
+  // Makes what a crash left consistent: `uploading` intents were not created, `committing` ones are unknown.
+  void recover(Instant now);
+
+  // ---- ingest
+  JobId announce_intake(IntakeSource source, const std::string& name, const IntakeOverrides& overrides, Instant now);
+  void intake_in_claimed(JobId id);  // claiming -> checking
+  std::vector<Intake> intakes();     // claiming and checking, oldest first
+  std::optional<Intake> intake(JobId id);
+  // The index and the outcomes of skipped lines grow while the file is checked; they count once the job is accepted.
+  // Segment numbers are consecutive from 0.
+  void add_segments(JobId id, std::uint32_t first_number, const std::vector<std::string>& segments);
+  void add_made_outcomes(JobId id, const std::vector<MadeOutcome>& outcomes);
+  // The job that already has this content, if any.
+  std::optional<JobId> job_with_digest(const Digest128& digest);
+  // Queues the job (id, requests, and what it was accepted with; counts are made here) and ends the intake. With
+  // `again` false the same content is refused as a duplicate.
+  Accepted accept_job(const Job& job, bool again, bool hold, Instant now);
+  // Ends the intake without a job; a socket's keeps its document until forget_intake.
+  void reject_intake(JobId id, const std::string& document);
+  void forget_intake(JobId id);
+  // Removes what add_segments and add_made_outcomes left, a slice a call; true when nothing is left.
+  bool discard_index(JobId id);
+
+  // ---- pack
+  PackView pack_view(Instant now, std::uint32_t most_ranges_a_job);
+  // Of one request; cheap for neighbours.
+  std::uint32_t sent_params_bytes(JobId job, Seq seq);
+  IntentId create_intent(const NewIntent& intent, Instant now);
+
+  // ---- submit
+  std::optional<Intent> uploading_intent();
+  std::optional<Intent> intent(IntentId id);
+  std::vector<Assignment> assignments(IntentId id);
+  JobBytes job_bytes(JobId id);
+  std::vector<LineEntry> lines(JobId job, Seq first, std::uint32_t count);  // fewer at the end of the job
+  void mark_committing(IntentId id, Instant now);
+  BatchId record_created(IntentId id, const Batch& batch, bool proven, Instant now);
+  void record_refused(IntentId id, const Refusal& refusal, Instant now);
+  void mark_unknown(IntentId id, const std::string& reason, Instant now);
+  void pause_account(const std::string& reason, Instant next_try_at, int tries);
+  void resume_account();
+  AccountState account();
+  std::optional<Instant> last_created_at();  // when a create was last accepted
+
+  // ---- settle
+  std::vector<Intent> unknown_intents();
+  void note_intent(IntentId id, const std::string& reason, Instant next_action_at);
+  // Which of these provider ids are ours, or were disproved as candidates of this intent.
+  std::set<std::string> known_ids(IntentId candidate_of);
+  void exclude_candidate(IntentId id, const std::string& provider_id);
+  void record_not_created(IntentId id, Instant now);
+  // The adopted batch's results carry none of our nonces: its intent is unknown again, this id excluded.
+  void disprove_batch(BatchId id, Instant now);
+
+  // ---- start-up guard
+  bool is_new();                                  // no batch was ever known here
+  std::optional<Instant> newest_known_at();       // created_at of the newest batch that we know, or took as known
+  void take_as_known(const std::string& provider_id, Instant created_at);
+  void record_unexplained(const std::vector<UnexplainedBatch>& batches);
+  std::vector<UnexplainedBatch> unexplained();    // open ones
+  bool dismiss_unexplained(const std::string& provider_id);
+
+  // ---- poll
+  std::vector<Batch> open_batches();              // in_progress and canceling, oldest first
+  void record_poll(const std::vector<BatchSeen>& seen, Instant now);
+  void note_batch(BatchId id, const std::string& reason, std::optional<Instant> next_action_at);
+  std::vector<Batch> batches_to_cancel();
+  void cancel_requested(BatchId id);
+
+  // ---- results
+  std::optional<Batch> next_to_collect(Instant now);
+  std::optional<Instant> next_collect_at();
+  std::uint32_t begin_download(BatchId id);       // the number of this download
+  RecordedResults record_results(BatchId id, std::uint32_t download, const std::vector<ResultRow>& rows, Instant now);
+  // When all lines of a download are recorded: complete, or missing lines.
+  Collected collect(BatchId id, const CollectRules& rules, Instant now);
+  void collect_failed(BatchId id, const std::string& reason, Instant next_action_at);
+  // The results are gone: every request without an outcome becomes errored, offpeak_results_lost.
+  Collected results_lost(BatchId id, const std::string& result, Instant now);
+  void prove_batch(BatchId id);
+
+  // ---- export
+  std::vector<Job> jobs_to_export();              // every request has its outcome, no results yet; the first 100
+  std::vector<OutcomeRow> outcomes(JobId job, Seq first, std::uint32_t count);  // in input order, those there are
+  JobTallies tallies(JobId job);
+  std::vector<Batch> batches_of(JobId job);
+  void finish_job(JobId id, JobState state, Instant now);
+  // Raw downloads that no unfinished job needs any more: (batch, number of downloads); and the verb that forgets them.
+
+  // ---- control
+  Status status(Instant now);
+  std::vector<Job> jobs(const ListOptions& options);
+  std::optional<Job> job(JobId id);
+  std::vector<Batch> batches(const ListOptions& options);
+  std::optional<Batch> batch(BatchId id);
+  std::optional<Batch> batch(const std::string& provider_id);
+  enum class Change : std::uint8_t { done, no_such_job, not_in_this_state };
+  Change cancel_job(JobId id, Instant now);
+  Change hold_job(JobId id, const std::string& reason);
+  Change release_job(JobId id);
+  void pause(bool intake, bool submitting, bool paused);
+  bool intake_paused();
+
+ private:
+  std::unique_ptr<Sql> sql_;
+};
+
+// The queue on its worker: co_await database.run([](Queue& queue) { return queue.jobs({}); });
+class Database {
+ public:
+  Database(Queue& queue, Worker& worker) : queue_(queue), worker_(worker) {}
+
+  template <class Function>
+  Task<std::invoke_result_t<Function, Queue&>> run(Function function) {
+    Call<Function> call(queue_, std::move(function));
+    co_return co_await worker_.run(std::move(call));
+  }
+
+ private:
+  template <class Function>
+  struct Call {
+    Call(Queue& q, Function f) : queue(&q), function(std::move(f)) {}
+    auto operator()() { return function(*queue); }
+    Queue* queue;
+    Function function;
+  };
+  Queue& queue_;
+  Worker& worker_;
+};
+
+}  // namespace offpeak

@@ -1,0 +1,283 @@
+// Plain values that go in and out of the queue, in stage order.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "model/header_group.hpp"
+#include "model/ids.hpp"
+#include "model/job.hpp"
+#include "model/line_index.hpp"
+#include "model/money.hpp"
+#include "model/states.hpp"
+
+namespace offpeak {
+
+// ---- intake: a job file on its way in, before it is a job. Its id becomes the job's.
+
+enum class IntakeSource : std::uint8_t { folder, socket };
+enum class IntakeState : std::uint8_t {
+  claiming,  // announced; the file may or may not be in claimed/ yet
+  checking,  // the whole file is in claimed/<id>
+  rejected,  // socket only: the error document waits for the client that sent it
+};
+
+// What POST /v1/jobs and `offpeak submit` may say beside the file; it wins over the file's own options.
+struct IntakeOverrides {
+  std::optional<std::string> name;
+  std::optional<std::int64_t> priority;
+  std::optional<bool> hold;
+  bool again = false;  // the same content is allowed once more
+  bool operator==(const IntakeOverrides&) const = default;
+};
+
+struct Intake {
+  JobId id;
+  IntakeSource source = IntakeSource::folder;
+  std::string name;  // in incoming/, or made from the query; its suffixes say format and compression
+  IntakeState state = IntakeState::claiming;
+  IntakeOverrides overrides;
+  std::string document;  // rejected: the error document
+  Instant created_at{};
+};
+
+// An outcome that the provider never gave, for a run of requests.
+struct MadeOutcome {
+  Seq first = 0;
+  std::uint32_t count = 1;
+  OutcomeType type = OutcomeType::errored;
+  std::string result;  // the result value as it stands in results.jsonl
+};
+
+struct Accepted {
+  std::optional<JobId> duplicate_of;  // set: nothing was queued
+};
+
+// ---- pack
+
+struct PendingRange {
+  RequestRange range;
+  std::uint32_t attempts = 0;  // counted attempts so far
+  Instant since{};             // pending since
+  Instant not_before{};        // backing off until
+  std::uint32_t most_together = 0;  // 0, or: refused in a batch of twice as many, so at most this many go together
+  Instant refused_at{};             // when it was first refused so
+};
+
+struct PackJob {
+  JobId job;
+  std::int64_t priority = 0;
+  HeaderGroup headers;
+  std::vector<PendingRange> pending;  // in input order; ready ones only
+};
+
+struct AccountState {
+  bool paused = false;
+  std::string reason;
+  Instant next_try_at{};
+  int tries = 0;
+};
+
+struct PackView {
+  std::vector<PackJob> jobs;           // with something ready, highest priority first, then by id
+  std::optional<Instant> next_ready_at;  // the soonest not_before of what is not ready yet
+  bool intent_uploading = false;       // one is written and not sent yet
+  std::int64_t queued_requests = 0;    // in unsettled intents and batches in processing
+  std::int64_t open_batches = 0;       // not ended, unsettled intents included
+  std::set<std::uint32_t> unsettled_counts;  // request counts of unsettled intents
+  AccountState account;
+  bool submitting_paused = false;      // by the operator
+  bool unexplained_batches = false;    // the start-up guard holds submitting
+  std::uint64_t learned_max_bytes = 0;  // 0, or: a 413 taught that bodies must be smaller
+  Nanodollars spent_today = 0;
+};
+
+struct NewIntent {
+  std::string nonce;
+  HeaderGroup headers;
+  struct Part {
+    RequestRange range;
+    std::uint32_t attempts = 0;
+    std::uint32_t most_together = 0;
+    Instant refused_at{};
+  };
+  std::vector<Part> parts;  // in wire order
+  std::uint32_t requests = 0;
+  std::uint64_t bytes = 0;  // of the HTTP body
+  std::optional<std::string> watermark;  // the newest batch id the provider listed; nothing: it listed none
+  std::optional<Instant> watermark_at;   // its created_at
+};
+
+// ---- submit and settle
+
+struct Intent {
+  IntentId id;
+  std::string nonce;
+  IntentState state = IntentState::uploading;
+  HeaderGroup headers;
+  std::uint32_t requests = 0;
+  std::uint64_t bytes = 0;
+  std::optional<std::string> watermark;
+  std::optional<Instant> watermark_at;
+  Instant created_at{};
+  std::optional<Instant> committed_at;
+  std::optional<std::string> reason;
+  std::optional<Instant> next_action_at;
+};
+
+// A run of one job's requests inside an intent: places [first_place, first_place + range.count).
+struct Assignment {
+  std::uint32_t first_place = 0;
+  RequestRange range;
+  std::uint32_t attempts = 0;  // counted attempts before this one
+  std::uint32_t most_together = 0;
+  Instant refused_at{};
+};
+
+// Where a job's bytes are.
+struct JobBytes {
+  JobId job;
+  std::string data_name;  // in claimed/
+  std::string defaults;
+};
+
+enum class RefusalKind : std::uint8_t {
+  again,          // go again as they are: not sent, throttled, account fault
+  halve,          // go again in halves; alone: see one_alone
+  name_request,   // `place` becomes errored, the others go again
+};
+
+struct Refusal {
+  RefusalKind kind = RefusalKind::again;
+  std::string reason;
+  std::uint32_t place = 0;            // name_request
+  bool alone_is_errored = false;      // halve, and the batch was one request: it becomes errored
+  std::string result;                 // what an errored request gets as its result value
+  std::uint64_t learned_max_bytes = 0;  // 0, or the size to stay below from now on (413)
+};
+
+// ---- poll and results
+
+struct Batch {
+  BatchId id;
+  std::string provider_id;
+  IntentId intent;
+  BatchState state = BatchState::in_progress;
+  std::uint32_t requests = 0;
+  std::uint64_t bytes = 0;
+  Instant created_at{};  // the provider's
+  Instant expires_at{};
+  std::optional<Instant> ended_at, archived_at, collected_at;
+  std::int64_t processing = 0, succeeded = 0, errored = 0, canceled = 0, expired = 0;  // the provider's counts
+  bool proven = false;          // a result line carried our nonce, or the create was answered
+  bool cancel_wanted = false;   // only canceled jobs are in it
+  std::uint32_t downloads = 0;  // begun so far; the raw file of download n is <id>.<n>.jsonl
+  std::uint32_t failures = 0;   // collecting attempts that failed in a row
+  std::optional<std::string> reason;
+  std::optional<Instant> next_action_at;
+  std::string nonce;
+};
+
+// What one poll saw of a batch.
+struct BatchSeen {
+  BatchId id;
+  BatchState state = BatchState::in_progress;
+  std::int64_t processing = 0, succeeded = 0, errored = 0, canceled = 0, expired = 0;
+  std::optional<Instant> ended_at, archived_at;
+};
+
+// What a result line means for its request.
+enum class ResultAction : std::uint8_t {
+  outcome,        // final
+  another,        // another attempt after a backoff
+  account_again,  // back to pending, attempt not counted, the workspace pauses
+  hold_again,     // canceled, not by us: back to pending, and the job is held
+};
+
+struct ResultRow {
+  RequestRange request;  // count 1
+  ResultAction action = ResultAction::outcome;
+  OutcomeType type = OutcomeType::succeeded;
+  std::uint64_t offset = 0;  // of the result value in the raw download
+  std::uint32_t bytes = 0;
+  std::uint32_t checksum = 0;
+  Nanodollars cost = 0;
+  std::string error_type;   // errored
+  std::string stop_reason;  // succeeded
+  std::string model;        // for counting what the price table does not know; empty where it does
+  Usage usage;
+};
+
+struct RecordedResults {
+  std::uint64_t recorded = 0;  // new to us
+  std::uint64_t known = 0;     // recorded before
+};
+
+struct CollectRules {
+  Duration backoff{};
+  Duration max_backoff{};
+  double jitter = 0.5;  // in [0, 1)
+};
+
+struct Collected {
+  bool complete = false;  // every request of the batch has its line; the batch is collected
+  std::uint64_t missing = 0;
+  std::uint64_t again = 0;  // requests that went back to pending
+  std::vector<JobId> jobs;
+};
+
+// ---- export
+
+// Where an outcome's result value lies.
+struct OutcomeRow {
+  Seq seq = 0;
+  OutcomeType type = OutcomeType::succeeded;
+  BatchId batch;               // none for an outcome made by offpeak
+  std::uint32_t download = 0;
+  std::uint64_t offset = 0;
+  std::uint32_t bytes = 0;
+  std::uint32_t checksum = 0;
+  std::string made_result;     // made by offpeak: the value itself
+};
+
+struct JobTallies {
+  std::map<std::string, std::int64_t> stop_reasons;
+  std::map<std::string, std::int64_t> usage;           // input_tokens, output_tokens, ...
+  std::map<std::string, std::int64_t> unpriced_models;  // requests by model id
+};
+
+// ---- control
+
+struct Status {
+  RequestCounts counts;  // over all jobs
+  std::int64_t jobs_open = 0;
+  std::int64_t open_batches = 0;
+  std::int64_t unknown_intents = 0;
+  std::int64_t intakes = 0;
+  AccountState account;
+  bool submitting_paused = false;
+  bool intake_paused = false;
+  std::vector<std::string> unexplained;  // provider ids that hold submitting
+  std::vector<Job> held;                 // the first 20
+  Nanodollars spent_today = 0;
+};
+
+struct UnexplainedBatch {
+  std::string provider_id;
+  std::int64_t requests = 0;
+  Instant created_at{};
+  std::string state;  // open, dismissed, claimed
+};
+
+struct ListOptions {
+  std::uint32_t limit = 100;
+  std::int64_t after = 0;  // ids greater than this
+  std::string state;       // empty: all
+};
+
+}  // namespace offpeak
