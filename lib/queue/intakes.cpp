@@ -1,0 +1,150 @@
+// Ingest's verbs: files on their way in, and the index that grows while they are checked.
+#include <fmt/format.h>
+
+#include "queue/moves.hpp"
+
+namespace offpeak {
+
+namespace {
+
+constexpr std::string_view columns =
+    "id, source, name, state, over_name, over_priority, over_hold, over_again, document, created_at";
+
+Intake read_intake(const Statement& row) {
+  Intake intake;
+  intake.id = JobId{row.integer(0)};
+  intake.source = row.bytes(1) == "socket" ? IntakeSource::socket : IntakeSource::folder;
+  intake.name = row.text(2);
+  intake.state = row.bytes(3) == "claiming"   ? IntakeState::claiming
+                 : row.bytes(3) == "checking" ? IntakeState::checking
+                                              : IntakeState::rejected;
+  intake.overrides.name = row.maybe_text(4);
+  if (!row.is_null(5)) intake.overrides.priority = row.integer(5);
+  if (!row.is_null(6)) intake.overrides.hold = row.integer(6) != 0;
+  intake.overrides.again = row.integer(7) != 0;
+  intake.document = row.text(8);
+  intake.created_at = row.time(9);
+  return intake;
+}
+
+// The runs of [0, requests) that no made outcome covers.
+std::vector<RequestRange> runs_without_outcome(Sql& sql, JobId job, Seq requests) {
+  std::vector<RequestRange> runs;
+  Seq next = 0;
+  auto row = sql.query("SELECT first, count FROM made_outcome WHERE job = ? ORDER BY first", job);
+  while (row.step()) {
+    const auto first = static_cast<Seq>(row.integer(0));
+    if (first > next) runs.push_back({job, next, first - next});
+    next = first + static_cast<Seq>(row.integer(1));
+  }
+  if (next < requests) runs.push_back({job, next, requests - next});
+  return runs;
+}
+
+void insert_job(Sql& sql, const Job& job, JobState state, std::int64_t errored, Instant now) {
+  const std::string_view digest(reinterpret_cast<const char*>(job.digest.bytes.data()), job.digest.bytes.size());
+  sql.run(
+      "INSERT INTO job (id, name, file, state, reason, created_at, priority, version, betas, max_attempts, max_cost, "
+      "digest, format, data_name, options_line, defaults, requests, pending, assigned, submitted, succeeded, errored, "
+      "expired, canceled, cost) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, 0, 0, 0)",
+      job.id, job.name, Blob{job.file}, to_text(state),
+      state == JobState::held ? std::optional<std::string>("held from the start by its options") : std::nullopt, now,
+      job.priority, job.headers.version, join_betas(job.headers.betas), job.max_attempts, job.max_cost, Blob{digest},
+      job.format == JobFormat::lines ? "lines" : "requests", job.data_name, job.options_line, job.defaults,
+      job.requests, job.requests - errored, errored);
+}
+
+}  // namespace
+
+JobId Queue::announce_intake(IntakeSource source, const std::string& name, const IntakeOverrides& overrides,
+                             Instant now) {
+  sql_->run(
+      "INSERT INTO intake (source, name, state, over_name, over_priority, over_hold, over_again, created_at) "
+      "VALUES (?, ?, 'claiming', ?, ?, ?, ?, ?)",
+      source == IntakeSource::socket ? "socket" : "folder", Blob{name}, overrides.name, overrides.priority,
+      overrides.hold, overrides.again, now);
+  return JobId{sql_->last_id()};
+}
+
+void Queue::intake_in_claimed(JobId id) {
+  sql_->run("UPDATE intake SET state = 'checking' WHERE id = ? AND state = 'claiming'", id);
+}
+
+std::vector<Intake> Queue::intakes() {
+  static const auto text = fmt::format("SELECT {} FROM intake WHERE state <> 'rejected' ORDER BY id", columns);
+  std::vector<Intake> found;
+  auto row = sql_->query(text);
+  while (row.step()) found.push_back(read_intake(row));
+  return found;
+}
+
+std::optional<Intake> Queue::intake(JobId id) {
+  static const auto text = fmt::format("SELECT {} FROM intake WHERE id = ?", columns);
+  auto row = sql_->query(text, id);
+  if (!row.step()) return std::nullopt;
+  return read_intake(row);
+}
+
+void Queue::add_segments(JobId id, std::uint32_t first_number, const std::vector<std::string>& segments) {
+  Transaction transaction(*sql_);
+  for (const auto& segment : segments) {
+    sql_->run("INSERT INTO segment VALUES (?, ?, ?)", id, first_number++, Blob{segment});
+  }
+  transaction.commit();
+}
+
+void Queue::add_made_outcomes(JobId id, const std::vector<MadeOutcome>& outcomes) {
+  Transaction transaction(*sql_);
+  for (const auto& made : outcomes) {
+    sql_->run("INSERT OR IGNORE INTO made_outcome VALUES (?, ?, ?, ?, ?)", id, made.first, made.count,
+              to_text(made.type), made.result);
+  }
+  transaction.commit();
+}
+
+std::optional<JobId> Queue::job_with_digest(const Digest128& digest) {
+  const std::string_view bytes(reinterpret_cast<const char*>(digest.bytes.data()), digest.bytes.size());
+  auto row = sql_->query("SELECT id FROM job WHERE digest = ? ORDER BY id DESC LIMIT 1", Blob{bytes});
+  if (!row.step()) return std::nullopt;
+  return JobId{row.integer(0)};
+}
+
+Accepted Queue::accept_job(const Job& job, bool again, bool hold, Instant now) {
+  Transaction transaction(*sql_);
+  if (!again) {
+    if (const auto existing = job_with_digest(job.digest)) return Accepted{existing};
+  }
+  const auto runs = runs_without_outcome(*sql_, job.id, static_cast<Seq>(job.requests));
+  std::int64_t pending = 0;
+  for (const auto& run : runs) pending += run.count;
+  insert_job(*sql_, job, hold ? JobState::held : JobState::queued, job.requests - pending, now);
+  for (const auto& run : runs) {
+    PendingRange waiting;
+    waiting.range = run;
+    waiting.since = now;
+    add_pending(*sql_, waiting);
+  }
+  sql_->run("DELETE FROM intake WHERE id = ?", job.id);
+  transaction.commit();
+  return {};
+}
+
+void Queue::reject_intake(JobId id, const std::string& document) {
+  Transaction transaction(*sql_);
+  sql_->run("UPDATE intake SET state = 'rejected', document = ? WHERE id = ? AND source = 'socket'", document, id);
+  sql_->run("DELETE FROM intake WHERE id = ? AND source = 'folder'", id);
+  transaction.commit();
+}
+
+void Queue::forget_intake(JobId id) { sql_->run("DELETE FROM intake WHERE id = ?", id); }
+
+bool Queue::discard_index(JobId id) {
+  sql_->forget_segment();
+  Transaction transaction(*sql_);
+  auto left = sql_->run("DELETE FROM segment WHERE job = ?1 AND number IN (SELECT number FROM segment WHERE job = ?1 LIMIT 500)", id);
+  left += sql_->run("DELETE FROM made_outcome WHERE job = ?1 AND first IN (SELECT first FROM made_outcome WHERE job = ?1 LIMIT 5000)", id);
+  transaction.commit();
+  return left == 0;
+}
+
+}  // namespace offpeak

@@ -1,0 +1,210 @@
+// Submit's verbs: what the intent carries, and what became of its create call.
+#include <fmt/format.h>
+
+#include <map>
+
+#include "queue/moves.hpp"
+
+namespace offpeak {
+
+namespace {
+
+constexpr std::string_view columns =
+    "id, nonce, state, version, betas, requests, bytes, watermark, watermark_at, created_at, committed_at, reason, "
+    "next_action_at";
+
+Intent read_intent(const Statement& row) {
+  Intent intent;
+  intent.id = IntentId{row.integer(0)};
+  intent.nonce = row.text(1);
+  intent.state = parse_intent_state(row.bytes(2)).value_or(IntentState::unknown);
+  intent.headers = {row.text(3), split_betas(row.text(4))};
+  intent.requests = static_cast<std::uint32_t>(row.integer(5));
+  intent.bytes = static_cast<std::uint64_t>(row.integer(6));
+  intent.watermark = row.maybe_text(7);
+  intent.watermark_at = row.maybe_time(8);
+  intent.created_at = row.time(9);
+  intent.committed_at = row.maybe_time(10);
+  intent.reason = row.maybe_text(11);
+  intent.next_action_at = row.maybe_time(12);
+  return intent;
+}
+
+PendingRange as_pending(const Assignment& assignment, Instant now) {
+  PendingRange pending;
+  pending.range = assignment.range;
+  pending.attempts = assignment.attempts;
+  pending.since = now;
+  pending.most_together = assignment.most_together;
+  pending.refused_at = assignment.refused_at;
+  return pending;
+}
+
+// Everything but the request at `place` goes back; that one becomes errored.
+void give_back_but_one(Sql& sql, const Assignment& assignment, std::uint32_t place, const std::string& result,
+                       Instant now) {
+  const auto offset = place - assignment.first_place;
+  const auto& range = assignment.range;
+  auto pending = as_pending(assignment, now);
+  if (offset > 0) {
+    pending.range = {range.job, range.first, offset};
+    give_back(sql, pending, RequestState::assigned);
+  }
+  if (offset + 1 < range.count) {
+    pending.range = {range.job, range.first + offset + 1, range.count - offset - 1};
+    give_back(sql, pending, RequestState::assigned);
+  }
+  make_outcome(sql, {range.job, range.first + offset, 1}, RequestState::assigned, OutcomeType::errored, result);
+}
+
+void apply_refusal(Sql& sql, const Intent& intent, const Refusal& refusal, Instant now) {
+  for (const auto& assignment : read_assignments(sql, intent.id)) {
+    const bool named = refusal.kind == RefusalKind::name_request && refusal.place >= assignment.first_place &&
+                       refusal.place - assignment.first_place < assignment.range.count;
+    const bool alone = refusal.kind == RefusalKind::halve && intent.requests == 1 && refusal.alone_is_errored;
+    if (named || alone) {
+      give_back_but_one(sql, assignment, named ? refusal.place : 0, refusal.result, now);
+      continue;
+    }
+    auto pending = as_pending(assignment, now);
+    if (refusal.kind == RefusalKind::halve) {
+      pending.most_together = std::max<std::uint32_t>(intent.requests / 2, 1);
+      if (to_millis(pending.refused_at) == 0) pending.refused_at = now;
+    }
+    give_back(sql, pending, RequestState::assigned);
+  }
+}
+
+}  // namespace
+
+std::optional<Intent> Queue::uploading_intent() {
+  static const auto text = fmt::format("SELECT {} FROM intent WHERE state = 'uploading' ORDER BY id LIMIT 1", columns);
+  auto row = sql_->query(text);
+  if (!row.step()) return std::nullopt;
+  return read_intent(row);
+}
+
+std::optional<Intent> Queue::intent(IntentId id) {
+  static const auto text = fmt::format("SELECT {} FROM intent WHERE id = ?", columns);
+  auto row = sql_->query(text, id);
+  if (!row.step()) return std::nullopt;
+  return read_intent(row);
+}
+
+std::vector<Intent> Queue::unknown_intents() {
+  static const auto text = fmt::format("SELECT {} FROM intent WHERE state = 'unknown' ORDER BY id", columns);
+  std::vector<Intent> found;
+  auto row = sql_->query(text);
+  while (row.step()) found.push_back(read_intent(row));
+  return found;
+}
+
+std::vector<Assignment> Queue::assignments(IntentId id) { return read_assignments(*sql_, id); }
+
+JobBytes Queue::job_bytes(JobId id) {
+  auto row = sql_->query("SELECT data_name, defaults FROM job WHERE id = ?", id);
+  if (!row.step()) throw QueueError(fmt::format("database: there is no job {}", id.value));
+  return {id, row.text(0), row.text(1)};
+}
+
+std::vector<LineEntry> Queue::lines(JobId job, Seq first, std::uint32_t count) {
+  std::vector<LineEntry> found;
+  std::int64_t requests = 0;
+  {
+    auto row = sql_->query("SELECT requests FROM job WHERE id = ?", job);
+    if (row.step()) requests = row.integer(0);
+  }
+  const auto end = std::min<std::int64_t>(std::int64_t{first} + count, requests);
+  for (std::int64_t seq = first; seq < end; ++seq) {
+    const auto& entries = sql_->segment(job, static_cast<std::uint32_t>(seq / segment_entries));
+    const auto at = static_cast<std::size_t>(seq % segment_entries);
+    if (at >= entries.size()) throw QueueError(fmt::format("database: job {} has no request {}", job.value, seq));
+    found.push_back(entries[at]);
+  }
+  return found;
+}
+
+void Queue::mark_committing(IntentId id, Instant now) {
+  Transaction transaction(*sql_);
+  set_intent_state(*sql_, id, IntentState::committing, std::nullopt, now);
+  sql_->run("UPDATE intent SET committed_at = ?2 WHERE id = ?1", id, now);
+  transaction.commit();
+}
+
+BatchId Queue::record_created(IntentId id, const Batch& batch, bool proven, Instant now) {
+  Transaction transaction(*sql_);
+  set_intent_state(*sql_, id, IntentState::created, std::nullopt, now);
+  sql_->run(
+      "INSERT INTO batch (provider_id, intent, state, requests, bytes, created_at, expires_at, processing, succeeded, "
+      "errored, canceled, expired, proven, cancel_state, downloads, failures) SELECT ?2, id, ?3, requests, bytes, ?4, "
+      "?5, ?6, ?7, ?8, ?9, ?10, ?11, 'no', 0, 0 FROM intent WHERE id = ?1",
+      id, batch.provider_id, to_text(batch.state), batch.created_at, batch.expires_at, batch.processing,
+      batch.succeeded, batch.errored, batch.canceled, batch.expired, proven);
+  const BatchId created{sql_->last_id()};
+  if (batch.ended_at) sql_->run("UPDATE batch SET ended_at = ?2 WHERE id = ?1", created, batch.ended_at);
+  std::map<JobId, std::int64_t> submitted;
+  for (const auto& assignment : read_assignments(*sql_, id)) submitted[assignment.range.job] += assignment.range.count;
+  for (const auto& [job, count] : submitted) {
+    move_requests(*sql_, job, RequestState::assigned, RequestState::submitted, count);
+  }
+  set_fact(*sql_, "last_created_at", to_millis(now));
+  if (to_millis(batch.created_at) > integer_fact(*sql_, "newest_known_at").value_or(-1)) {
+    set_fact(*sql_, "newest_known_at", to_millis(batch.created_at));
+  }
+  want_cancel_where_only_canceled(*sql_);
+  transaction.commit();
+  return created;
+}
+
+void Queue::record_refused(IntentId id, const Refusal& refusal, Instant now) {
+  Transaction transaction(*sql_);
+  const auto refused = intent(id);
+  if (!refused) throw QueueError(fmt::format("database: there is no intent {}", id.value));
+  set_intent_state(*sql_, id, IntentState::rejected, refusal.reason, now);
+  apply_refusal(*sql_, *refused, refusal, now);
+  if (refusal.learned_max_bytes != 0) {
+    set_fact(*sql_, "learned_max_bytes", static_cast<std::int64_t>(refusal.learned_max_bytes));
+  }
+  transaction.commit();
+}
+
+void Queue::mark_unknown(IntentId id, const std::string& reason, Instant now) {
+  Transaction transaction(*sql_);
+  set_intent_state(*sql_, id, IntentState::unknown, reason, now);
+  transaction.commit();
+}
+
+void Queue::pause_account(const std::string& reason, Instant next_try_at, int tries) {
+  Transaction transaction(*sql_);
+  set_fact(*sql_, "account_reason", std::string_view(reason));
+  set_fact(*sql_, "account_next_try_at", to_millis(next_try_at));
+  set_fact(*sql_, "account_tries", tries);
+  transaction.commit();
+}
+
+void Queue::resume_account() {
+  Transaction transaction(*sql_);
+  clear_fact(*sql_, "account_reason");
+  clear_fact(*sql_, "account_next_try_at");
+  clear_fact(*sql_, "account_tries");
+  transaction.commit();
+}
+
+AccountState Queue::account() {
+  AccountState state;
+  const auto reason = text_fact(*sql_, "account_reason");
+  if (!reason) return state;
+  state.paused = true;
+  state.reason = *reason;
+  state.next_try_at = from_millis(integer_fact(*sql_, "account_next_try_at").value_or(0));
+  state.tries = static_cast<int>(integer_fact(*sql_, "account_tries").value_or(1));
+  return state;
+}
+
+std::optional<Instant> Queue::last_created_at() {
+  const auto at = integer_fact(*sql_, "last_created_at");
+  if (!at) return std::nullopt;
+  return from_millis(*at);
+}
+
+}  // namespace offpeak

@@ -1,0 +1,224 @@
+// Export's and control's verbs: jobs, their outcomes, and what people ask of them.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "queue/moves.hpp"
+
+namespace offpeak {
+
+namespace {
+
+constexpr std::string_view columns =
+    "id, name, file, state, reason, next_action_at, created_at, done_at, priority, version, betas, max_attempts, "
+    "max_cost, digest, format, data_name, options_line, defaults, requests, pending, assigned, submitted, succeeded, "
+    "errored, expired, canceled, cost";
+
+Job read_job(const Statement& row) {
+  Job job;
+  job.id = JobId{row.integer(0)};
+  job.name = row.text(1);
+  job.file = row.text(2);
+  job.state = parse_job_state(row.bytes(3)).value_or(JobState::held);
+  job.reason = row.maybe_text(4);
+  job.next_action_at = row.maybe_time(5);
+  job.created_at = row.time(6);
+  job.done_at = row.maybe_time(7);
+  job.priority = row.integer(8);
+  job.headers = {row.text(9), split_betas(row.text(10))};
+  job.max_attempts = static_cast<std::uint32_t>(row.integer(11));
+  job.max_cost = row.integer(12);
+  const auto digest = row.bytes(13);
+  std::copy_n(digest.begin(), std::min(digest.size(), job.digest.bytes.size()), job.digest.bytes.begin());
+  job.format = row.bytes(14) == "lines" ? JobFormat::lines : JobFormat::requests;
+  job.data_name = row.text(15);
+  job.options_line = row.text(16);
+  job.defaults = row.text(17);
+  job.requests = row.integer(18);
+  for (int i = 0; i < 7; ++i) job.counts.by_state[static_cast<std::size_t>(i)] = row.integer(19 + i);
+  job.cost = row.integer(26);
+  return job;
+}
+
+template <class... Values>
+std::vector<Job> read_jobs(Sql& sql, std::string_view where, const Values&... values) {
+  const auto text = fmt::format("SELECT {} FROM job {}", columns, where);
+  std::vector<Job> found;
+  auto row = sql.query(text, values...);
+  while (row.step()) found.push_back(read_job(row));
+  return found;
+}
+
+void add_recorded(Sql& sql, JobId job, Seq first, std::int64_t end, std::vector<OutcomeRow>& found) {
+  auto row = sql.query(
+      "SELECT seq, type, batch, download, offset, bytes, checksum FROM outcome WHERE job = ? AND seq >= ? AND seq < ? "
+      "ORDER BY seq",
+      job, first, end);
+  while (row.step()) {
+    OutcomeRow outcome;
+    outcome.seq = static_cast<Seq>(row.integer(0));
+    outcome.type = parse_outcome_type(row.bytes(1)).value_or(OutcomeType::errored);
+    outcome.batch = BatchId{row.integer(2)};
+    outcome.download = static_cast<std::uint32_t>(row.integer(3));
+    outcome.offset = static_cast<std::uint64_t>(row.integer(4));
+    outcome.bytes = static_cast<std::uint32_t>(row.integer(5));
+    outcome.checksum = static_cast<std::uint32_t>(row.integer(6));
+    found.push_back(std::move(outcome));
+  }
+}
+
+void add_made(Sql& sql, JobId job, Seq first, std::int64_t end, std::vector<OutcomeRow>& found) {
+  // The run that begins before the window may reach into it.
+  auto row = sql.query(
+      "SELECT first, count, type, result FROM made_outcome WHERE job = ?1 AND first < ?3 AND first >= coalesce((SELECT "
+      "max(first) FROM made_outcome WHERE job = ?1 AND first <= ?2), 0) ORDER BY first",
+      job, first, end);
+  while (row.step()) {
+    const auto begin = std::max<std::int64_t>(row.integer(0), first);
+    const auto until = std::min<std::int64_t>(row.integer(0) + row.integer(1), end);
+    for (auto seq = begin; seq < until; ++seq) {
+      OutcomeRow outcome;
+      outcome.seq = static_cast<Seq>(seq);
+      outcome.type = parse_outcome_type(row.bytes(2)).value_or(OutcomeType::errored);
+      outcome.made_result = row.text(3);
+      found.push_back(std::move(outcome));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<Job> Queue::jobs_to_export() {
+  return read_jobs(*sql_,
+                   "WHERE state IN ('queued', 'running', 'held', 'canceling') AND pending + assigned + submitted = 0 "
+                   "ORDER BY id LIMIT 100");
+}
+
+std::vector<OutcomeRow> Queue::outcomes(JobId job, Seq first, std::uint32_t count) {
+  std::vector<OutcomeRow> found;
+  const auto end = std::int64_t{first} + count;
+  add_recorded(*sql_, job, first, end, found);
+  const auto recorded = found.size();
+  add_made(*sql_, job, first, end, found);
+  if (found.size() > recorded && recorded > 0) {
+    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.seq < b.seq; });
+  }
+  return found;
+}
+
+JobTallies Queue::tallies(JobId job) {
+  JobTallies tallies;
+  auto row = sql_->query("SELECT kind, name, n FROM tally WHERE job = ?", job);
+  while (row.step()) {
+    auto& map = row.bytes(0) == "stop_reason" ? tallies.stop_reasons
+                : row.bytes(0) == "usage"     ? tallies.usage
+                                              : tallies.unpriced_models;
+    map[row.text(1)] += row.integer(2);
+  }
+  return tallies;
+}
+
+void Queue::finish_job(JobId id, JobState state, Instant now) {
+  Transaction transaction(*sql_);
+  if (!may_change(job_state(*sql_, id), state)) throw QueueError("database: a job cannot finish from its state");
+  sql_->run("UPDATE job SET state = ?2, reason = NULL, next_action_at = NULL, done_at = ?3 WHERE id = ?1", id,
+            to_text(state), now);
+  transaction.commit();
+}
+
+std::vector<Job> Queue::jobs(const ListOptions& options) {
+  return read_jobs(*sql_, "WHERE id > ?1 AND (?2 = '' OR state = ?2) ORDER BY id LIMIT ?3", options.after,
+                   options.state, options.limit);
+}
+
+std::optional<Job> Queue::job(JobId id) {
+  auto found = read_jobs(*sql_, "WHERE id = ?", id);
+  if (found.empty()) return std::nullopt;
+  return std::move(found.front());
+}
+
+Queue::Change Queue::cancel_job(JobId id, Instant now) {
+  static_cast<void>(now);
+  Transaction transaction(*sql_);
+  const auto found = job(id);
+  if (!found) return Change::no_such_job;
+  if (!may_change(found->state, JobState::canceling)) return Change::not_in_this_state;
+  set_job_state(*sql_, id, JobState::canceling, "canceled by the operator; what is already sent runs to its end");
+  std::vector<RequestRange> waiting;
+  {
+    auto row = sql_->query("SELECT first, count FROM pending WHERE job = ?", id);
+    while (row.step()) {
+      waiting.push_back({id, static_cast<Seq>(row.integer(0)), static_cast<std::uint32_t>(row.integer(1))});
+    }
+  }
+  sql_->run("DELETE FROM pending WHERE job = ?", id);
+  for (const auto& run : waiting) {
+    make_outcome(*sql_, run, RequestState::pending, OutcomeType::canceled, canceled_result);
+  }
+  want_cancel_where_only_canceled(*sql_);
+  transaction.commit();
+  return Change::done;
+}
+
+Queue::Change Queue::hold_job(JobId id, const std::string& reason) {
+  Transaction transaction(*sql_);
+  const auto found = job(id);
+  if (!found) return Change::no_such_job;
+  if (!may_change(found->state, JobState::held)) return Change::not_in_this_state;
+  set_job_state(*sql_, id, JobState::held, reason);
+  transaction.commit();
+  return Change::done;
+}
+
+Queue::Change Queue::release_job(JobId id) {
+  Transaction transaction(*sql_);
+  const auto found = job(id);
+  if (!found) return Change::no_such_job;
+  if (found->state != JobState::held) return Change::not_in_this_state;
+  const bool begun = found->counts[RequestState::pending] < found->requests;
+  set_job_state(*sql_, id, begun ? JobState::running : JobState::queued, std::nullopt);
+  // The operator said go on in spite of the cap.
+  if (found->max_cost > 0 && found->cost >= found->max_cost) sql_->run("UPDATE job SET max_cost = 0 WHERE id = ?", id);
+  transaction.commit();
+  return Change::done;
+}
+
+void Queue::pause(bool intake, bool submitting, bool paused) {
+  Transaction transaction(*sql_);
+  if (intake) set_fact(*sql_, "intake_paused", paused);
+  if (submitting) set_fact(*sql_, "submitting_paused", paused);
+  transaction.commit();
+}
+
+bool Queue::intake_paused() { return integer_fact(*sql_, "intake_paused").value_or(0) != 0; }
+
+Status Queue::status(Instant now) {
+  Status status;
+  {
+    auto row = sql_->query(
+        "SELECT coalesce(sum(pending), 0), coalesce(sum(assigned), 0), coalesce(sum(submitted), 0), "
+        "coalesce(sum(succeeded), 0), coalesce(sum(errored), 0), coalesce(sum(expired), 0), coalesce(sum(canceled), 0), "
+        "coalesce(sum(state NOT IN ('done', 'canceled')), 0) FROM job");
+    row.step();
+    for (int i = 0; i < 7; ++i) status.counts.by_state[static_cast<std::size_t>(i)] = row.integer(i);
+    status.jobs_open = row.integer(7);
+  }
+  const auto count = [this](std::string_view text) {
+    auto row = sql_->query(text);
+    row.step();
+    return row.integer(0);
+  };
+  status.open_batches = count("SELECT count(*) FROM batch WHERE state IN ('in_progress', 'canceling')");
+  status.unknown_intents = count("SELECT count(*) FROM intent WHERE state IN ('committing', 'unknown')");
+  status.intakes = count("SELECT count(*) FROM intake WHERE state <> 'rejected'");
+  status.account = account();
+  status.submitting_paused = integer_fact(*sql_, "submitting_paused").value_or(0) != 0;
+  status.intake_paused = intake_paused();
+  for (const auto& found : unexplained()) status.unexplained.push_back(found.provider_id);
+  status.held = read_jobs(*sql_, "WHERE state = 'held' ORDER BY id LIMIT 20");
+  auto row = sql_->query("SELECT cost FROM spent WHERE day = ?", to_millis(now) / 86'400'000);
+  if (row.step()) status.spent_today = row.integer(0);
+  return status;
+}
+
+}  // namespace offpeak

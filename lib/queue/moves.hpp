@@ -1,0 +1,46 @@
+// Requests change their state only here: the counters of their job move in the same transaction. For the files of this
+// room only.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "queue/sql.hpp"
+
+namespace offpeak {
+
+// Moves `count` of a job's requests between two counters; the change must be legal (model/states.hpp).
+void move_requests(Sql& sql, JobId job, RequestState from, RequestState to, std::int64_t count);
+
+// Adds a run to `pending`, joined with its neighbours where they wait for the same.
+void add_pending(Sql& sql, const PendingRange& pending);
+
+// Takes a run out of `pending`; it must be there. Returns what it waited for.
+PendingRange take_pending(Sql& sql, RequestRange range);
+
+// Makes `count` requests from `range.first` on final without the provider, from the state `from`.
+void make_outcome(Sql& sql, RequestRange range, RequestState from, OutcomeType type, const std::string& result);
+
+// A run comes back from an intent or a batch: pending again, or canceled where its job is being canceled.
+void give_back(Sql& sql, const PendingRange& pending, RequestState from);
+
+JobState job_state(Sql& sql, JobId job);
+void set_job_state(Sql& sql, JobId job, JobState to, const std::optional<std::string>& reason);
+
+std::vector<Assignment> read_assignments(Sql& sql, IntentId id);
+void set_intent_state(Sql& sql, IntentId id, IntentState to, const std::optional<std::string>& reason, Instant now);
+
+// Marks batches that carry only jobs that are being canceled.
+void want_cancel_where_only_canceled(Sql& sql);
+
+std::optional<std::int64_t> integer_fact(Sql& sql, std::string_view name);
+std::optional<std::string> text_fact(Sql& sql, std::string_view name);
+void set_fact(Sql& sql, std::string_view name, std::int64_t value);
+void set_fact(Sql& sql, std::string_view name, std::string_view value);
+void clear_fact(Sql& sql, std::string_view name);
+
+// The canceled outcome as offpeak makes it.
+inline constexpr const char* canceled_result = R"({"type":"canceled"})";
+
+}  // namespace offpeak

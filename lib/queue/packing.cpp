@@ -1,0 +1,132 @@
+// Pack's verbs: what waits, and the one durable transaction that writes an intent.
+#include <fmt/format.h>
+
+#include <map>
+
+#include "queue/moves.hpp"
+
+namespace offpeak {
+
+namespace {
+
+std::vector<PendingRange> ready_ranges(Sql& sql, JobId job, Instant now, std::uint32_t most) {
+  std::vector<PendingRange> ranges;
+  auto row = sql.query(
+      "SELECT first, count, attempts, since, not_before, most_together, refused_at FROM pending WHERE job = ? AND "
+      "not_before <= ? ORDER BY first LIMIT ?",
+      job, now, most);
+  while (row.step()) {
+    PendingRange pending;
+    pending.range = {job, static_cast<Seq>(row.integer(0)), static_cast<std::uint32_t>(row.integer(1))};
+    pending.attempts = static_cast<std::uint32_t>(row.integer(2));
+    pending.since = row.time(3);
+    pending.not_before = row.time(4);
+    pending.most_together = static_cast<std::uint32_t>(row.integer(5));
+    pending.refused_at = row.time(6);
+    ranges.push_back(pending);
+  }
+  return ranges;
+}
+
+void read_jobs(Sql& sql, PackView& view, Instant now, std::uint32_t most_ranges) {
+  std::vector<PackJob> waiting;
+  {
+    auto row = sql.query(
+        "SELECT id, priority, version, betas FROM job WHERE state IN ('queued', 'running') AND pending > 0 "
+        "ORDER BY priority DESC, id LIMIT ?",
+        most_ranges);
+    while (row.step()) {
+      PackJob job;
+      job.job = JobId{row.integer(0)};
+      job.priority = row.integer(1);
+      job.headers = {row.text(2), split_betas(row.text(3))};
+      waiting.push_back(std::move(job));
+    }
+  }
+  for (auto& job : waiting) {
+    job.pending = ready_ranges(sql, job.job, now, most_ranges);
+    if (!job.pending.empty()) view.jobs.push_back(std::move(job));
+  }
+  if (waiting.empty()) return;
+  auto row = sql.query(
+      "SELECT min(not_before) FROM pending JOIN job ON job.id = pending.job WHERE not_before > ? AND job.state IN "
+      "('queued', 'running')",
+      now);
+  if (row.step()) view.next_ready_at = row.maybe_time(0);
+}
+
+void read_in_flight(Sql& sql, PackView& view) {
+  {
+    auto row = sql.query("SELECT state, requests FROM intent WHERE state IN ('uploading', 'committing', 'unknown')");
+    while (row.step()) {
+      view.intent_uploading = view.intent_uploading || row.bytes(0) != "unknown";
+      view.queued_requests += row.integer(1);
+      ++view.open_batches;
+      view.unsettled_counts.insert(static_cast<std::uint32_t>(row.integer(1)));
+    }
+  }
+  auto row = sql.query("SELECT count(*), coalesce(sum(requests), 0) FROM batch WHERE state IN ('in_progress', 'canceling')");
+  row.step();
+  view.open_batches += row.integer(0);
+  view.queued_requests += row.integer(1);
+}
+
+void insert_assignments(Sql& sql, IntentId id, const NewIntent& intent) {
+  std::map<JobId, std::int64_t> assigned;
+  std::uint32_t place = 0;
+  for (const auto& part : intent.parts) {
+    take_pending(sql, part.range);
+    sql.run("INSERT INTO assignment VALUES (?, ?, ?, ?, ?, ?, ?, ?)", id, place, part.range.job, part.range.first,
+            part.range.count, part.attempts, part.most_together, part.refused_at);
+    place += part.range.count;
+    assigned[part.range.job] += part.range.count;
+  }
+  if (place != intent.requests) throw QueueError("database: an intent's parts do not add up to its requests");
+  for (const auto& [job, count] : assigned) {
+    move_requests(sql, job, RequestState::pending, RequestState::assigned, count);
+    if (job_state(sql, job) == JobState::queued) set_job_state(sql, job, JobState::running, std::nullopt);
+  }
+}
+
+}  // namespace
+
+PackView Queue::pack_view(Instant now, std::uint32_t most_ranges_a_job) {
+  PackView view;
+  read_in_flight(*sql_, view);
+  view.account = account();
+  view.submitting_paused = integer_fact(*sql_, "submitting_paused").value_or(0) != 0;
+  {
+    auto row = sql_->query("SELECT 1 FROM unexplained WHERE state = 'open' LIMIT 1");
+    view.unexplained_batches = row.step();
+  }
+  view.learned_max_bytes = static_cast<std::uint64_t>(integer_fact(*sql_, "learned_max_bytes").value_or(0));
+  {
+    auto row = sql_->query("SELECT cost FROM spent WHERE day = ?", to_millis(now) / 86'400'000);
+    if (row.step()) view.spent_today = row.integer(0);
+  }
+  read_jobs(*sql_, view, now, most_ranges_a_job);
+  return view;
+}
+
+std::uint32_t Queue::sent_params_bytes(JobId job, Seq seq) {
+  const auto& entries = sql_->segment(job, seq / segment_entries);
+  if (seq % segment_entries >= entries.size()) {
+    throw QueueError(fmt::format("database: job {} has no request {}", job.value, seq));
+  }
+  return entries[seq % segment_entries].sent_params_bytes;
+}
+
+IntentId Queue::create_intent(const NewIntent& intent, Instant now) {
+  Transaction transaction(*sql_);
+  sql_->run(
+      "INSERT INTO intent (nonce, state, version, betas, requests, bytes, watermark, watermark_at, created_at) "
+      "VALUES (?, 'uploading', ?, ?, ?, ?, ?, ?, ?)",
+      intent.nonce, intent.headers.version, join_betas(intent.headers.betas), intent.requests, intent.bytes,
+      intent.watermark, intent.watermark_at, now);
+  const IntentId id{sql_->last_id()};
+  insert_assignments(*sql_, id, intent);
+  transaction.commit();
+  return id;
+}
+
+}  // namespace offpeak

@@ -1,0 +1,266 @@
+#include "queue/result_lines.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/digest.hpp"
+#include "queue/queue.hpp"
+
+namespace offpeak {
+
+namespace {
+
+constexpr std::size_t block_bytes = 256 * 1024;
+// Results that lie closer together than this are read in one go.
+constexpr std::uint64_t gap_bytes_max = 4096;
+// A longer request line is not read as a whole to be checked: that was done when it was sent.
+constexpr std::uint32_t checked_line_bytes_max = 4 * 1024 * 1024;
+constexpr std::size_t open_downloads_max = 8;
+
+constexpr std::string_view before_id = R"({"custom_id":)";
+constexpr std::string_view before_result = R"(,"result":)";
+constexpr std::string_view behind_result = "}\n";
+constexpr std::string_view no_id = "null";
+
+Error changed(std::string_view file, std::uint64_t offset, std::string_view what) {
+  return make_error(ErrorKind::invalid, fmt::format("{}: {} at byte {}", file, what, offset),
+                    "restore the file from a backup, then release the job");
+}
+
+// Opening for reading: a missing file is damage, not a passing trouble.
+Result<std::unique_ptr<File>> open_needed(Files& files, const std::string& path) {
+  auto file = files.open(path, OpenFor::reading);
+  if (!file && file.error().kind == ErrorKind::not_found) return changed(path, 0, "the file is missing");
+  return file;
+}
+
+std::string_view result_of(const OutcomeRow& outcome) { return outcome.made_result; }
+
+std::size_t result_bytes(const OutcomeRow& outcome) {
+  return outcome.batch ? outcome.bytes : result_of(outcome).size();
+}
+
+}  // namespace
+
+ResultWindow read_result_window(Queue& queue, JobId job, Seq first, std::uint32_t count) {
+  ResultWindow window;
+  window.first = first;
+  window.lines = queue.lines(job, first, count);
+  window.outcomes = queue.outcomes(job, first, count);
+  return window;
+}
+
+std::string download_name(BatchId batch, std::uint32_t download) {
+  return fmt::format("{}.{}.jsonl", batch.value, download);
+}
+
+ResultLines::ResultLines(Files& files, ResultFolders folders, const Job& job)
+    : files_(files),
+      folders_(std::move(folders)),
+      job_(job.id),
+      data_name_(job.data_name),
+      format_(job.format) {}
+
+ResultLines::~ResultLines() = default;
+
+Result<std::size_t> ResultLines::append_results(const ResultWindow& window, std::size_t at,
+                                                std::size_t enough_bytes, std::optional<OutcomeType> only,
+                                                std::string& out) {
+  auto next = lay_out(window, at, enough_bytes, only, out);
+  if (!next) return next;
+  for (const auto& placed : placed_) {
+    if (auto put = put_id(placed, out); !put) return put.error();
+  }
+  if (auto put = put_results(out); !put) return put.error();
+  return next;
+}
+
+// Writes what is known without a file and leaves room for the rest.
+Result<std::size_t> ResultLines::lay_out(const ResultWindow& window, std::size_t at, std::size_t enough_bytes,
+                                         std::optional<OutcomeType> only, std::string& out) {
+  placed_.clear();
+  for (; at < window.outcomes.size() && out.size() < enough_bytes; ++at) {
+    const auto& outcome = window.outcomes[at];
+    if (only && outcome.type != *only) continue;
+    auto line = line_of(window, outcome);
+    if (!line) return line.error();
+    Placed placed;
+    placed.outcome = &outcome;
+    placed.line = *line;
+    out += before_id;
+    placed.id_at = out.size();
+    if (placed.line->id_bytes == 0) {
+      out += no_id;
+    } else {
+      out.append(placed.line->id_bytes, ' ');
+    }
+    out += before_result;
+    placed.result_at = out.size();
+    if (outcome.batch) {
+      out.append(outcome.bytes, ' ');
+    } else {
+      out += outcome.made_result;
+    }
+    out += behind_result;
+    placed_.push_back(placed);
+  }
+  return at;
+}
+
+Result<const LineEntry*> ResultLines::line_of(const ResultWindow& window, const OutcomeRow& outcome) const {
+  const std::size_t index = outcome.seq - window.first;
+  if (outcome.seq < window.first || index >= window.lines.size()) {
+    return make_error(ErrorKind::internal, fmt::format("job {}: request {} has an outcome but no line in the index",
+                                                       job_.value, outcome.seq));
+  }
+  return &window.lines[index];
+}
+
+Result<void> ResultLines::put_id(const Placed& placed, std::string& out) {
+  const auto& line = *placed.line;
+  if (line.bytes <= checked_line_bytes_max) {
+    // The whole line passes through the block anyway: whoever changed the file is found out here.
+    auto bytes = claimed_bytes(line.offset, line.bytes);
+    if (!bytes) return bytes.error();
+    if (line.params_bytes > 0 &&
+        checksum32(bytes->substr(line.params_offset, line.params_bytes)) != line.checksum) {
+      return changed(join_path(folders_.claimed, data_name_), line.offset, "the request line has changed");
+    }
+    const auto id = bytes->substr(line.id_offset, line.id_bytes);
+    std::copy(id.begin(), id.end(), out.begin() + static_cast<std::ptrdiff_t>(placed.id_at));
+    return {};
+  }
+  if (line.id_bytes == 0) return {};
+  auto id = claimed_bytes(line.offset + line.id_offset, line.id_bytes);
+  if (!id) return id.error();
+  std::copy(id->begin(), id->end(), out.begin() + static_cast<std::ptrdiff_t>(placed.id_at));
+  return {};
+}
+
+// In the order in which they lie in the downloads, neighbours in one read.
+Result<void> ResultLines::put_results(std::string& out) {
+  std::erase_if(placed_, [](const Placed& placed) { return !placed.outcome->batch; });
+  std::sort(placed_.begin(), placed_.end(), [](const Placed& a, const Placed& b) {
+    return std::tie(a.outcome->batch, a.outcome->download, a.outcome->offset) <
+           std::tie(b.outcome->batch, b.outcome->download, b.outcome->offset);
+  });
+  for (auto first = placed_.cbegin(); first != placed_.cend();) {
+    auto last = first + 1;
+    for (; last != placed_.cend(); ++last) {
+      const auto& before = *(last - 1)->outcome;
+      const auto& next = *last->outcome;
+      const bool same_file = next.batch == before.batch && next.download == before.download;
+      if (!same_file || next.offset > before.offset + before.bytes + gap_bytes_max) break;
+      if (next.offset + next.bytes > first->outcome->offset + block_bytes) break;
+    }
+    if (auto put = put_run(first, last, out); !put) return put;
+    first = last;
+  }
+  return {};
+}
+
+Result<void> ResultLines::put_run(PlacedIterator first, PlacedIterator last, std::string& out) {
+  const auto& head = *first->outcome;
+  auto file = download_file(head.batch, head.download);
+  if (!file) return file.error();
+  std::uint64_t end = 0;
+  for (auto it = first; it != last; ++it) end = std::max(end, it->outcome->offset + it->outcome->bytes);
+  const auto total = static_cast<std::size_t>(end - head.offset);
+  const bool alone = last - first == 1;
+  run_.resize(alone ? 0 : total);
+  const auto target = alone ? std::span(out).subspan(first->result_at, total) : std::span(run_);
+  const auto path = join_path(folders_.downloads, download_name(head.batch, head.download));
+  if (auto read = read_exactly(**file, target, head.offset); !read) {
+    if (read.error().os_error != 0) return in_context(path, read.error());
+    return changed(path, head.offset, "the file is shorter than it was");
+  }
+  for (auto it = first; it != last; ++it) {
+    const auto& outcome = *it->outcome;
+    const auto bytes = std::string_view(target.data(), target.size()).substr(outcome.offset - head.offset, outcome.bytes);
+    if (checksum32(bytes) != outcome.checksum) return changed(path, outcome.offset, "the result has changed");
+    if (!alone) std::copy(bytes.begin(), bytes.end(), out.begin() + static_cast<std::ptrdiff_t>(it->result_at));
+  }
+  return {};
+}
+
+Result<ResultLines::FailedPlace> ResultLines::append_failed(const ResultWindow& window, FailedPlace from,
+                                                            std::size_t enough_bytes, std::string& out) {
+  while (from.at < window.outcomes.size() && out.size() < enough_bytes) {
+    const auto& outcome = window.outcomes[from.at];
+    if (outcome.type == OutcomeType::succeeded) {
+      ++from.at;
+      continue;
+    }
+    auto line = line_of(window, outcome);
+    if (!line) return line.error();
+    const auto left = (*line)->bytes - from.inside;
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(left, block_bytes));
+    auto bytes = claimed_bytes((*line)->offset + from.inside, size);
+    if (!bytes) return bytes.error();
+    const auto begin = out.size();
+    out += *bytes;
+    if (format_ == JobFormat::requests) {
+      // As json_on_one_line, for a piece of a value.
+      std::replace_if(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(),
+                      [](char c) { return c == '\n' || c == '\r'; }, ' ');
+    }
+    from.inside += size;
+    if (from.inside == (*line)->bytes) {
+      out += '\n';
+      from = FailedPlace{from.at + 1, 0};
+    }
+  }
+  return from;
+}
+
+Result<std::string_view> ResultLines::claimed_bytes(std::uint64_t offset, std::size_t bytes) {
+  if (offset < block_offset_ || offset + bytes > block_offset_ + block_.size()) {
+    auto file = claimed_file();
+    if (!file) return file.error();
+    block_.resize(std::max(bytes, block_bytes));
+    block_offset_ = offset;
+    std::size_t filled = 0;
+    while (filled < block_.size()) {
+      auto got = (*file)->read_at(std::span(block_).subspan(filled), offset + filled);
+      if (!got) {
+        block_.clear();
+        return got.error();
+      }
+      if (*got == 0) break;
+      filled += *got;
+    }
+    block_.resize(filled);
+    if (filled < bytes) {
+      return changed(join_path(folders_.claimed, data_name_), offset, "the file is shorter than it was");
+    }
+  }
+  return std::string_view(block_).substr(static_cast<std::size_t>(offset - block_offset_), bytes);
+}
+
+Result<File*> ResultLines::claimed_file() {
+  if (!claimed_) {
+    auto file = open_needed(files_, join_path(folders_.claimed, data_name_));
+    if (!file) return file.error();
+    claimed_ = std::move(*file);
+  }
+  return claimed_.get();
+}
+
+Result<File*> ResultLines::download_file(BatchId batch, std::uint32_t number) {
+  const auto known = std::find_if(downloads_.begin(), downloads_.end(), [&](const Download& download) {
+    return download.batch == batch && download.number == number;
+  });
+  if (known != downloads_.end()) {
+    downloads_.splice(downloads_.begin(), downloads_, known);
+    return downloads_.front().file.get();
+  }
+  auto file = open_needed(files_, join_path(folders_.downloads, download_name(batch, number)));
+  if (!file) return file.error();
+  if (downloads_.size() == open_downloads_max) downloads_.pop_back();
+  downloads_.push_front(Download{batch, number, std::move(*file)});
+  return downloads_.front().file.get();
+}
+
+}  // namespace offpeak

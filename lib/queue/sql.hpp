@@ -1,0 +1,143 @@
+// The SQLite connection, for the files of this room only: prepared statements, transactions, and SQLite's errors as
+// QueueError. One connection owns the file (WAL, EXCLUSIVE, FULL); it lives on the database worker.
+#pragma once
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/id.hpp"
+#include "model/line_index.hpp"
+#include "queue/queue.hpp"
+
+namespace offpeak {
+
+struct Blob {
+  std::string_view bytes;
+};
+
+// A prepared statement in use: bound, stepped, and reset when it goes out of scope. Columns count from 0.
+class Statement {
+ public:
+  template <class... Values>
+  Statement(sqlite3* db, sqlite3_stmt* statement, const Values&... values) : db_(db), statement_(statement) {
+    int index = 0;
+    (bind_one(++index, values), ...);
+  }
+  ~Statement() { sqlite3_reset(statement_); }
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+
+  // True where a row is there.
+  bool step();
+  // For statements that give no rows.
+  void run() {
+    while (step()) {
+    }
+    sqlite3_reset(statement_);
+  }
+
+  bool is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
+  std::int64_t integer(int column) const { return sqlite3_column_int64(statement_, column); }
+  std::string text(int column) const;
+  std::string_view bytes(int column) const;  // valid until the next step
+  Instant time(int column) const { return from_millis(integer(column)); }
+  std::optional<Instant> maybe_time(int column) const;
+  std::optional<std::string> maybe_text(int column) const;
+
+ private:
+  void bind_one(int index, std::int64_t value);
+  void bind_one(int index, std::uint64_t value) { bind_one(index, static_cast<std::int64_t>(value)); }
+  void bind_one(int index, std::int32_t value) { bind_one(index, std::int64_t{value}); }
+  void bind_one(int index, std::uint32_t value) { bind_one(index, std::int64_t{value}); }
+  void bind_one(int index, bool value) { bind_one(index, std::int64_t{value}); }
+  void bind_one(int index, std::string_view text);
+  void bind_one(int index, const std::string& text) { bind_one(index, std::string_view(text)); }
+  void bind_one(int index, const char* text) { bind_one(index, std::string_view(text)); }
+  void bind_one(int index, Blob blob);
+  void bind_one(int index, Instant at) { bind_one(index, to_millis(at)); }
+  template <class Tag>
+  void bind_one(int index, Id<Tag> id) {
+    bind_one(index, id.value);
+  }
+  template <class Value>
+  void bind_one(int index, const std::optional<Value>& value) {
+    if (value) {
+      bind_one(index, *value);
+    } else {
+      bind_null(index);
+    }
+  }
+  void bind_null(int index);
+  void check(int code) const;
+
+  sqlite3* db_;
+  sqlite3_stmt* statement_;
+};
+
+class Sql {
+ public:
+  explicit Sql(const std::string& path);
+  ~Sql();
+  Sql(const Sql&) = delete;
+  Sql& operator=(const Sql&) = delete;
+
+  // Prepared once for each text. `sql` must not be in use already.
+  template <class... Values>
+  Statement query(std::string_view sql, const Values&... values) {
+    return Statement(db_, prepared(sql), values...);
+  }
+  // Runs it; the number of rows it changed.
+  template <class... Values>
+  std::int64_t run(std::string_view sql, const Values&... values) {
+    query(sql, values...).run();
+    return sqlite3_changes64(db_);
+  }
+  // Several statements without values, not kept.
+  void script(const std::string& sql);
+  std::int64_t last_id() const { return sqlite3_last_insert_rowid(db_); }
+
+  // The decoded entries of one segment, kept until another is asked for. QueueError where it is damaged.
+  const std::vector<LineEntry>& segment(JobId job, std::uint32_t number);
+  void forget_segment() { cached_job_ = JobId(); }
+
+ private:
+  sqlite3_stmt* prepared(std::string_view sql);
+
+  sqlite3* db_ = nullptr;
+  std::map<std::string, sqlite3_stmt*, std::less<>> statements_;
+  JobId cached_job_;
+  std::uint32_t cached_number_ = 0;
+  std::vector<LineEntry> cached_entries_;
+};
+
+// BEGIN IMMEDIATE ... COMMIT; rolled back where it is left without commit().
+class Transaction {
+ public:
+  explicit Transaction(Sql& sql) : sql_(sql) { sql_.run("BEGIN IMMEDIATE"); }
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  void commit() {
+    sql_.run("COMMIT");
+    committed_ = true;
+  }
+
+ private:
+  Sql& sql_;
+  bool committed_ = false;
+};
+
+// Throws the QueueError that fits the connection's last failure.
+[[noreturn]] void throw_queue_error(sqlite3* db, int code);
+
+void migrate(Sql& sql);
+
+}  // namespace offpeak
