@@ -7,7 +7,6 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
-#include <charconv>
 
 #include "base/wakeup.hpp"
 
@@ -35,18 +34,24 @@ std::string to_rfc3339(Instant instant) {
 
 namespace {
 
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 // Takes exactly `digits` decimal digits from the front of `text`.
 std::optional<int> take_number(std::string_view& text, std::size_t digits) {
   int value = 0;
   if (text.size() < digits) return std::nullopt;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + digits, value);
-  if (ec != std::errc() || end != text.data() + digits || value < 0) return std::nullopt;
+  for (const char c : text.substr(0, digits)) {
+    if (!is_digit(c)) return std::nullopt;
+    value = value * 10 + (c - '0');
+  }
   text.remove_prefix(digits);
   return value;
 }
 
+// `expected` is a sign, or a letter in upper case that may stand in lower case too.
 bool take(std::string_view& text, char expected) {
-  if (text.empty() || (text.front() | 0x20) != (expected | 0x20)) return false;
+  const bool letter = expected >= 'A' && expected <= 'Z';
+  if (text.empty() || (text.front() != expected && !(letter && text.front() == (expected | 0x20)))) return false;
   text.remove_prefix(1);
   return true;
 }
@@ -71,8 +76,9 @@ std::optional<Instant> parse_rfc3339(std::string_view text) {
   std::int64_t millis = 0;
   if (!text.empty() && text.front() == '.') {
     text.remove_prefix(1);
+    if (text.empty() || !is_digit(text.front())) return std::nullopt;
     std::int64_t scale = 100;
-    while (!text.empty() && text.front() >= '0' && text.front() <= '9') {
+    while (!text.empty() && is_digit(text.front())) {
       millis += (text.front() - '0') * scale;
       scale /= 10;
       text.remove_prefix(1);
@@ -86,7 +92,7 @@ std::optional<Instant> parse_rfc3339(std::string_view text) {
     const auto oh = take_number(text, 2);
     if (!oh || !take(text, ':')) return std::nullopt;
     const auto om = take_number(text, 2);
-    if (!om) return std::nullopt;
+    if (!om || *oh > 23 || *om > 59) return std::nullopt;
     offset = minutes(sign * (*oh * 60 + *om));
   }
   const year_month_day date(year(*y), month(static_cast<unsigned>(*mo)), day(static_cast<unsigned>(*d)));

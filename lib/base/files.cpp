@@ -16,6 +16,8 @@ namespace offpeak {
 
 namespace {
 
+std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }  // npos + 1 is 0
+
 FileInfo to_info(std::string name, const struct stat& status) {
   FileInfo info;
   info.name = std::move(name);
@@ -64,13 +66,23 @@ class SystemFile final : public File {
   Result<FileInfo> info() override {
     struct stat status {};
     if (::fstat(fd_, &status) != 0) return os_error("look at", path_, errno);
-    return to_info(path_, status);
+    return to_info(name_of(path_), status);
   }
 
  private:
   int fd_;
   std::string path_;
 };
+
+// A mode that is right already is left alone, and a refused set-group-id bit is done without: under the unit's
+// RestrictSUIDSGID= a folder may inherit that bit from its parent, but nobody may ask for it.
+Result<void> apply_mode(const std::string& path, unsigned mode) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0 && (status.st_mode & 07777) == mode) return {};
+  if (::chmod(path.c_str(), mode) == 0) return {};
+  if (errno == EPERM && (mode & S_ISGID) != 0 && ::chmod(path.c_str(), mode & ~unsigned{S_ISGID}) == 0) return {};
+  return os_error("set the mode of", path, errno);
+}
 
 int open_flags(OpenFor purpose) {
   switch (purpose) {
@@ -97,8 +109,7 @@ Result<std::unique_ptr<File>> SystemFiles::open(const std::string& path, OpenFor
 Result<FileInfo> SystemFiles::info(const std::string& path) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) return os_error("look at", path, errno);
-  const auto slash = path.rfind('/');
-  return to_info(slash == std::string::npos ? path : path.substr(slash + 1), status);
+  return to_info(name_of(path), status);
 }
 
 Result<std::vector<FileInfo>> SystemFiles::list(const std::string& folder) {
@@ -126,7 +137,7 @@ Result<void> SystemFiles::make_folders(const std::string& path, unsigned mode) {
   const bool existed = std::filesystem::is_directory(path, ec);
   std::filesystem::create_directories(path, ec);
   if (ec) return os_error("make the folder", path, ec.value());
-  if (!existed && ::chmod(path.c_str(), mode) != 0) return os_error("set the mode of", path, errno);
+  if (!existed) return apply_mode(path, mode);
   return {};
 }
 
@@ -173,8 +184,7 @@ Result<void> SystemFiles::set_mode(const std::string& path, unsigned mode, const
     }
   }
   // After the group: changing it clears the set-group-id bit.
-  if (::chmod(path.c_str(), mode) != 0) return os_error("set the mode of", path, errno);
-  return {};
+  return apply_mode(path, mode);
 }
 
 Result<std::uint64_t> SystemFiles::free_bytes(const std::string& path) {

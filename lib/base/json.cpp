@@ -2,6 +2,8 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
+#include <bit>
 #include <boost/json/basic_parser_impl.hpp>
 #include <charconv>
 
@@ -124,6 +126,13 @@ unsigned hex4(std::string_view text, std::size_t at) {
 }  // namespace
 
 struct JsonChecker::Fast {
+  // Grown by doubling and kept: allocating for each text anew costs more than reading it.
+  bool make_room(std::size_t bytes) {
+    if (parser.capacity() >= bytes && parser.capacity() != 0) return true;
+    const auto room = std::min(std::bit_ceil(std::max<std::size_t>(bytes, 4096)), fast_bytes_max);
+    return parser.allocate(room, json_depth_max) == simdjson::SUCCESS;
+  }
+
   simdjson::dom::parser parser;
   std::string padded;
 };
@@ -137,7 +146,7 @@ std::optional<JsonFault> JsonChecker::check(std::string_view text) {
     fast_->padded.reserve(text.size() + simdjson::SIMDJSON_PADDING);
     fast_->padded.assign(text);
     simdjson::dom::element root;
-    if (fast_->parser.allocate(text.size(), json_depth_max) == simdjson::SUCCESS &&
+    if (fast_->make_room(text.size()) &&
         fast_->parser.parse(fast_->padded.data(), text.size(), false).get(root) == simdjson::SUCCESS) {
       return std::nullopt;
     }

@@ -43,21 +43,28 @@ int syslog_priority(LogLevel level) {
   return 6;
 }
 
+// With a backslash before each backslash and quote, so that a value cannot end its own quotes. No more than is shown.
+std::string with_escaped_quotes(std::string_view value) {
+  std::string text;
+  for (const char c : value.substr(0, value_bytes_max + 1)) {
+    if (c == '\\' || c == '"') text += '\\';
+    text += c;
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string log_line(std::string_view event, LogFields fields) {
   std::string line(event);
   for (const auto& field : fields) {
-    const std::string value = escape_for_display(field.value, value_bytes_max);
-    const bool quote = value.empty() || value.find_first_of(" \"=") != std::string::npos;
+    const std::string value = escape_for_display(with_escaped_quotes(field.value), value_bytes_max);
+    const bool quote = value.empty() || value.find_first_of(" \"\\=") != std::string::npos;
     line += ' ';
     line += field.key;
     line += '=';
     if (quote) line += '"';
-    for (const char c : value) {
-      if (c == '"') line += '\\';
-      line += c;
-    }
+    line += value;
     if (quote) line += '"';
   }
   return line;

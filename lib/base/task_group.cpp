@@ -67,11 +67,16 @@ void TaskGroup::finished(const std::shared_ptr<Child>& child, std::exception_ptr
 }
 
 Task<> TaskGroup::join() {
+  // A canceled join waits all the same, since the tasks refer to what dies with the group; with exceptions on, its next
+  // await would throw and leave them behind.
+  const bool throwing = co_await boost::asio::this_coro::throw_if_cancelled();
+  co_await boost::asio::this_coro::throw_if_cancelled(false);
   while (!children_.empty()) {
-    co_await changed_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-    auto state = co_await boost::asio::this_coro::cancellation_state;
+    const auto state = co_await boost::asio::this_coro::cancellation_state;
     if (state.cancelled() != boost::asio::cancellation_type::none && !canceled_) cancel();
+    co_await changed_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
   }
+  co_await boost::asio::this_coro::throw_if_cancelled(throwing);
   if (failure_) std::rethrow_exception(failure_);
 }
 

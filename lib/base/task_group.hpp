@@ -30,6 +30,8 @@ class TaskGroup {
 
   std::size_t size() const { return children_.size(); }
   bool canceled() const { return canceled_; }
+  // What the first task that failed threw; nothing where none did.
+  std::exception_ptr failure() const { return failure_; }
   // The name of the task that failed first, for the log.
   const std::string& failed_task() const { return failed_task_; }
 

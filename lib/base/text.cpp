@@ -122,7 +122,7 @@ std::optional<Duration> parse_duration(std::string_view text) {
   const auto millis = parse_with_unit(text, units);
   // A hundred years bound every wait, so that adding one to a time cannot overflow.
   if (!millis || *millis > 36'525.0 * 86'400'000) return std::nullopt;
-  return Duration(static_cast<std::int64_t>(*millis));
+  return Duration(std::llround(*millis));
 }
 
 std::string to_text(Duration duration) {
@@ -145,7 +145,7 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text) {
                                               {"GiB", 1073741824}}};
   const auto bytes = parse_with_unit(text, units);
   if (!bytes) return std::nullopt;
-  return static_cast<std::uint64_t>(*bytes);
+  return static_cast<std::uint64_t>(std::llround(*bytes));
 }
 
 }  // namespace offpeak

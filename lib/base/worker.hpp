@@ -38,8 +38,8 @@ class Worker {
   Task<std::invoke_result_t<Function>> run(Function function) {
     using T = std::invoke_result_t<Function>;
     if constexpr (std::is_void_v<T>) {
-      auto failure = co_await start<std::exception_ptr>(VoidCall<Function>(std::move(function)));
-      if (failure) std::rethrow_exception(failure);
+      // Asio itself rethrows a completion with an exception_ptr.
+      co_await start<std::exception_ptr>(VoidCall<Function>(std::move(function)));
     } else {
       auto result = co_await start<Holder<T>>(ValueCall<Function, T>(std::move(function)));
       if (result.failure) std::rethrow_exception(result.failure);

@@ -1,8 +1,8 @@
 // Purpose   HTTP/1.1 calls to one configured origin: TLS with host check, timeouts, proxy, the commit byte
 // Gets      an Origin (from the configuration), calls
 // Gives     status, headers of interest, body; or why not
-// Promises  one connection a call, never reused, no retry, no redirect followed; the key leaves for the origin only
-// When it fails  HttpFailure: a sentence that names host and step, safe to log
+// Promises  one connection a call, never reused, no retry, no redirect followed; the key leaves for the
+// origin only When it fails  HttpFailure: a sentence that names host and step, safe to log
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -30,9 +30,9 @@ struct Proxy {
 
 struct Origin {
   bool tls = true;
-  std::string host;    // without brackets
+  std::string host;  // without brackets
   std::string port;
-  std::string prefix;  // path before /v1, without a slash at its end
+  std::string prefix;   // path before /v1, without a slash at its end
   std::string ca_file;  // empty: the system's
   std::optional<Proxy> proxy;
   Duration connect_timeout{10'000};   // resolve + connect + proxy + TLS handshake, each step
@@ -43,9 +43,10 @@ struct Origin {
 // "https://host[:port][/prefix]"; plain http only to loopback (127.0.0.0/8, ::1, localhost).
 Result<Origin> parse_origin(std::string_view base_url);
 
-// From https_proxy / HTTPS_PROXY and no_proxy / NO_PROXY, for an https origin that is not loopback. `get_env` returns
-// nullptr for what is not set.
-Result<std::optional<Proxy>> proxy_for(const Origin& origin, const std::function<const char*(const char*)>& get_env);
+// From https_proxy / HTTPS_PROXY and no_proxy / NO_PROXY, for an https origin that is not loopback. `get_env`
+// returns nullptr for what is not set.
+Result<std::optional<Proxy>> proxy_for(const Origin& origin,
+                                       const std::function<const char*(const char*)>& get_env);
 
 struct Request {
   std::string method;
@@ -87,11 +88,11 @@ class BodyWriter {
 
 // What became of an upload.
 struct Upload {
-  bool last_byte_left = false;  // true from the consent on, whatever happened then
-  bool source_failed = false;   // next_block or before_last_byte failed
+  bool last_byte_left = false;       // true from the consent on, whatever happened then
+  bool source_failed = false;        // next_block or before_last_byte failed
   std::optional<Response> response;  // header and as much body as came (1 MiB at most)
   bool response_complete = false;
-  std::string failure;          // empty where response_complete
+  std::string failure;  // empty where response_complete
 };
 
 class Client {
@@ -102,8 +103,8 @@ class Client {
 
   // A small exchange: the response body is limited to `most_bytes`.
   Task<Got<Response>> call(Request request, std::size_t most_bytes);
-  // Streams a 200 body to `writer` (other statuses are returned with their body, at most 1 MiB). The response's body is
-  // empty where it was streamed.
+  // Streams a 200 body to `writer` (other statuses are returned with their body, at most 1 MiB). The
+  // response's body is empty where it was streamed.
   Task<Got<Response>> download(Request request, BodyWriter& writer);
   // Content-Length is reader.size(). The answer is read from the start on, so that an early one is seen.
   Task<Upload> upload(Request request, BodyReader& reader);

@@ -1,12 +1,15 @@
 // Purpose   the Message Batches verbs: create, list, retrieve, results, cancel
 // Gets      what the stages ask; a body that streams from claimed files
 // Gives     what the provider said, as values; never an exception for an answer or a broken connection
-// Promises  no call is ever repeated by this room; a create is one POST on a fresh connection, whose last byte leaves
-//           only after `commit` said so; the key goes to the configured origin only; redirects are not followed
+// Promises  no call is ever repeated by this room; a create is one POST on a fresh connection, whose last
+// byte leaves
+//           only after `commit` said so; the key goes to the configured origin only; redirects are not
+//           followed
 // When it fails  every failure is a CallFailure, or a CreateAnswer that says whether the last byte had left
 //
-// One real implementation (HttpProvider) and one in process over lib/sim (tests/support); one conformance suite.
-// Facts about the wire: the provider's OpenAPI document and recorded traffic, cited at each function of wire.hpp.
+// One real implementation (HttpProvider) and one in process over lib/sim (tests/support); one conformance
+// suite. Facts about the wire: the provider's OpenAPI document and recorded traffic, cited at each function
+// of wire.hpp.
 #pragma once
 
 #include <cstdint>
@@ -57,9 +60,9 @@ enum class CallFailureKind : std::uint8_t {
 
 struct CallFailure {
   CallFailureKind kind = CallFailureKind::unreachable;
-  int http_status = 0;          // 0 where there was no answer
-  std::string error_type;       // the provider's error.type, or empty
-  std::string message;          // what, where, and what to do next; safe to log
+  int http_status = 0;     // 0 where there was no answer
+  std::string error_type;  // the provider's error.type, or empty
+  std::string message;     // what, where, and what to do next; safe to log
   std::optional<Duration> retry_after;
 };
 
@@ -75,7 +78,7 @@ struct Called {
 };
 
 struct ListQuery {
-  std::uint32_t limit = 100;           // 1..1000
+  std::uint32_t limit = 100;             // 1..1000
   std::optional<std::string> after_id;   // older than
   std::optional<std::string> before_id;  // newer than
 };
@@ -108,7 +111,7 @@ struct CreateAnswer {
   bool last_byte_left = false;       // from commit's consent on, true whatever happened then
   std::optional<HttpAnswer> answer;  // where the header of an answer arrived, early or after the last byte
   std::string failure;               // why there is no complete answer; safe to log
-  bool source_failed = false;        // our own body could not be read, or commit refused: not the network's fault
+  bool source_failed = false;  // our own body could not be read, or commit refused: not the network's fault
 };
 
 class CreateCommit {
@@ -135,8 +138,8 @@ class Provider {
   virtual Task<Called<ListPage>> list(ListQuery query) = 0;
   // GET /v1/messages/batches/{id}
   virtual Task<Called<ProviderBatch>> retrieve(std::string id) = 0;
-  // GET /v1/messages/batches/{id}/results. The value is the number of bytes taken; success means the transfer was
-  // complete (for a chunked answer: the last chunk came), not that every line is there.
+  // GET /v1/messages/batches/{id}/results. The value is the number of bytes taken; success means the transfer
+  // was complete (for a chunked answer: the last chunk came), not that every line is there.
   virtual Task<Called<std::uint64_t>> results(std::string id, ResultsSink& sink) = 0;
   // POST /v1/messages/batches/{id}/cancel
   virtual Task<Called<ProviderBatch>> cancel(std::string id) = 0;

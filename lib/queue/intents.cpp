@@ -201,6 +201,30 @@ AccountState Queue::account() {
   return state;
 }
 
+void Queue::delay_creates(const CreateDelay& delay) {
+  Transaction transaction(*sql_);
+  set_fact(*sql_, "delay_reason", std::string_view(delay.reason));
+  set_fact(*sql_, "delay_not_before", to_millis(delay.not_before));
+  set_fact(*sql_, "delay_tries", delay.tries);
+  transaction.commit();
+}
+
+void Queue::end_create_delay() {
+  Transaction transaction(*sql_);
+  clear_fact(*sql_, "delay_reason");
+  clear_fact(*sql_, "delay_not_before");
+  clear_fact(*sql_, "delay_tries");
+  transaction.commit();
+}
+
+CreateDelay Queue::create_delay() {
+  CreateDelay delay;
+  delay.tries = static_cast<int>(integer_fact(*sql_, "delay_tries").value_or(0));
+  delay.reason = text_fact(*sql_, "delay_reason").value_or("");
+  delay.not_before = from_millis(integer_fact(*sql_, "delay_not_before").value_or(0));
+  return delay;
+}
+
 std::optional<Instant> Queue::last_created_at() {
   const auto at = integer_fact(*sql_, "last_created_at");
   if (!at) return std::nullopt;

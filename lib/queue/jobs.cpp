@@ -212,6 +212,7 @@ Status Queue::status(Instant now) {
   status.unknown_intents = count("SELECT count(*) FROM intent WHERE state IN ('committing', 'unknown')");
   status.intakes = count("SELECT count(*) FROM intake WHERE state <> 'rejected'");
   status.account = account();
+  status.delay = create_delay();
   status.submitting_paused = integer_fact(*sql_, "submitting_paused").value_or(0) != 0;
   status.intake_paused = intake_paused();
   for (const auto& found : unexplained()) status.unexplained.push_back(found.provider_id);

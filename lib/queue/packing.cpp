@@ -12,8 +12,9 @@ namespace {
 std::vector<PendingRange> ready_ranges(Sql& sql, JobId job, Instant now, std::uint32_t most) {
   std::vector<PendingRange> ranges;
   auto row = sql.query(
-      "SELECT first, count, attempts, since, not_before, most_together, refused_at FROM pending WHERE job = ? AND "
-      "not_before <= ? ORDER BY first LIMIT ?",
+      // A run that waits since a time to come tells of a clock that was set back: it is ready.
+      "SELECT first, count, attempts, since, not_before, most_together, refused_at FROM pending WHERE job = ?1 AND "
+      "(not_before <= ?2 OR since > ?2 + 60000) ORDER BY first LIMIT ?3",
       job, now, most);
   while (row.step()) {
     PendingRange pending;
@@ -94,6 +95,7 @@ PackView Queue::pack_view(Instant now, std::uint32_t most_ranges_a_job) {
   PackView view;
   read_in_flight(*sql_, view);
   view.account = account();
+  view.delay = create_delay();
   view.submitting_paused = integer_fact(*sql_, "submitting_paused").value_or(0) != 0;
   {
     auto row = sql_->query("SELECT 1 FROM unexplained WHERE state = 'open' LIMIT 1");

@@ -86,6 +86,9 @@ class Queue {
   void pause_account(const std::string& reason, Instant next_try_at, int tries);
   void resume_account();
   AccountState account();
+  void delay_creates(const CreateDelay& delay);
+  void end_create_delay();
+  CreateDelay create_delay();
   std::optional<Instant> last_created_at();  // when a create was last accepted
 
   // ---- settle
@@ -131,7 +134,6 @@ class Queue {
   JobTallies tallies(JobId job);
   std::vector<Batch> batches_of(JobId job);
   void finish_job(JobId id, JobState state, Instant now);
-  // Raw downloads that no unfinished job needs any more: (batch, number of downloads); and the verb that forgets them.
 
   // ---- control
   Status status(Instant now);

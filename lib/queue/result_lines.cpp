@@ -36,12 +36,6 @@ Result<std::unique_ptr<File>> open_needed(Files& files, const std::string& path)
   return file;
 }
 
-std::string_view result_of(const OutcomeRow& outcome) { return outcome.made_result; }
-
-std::size_t result_bytes(const OutcomeRow& outcome) {
-  return outcome.batch ? outcome.bytes : result_of(outcome).size();
-}
-
 }  // namespace
 
 ResultWindow read_result_window(Queue& queue, JobId job, Seq first, std::uint32_t count) {
@@ -112,8 +106,9 @@ Result<std::size_t> ResultLines::lay_out(const ResultWindow& window, std::size_t
 Result<const LineEntry*> ResultLines::line_of(const ResultWindow& window, const OutcomeRow& outcome) const {
   const std::size_t index = outcome.seq - window.first;
   if (outcome.seq < window.first || index >= window.lines.size()) {
-    return make_error(ErrorKind::internal, fmt::format("job {}: request {} has an outcome but no line in the index",
-                                                       job_.value, outcome.seq));
+    return make_error(
+        ErrorKind::internal,
+        fmt::format("job {}: request {} has an outcome but no line in the index", job_.value, outcome.seq));
   }
   return &window.lines[index];
 }
@@ -178,9 +173,11 @@ Result<void> ResultLines::put_run(PlacedIterator first, PlacedIterator last, std
   }
   for (auto it = first; it != last; ++it) {
     const auto& outcome = *it->outcome;
-    const auto bytes = std::string_view(target.data(), target.size()).substr(outcome.offset - head.offset, outcome.bytes);
+    const auto bytes =
+        std::string_view(target.data(), target.size()).substr(outcome.offset - head.offset, outcome.bytes);
     if (checksum32(bytes) != outcome.checksum) return changed(path, outcome.offset, "the result has changed");
-    if (!alone) std::copy(bytes.begin(), bytes.end(), out.begin() + static_cast<std::ptrdiff_t>(it->result_at));
+    if (!alone)
+      std::copy(bytes.begin(), bytes.end(), out.begin() + static_cast<std::ptrdiff_t>(it->result_at));
   }
   return {};
 }
@@ -203,8 +200,9 @@ Result<ResultLines::FailedPlace> ResultLines::append_failed(const ResultWindow& 
     out += *bytes;
     if (format_ == JobFormat::requests) {
       // As json_on_one_line, for a piece of a value.
-      std::replace_if(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(),
-                      [](char c) { return c == '\n' || c == '\r'; }, ' ');
+      std::replace_if(
+          out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(),
+          [](char c) { return c == '\n' || c == '\r'; }, ' ');
     }
     from.inside += size;
     if (from.inside == (*line)->bytes) {

@@ -1,20 +1,20 @@
 // Purpose   makes the lines that a user reads, results and failed requests, from where their bytes lie
 // Gets      a window of one job, read from the queue; the claimed file and the raw downloads
-// Gives     {"custom_id":<as the user wrote it>,"result":<the provider's value>} in input order, byte for byte; and
-//           request lines byte for byte
-// Promises  plain blocking functions for the file worker, without the database; memory is what the caller asks for, one
-//           line and a block of 256 KiB; every value's checksum is compared before it is given
-// When it fails  an Error that names file and offset: ErrorKind::invalid where bytes are missing or have changed (a
-//           human must look; trying again cannot help), else what the system said
+// Gives     {"custom_id":<as the user wrote it>,"result":<the provider's value>} in input order, byte for
+//           byte; and request lines byte for byte
+// Promises  plain blocking functions for the file worker, without the database; memory is what the caller
+//           asks for, one line and two blocks of 256 KiB; every value's checksum is compared before it is given
+// When it fails  an Error that names file and offset: ErrorKind::invalid where bytes are missing or have
+//           changed (a human must look; trying again cannot help), else what the system said
 //
 // Used by export and by the results stream of the status socket:
 //
-//   ResultLines lines(files, folders, job);                        // lives on the file worker
+//   ResultLines lines(files, folders, job);  // lives on the file worker
 //   for (Seq first = 0; first < job.requests; first += result_window_requests) {
-//     window = co_await database.run(... read_result_window(queue, job.id, first, result_window_requests) ...);
+//     window = on the database worker: read_result_window(queue, job.id, first, result_window_requests);
 //     for (std::size_t at = 0; at < window.outcomes.size();) {
 //       out.clear();
-//       at = co_await file_worker.run(... lines.append_results(window, at, 256 * 1024, only, out) ...);
+//       at = on the file worker: lines.append_results(window, at, 256 * 1024, only, out);
 //       send(out);
 //     }
 //   }
@@ -64,8 +64,9 @@ class ResultLines {
   ResultLines(const ResultLines&) = delete;
   ResultLines& operator=(const ResultLines&) = delete;
 
-  // Appends the result lines of window.outcomes[at], [at + 1], ... to `out`, those of type `only` where given, until
-  // `out` holds at least `enough_bytes` or the window ends. Gives the place to go on at; outcomes.size() is the end.
+  // Appends the result lines of window.outcomes[at], [at + 1], ... to `out`, those of type `only` where
+  // given, until `out` holds at least `enough_bytes` or the window ends. Gives the place to go on at;
+  // outcomes.size() is the end.
   Result<std::size_t> append_results(const ResultWindow& window, std::size_t at, std::size_t enough_bytes,
                                      std::optional<OutcomeType> only, std::string& out);
 
@@ -74,8 +75,8 @@ class ResultLines {
     std::size_t at = 0;        // in window.outcomes
     std::uint64_t inside = 0;  // bytes of that line already given
   };
-  // The same for the request lines whose outcome is not succeeded, as they stand in the job file; an element of a
-  // "requests" array is put on one line.
+  // The same for the request lines whose outcome is not succeeded, as they stand in the job file; an
+  // element of a "requests" array is put on one line.
   Result<FailedPlace> append_failed(const ResultWindow& window, FailedPlace from, std::size_t enough_bytes,
                                     std::string& out);
 

@@ -83,6 +83,13 @@ struct AccountState {
   int tries = 0;
 };
 
+// The network or the provider asked for a pause before the next create call.
+struct CreateDelay {
+  int tries = 0;  // failures in a row; 0: none
+  std::string reason;
+  Instant not_before{};
+};
+
 struct PackView {
   std::vector<PackJob> jobs;           // with something ready, highest priority first, then by id
   std::optional<Instant> next_ready_at;  // the soonest not_before of what is not ready yet
@@ -91,6 +98,7 @@ struct PackView {
   std::int64_t open_batches = 0;       // not ended, unsettled intents included
   std::set<std::uint32_t> unsettled_counts;  // request counts of unsettled intents
   AccountState account;
+  CreateDelay delay;
   bool submitting_paused = false;      // by the operator
   bool unexplained_batches = false;    // the start-up guard holds submitting
   std::uint64_t learned_max_bytes = 0;  // 0, or: a 413 taught that bodies must be smaller
@@ -260,6 +268,7 @@ struct Status {
   std::int64_t unknown_intents = 0;
   std::int64_t intakes = 0;
   AccountState account;
+  CreateDelay delay;
   bool submitting_paused = false;
   bool intake_paused = false;
   std::vector<std::string> unexplained;  // provider ids that hold submitting

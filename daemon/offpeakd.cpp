@@ -1,0 +1,17 @@
+#include <iostream>
+
+#include "daemon/app.hpp"
+#include "daemon/notify.hpp"
+#include "daemon/options.hpp"
+
+int main(int argc, char** argv) {
+  using namespace offpeak;
+  const auto parsed = parse_options(argc, argv, std::cout, std::cerr);
+  if (const auto* status = std::get_if<int>(&parsed)) return *status;
+  const auto& options = std::get<DaemonOptions>(parsed);
+  if (options.verb == Verb::check_config) return check_config(options, std::cout, std::cerr);
+  auto settings = settings_at_start(options, std::cerr);
+  if (!settings) return exit_configuration;
+  const auto log = make_log(settings->config.log.level);
+  return run_daemon(options, std::move(*settings), *log);
+}

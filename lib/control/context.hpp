@@ -1,0 +1,35 @@
+// What the route handlers share; inside lib/control only.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/wakeup.hpp"
+#include "control/control.hpp"
+#include "control/target.hpp"
+
+namespace offpeak {
+
+struct ControlContext {
+  ControlDoors doors;
+  ControlFolders folders;
+  ControlHooks hooks;
+  std::set<Wakeup*> uploads_waiting;
+
+  void wake_stages() const {
+    if (hooks.wake_stages) hooks.wake_stages();
+  }
+};
+
+struct RoutedCall {
+  Call call;
+  Target target;
+  std::vector<std::string> parameters;
+
+  std::optional<std::string_view> query(std::string_view name) const {
+    return query_member(target.query, name);
+  }
+};
+
+}  // namespace offpeak

@@ -1,0 +1,83 @@
+#include <fmt/format.h>
+
+#include <array>
+
+#include "base/text.hpp"
+#include "control/handlers.hpp"
+#include "control/paging.hpp"
+#include "control/problem.hpp"
+
+namespace offpeak {
+
+namespace {
+
+constexpr std::array<std::string_view, 6> job_states{"queued",    "running", "held",
+                                                     "canceling", "done",    "canceled"};
+
+Task<std::optional<Job>> find_job(ControlContext& context, JobId id) {
+  const auto read = [id](Queue& queue) { return queue.job(id); };
+  co_return co_await context.doors.database.run(read);
+}
+
+// What a change of a job's state made of it: the job, a 404 or a 409.
+Task<Reply> change_reply(ControlContext& context, RoutedCall call, Queue::Change change,
+                         std::string_view verb) {
+  const auto job = co_await find_job(context, job_id_of(call));
+  if (change == Queue::Change::no_such_job || !job) co_return no_such_job(call);
+  if (change == Queue::Change::not_in_this_state) {
+    co_return to_reply(
+        conflict(fmt::format("job {} is {}: it cannot be {}", job->id.value, to_text(job->state), verb),
+                 fmt::format("offpeak show {}", job->id.value)));
+  }
+  context.doors.log.info("job.changed", {{"job", job->id}, {"state", to_text(job->state)}, {"by", "socket"}});
+  context.wake_stages();
+  co_return json_reply(to_json(*job));
+}
+
+}  // namespace
+
+JobId job_id_of(const RoutedCall& call) { return JobId(parse_integer(call.parameters.at(0)).value_or(0)); }
+
+Reply no_such_job(const RoutedCall& call) {
+  return to_reply(not_found(fmt::format("there is no job {}", escape_for_display(call.parameters.at(0), 60)),
+                            "offpeak jobs lists them"));
+}
+
+Task<Reply> list_jobs(ControlContext& context, RoutedCall call) {
+  const auto options = parse_list_options(call.target.query, job_states);
+  if (!options) co_return to_reply(bad_request(options.error().message, options.error().hint));
+  const auto read = [wanted = one_more(*options)](Queue& queue) { return queue.jobs(wanted); };
+  const auto rows = co_await context.doors.database.run(read);
+  co_return json_reply(list_document(rows, options->limit, [](const Job& job) { return to_json(job); }));
+}
+
+Task<Reply> get_job(ControlContext& context, RoutedCall call) {
+  const auto job = co_await find_job(context, job_id_of(call));
+  if (!job) co_return no_such_job(call);
+  co_return json_reply(to_json(*job));
+}
+
+Task<Reply> cancel_job(ControlContext& context, RoutedCall call) {
+  const auto id = job_id_of(call);
+  const auto write = [id, now = context.doors.clock.now()](Queue& queue) {
+    return queue.cancel_job(id, now);
+  };
+  const auto change = co_await context.doors.database.run(write);
+  co_return co_await change_reply(context, std::move(call), change, "canceled");
+}
+
+Task<Reply> hold_job(ControlContext& context, RoutedCall call) {
+  const auto id = job_id_of(call);
+  const auto write = [id](Queue& queue) { return queue.hold_job(id, "held by the operator"); };
+  const auto change = co_await context.doors.database.run(write);
+  co_return co_await change_reply(context, std::move(call), change, "held");
+}
+
+Task<Reply> release_job(ControlContext& context, RoutedCall call) {
+  const auto id = job_id_of(call);
+  const auto write = [id](Queue& queue) { return queue.release_job(id); };
+  const auto change = co_await context.doors.database.run(write);
+  co_return co_await change_reply(context, std::move(call), change, "released");
+}
+
+}  // namespace offpeak

@@ -1,0 +1,26 @@
+// The socket's JSON shapes of batches, intents and the status; a job's is in model/job.hpp. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "queue/rows.hpp"
+
+namespace offpeak {
+
+std::string to_json(const Batch& batch);
+// As /v1/reconcile lists them.
+std::string to_json(const UnexplainedBatch& batch);
+std::string unknown_intent_json(const Intent& intent);
+
+// What the daemon knows beside the queue.
+struct StatusExtras {
+  Instant now{};
+  std::optional<Instant> next_poll_at;
+  std::optional<std::string>
+      trouble;  // a sentence, where something keeps the daemon from working (disk full)
+};
+
+std::string status_json(const Status& status, const StatusExtras& extras);
+
+}  // namespace offpeak

@@ -1,0 +1,77 @@
+// Purpose   writes results.jsonl, failed.jsonl and summary.json of jobs whose every request has its outcome
+// Gets      such jobs and where their bytes lie, from the queue; claimed files and raw downloads
+// Gives     <results>/<id>-<name>/, then the job is done or canceled
+// Promises  the three files appear together, synced, in input order, byte for byte; constant memory; run
+//           again after any crash it makes the same bytes
+// When it fails  a full disk: its own half-written folder goes, and it tries again by itself. Bytes that
+//           changed or are missing: the job is held with that reason, and an error is logged; never a wrong
+//           result.
+//
+// I/O thread; one job at a time. Notified when outcomes were recorded.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "base/clock.hpp"
+#include "base/files.hpp"
+#include "base/log.hpp"
+#include "base/random.hpp"
+#include "base/task.hpp"
+#include "base/wakeup.hpp"
+#include "base/worker.hpp"
+#include "config/config.hpp"
+#include "export/results_writer.hpp"
+#include "queue/queue.hpp"
+
+namespace offpeak {
+
+// All must outlive the exporter. The content of config may be replaced on the I/O thread at any time.
+struct ExporterDoors {
+  Database& database;
+  Files& files;
+  Worker& file_worker;
+  Clock& clock;
+  Random& random;
+  Log& log;
+  const Config& config;
+};
+
+struct ExporterBells {
+  Wakeup& own;           // rung when outcomes were recorded, and when a job is released or canceled
+  Wakeup& jobs_changed;  // rung here when a job is finished
+};
+
+class Exporter {
+ public:
+  Exporter(ExporterDoors doors, ExporterBells bells) : doors_(doors), bells_(bells) {}
+  Exporter(const Exporter&) = delete;
+  Exporter& operator=(const Exporter&) = delete;
+
+  // Until canceled.
+  Task<> run();
+
+ private:
+  struct Facts {  // what the queue knows of a job besides its lines
+    JobTallies tallies;
+    std::vector<Batch> batches;
+  };
+
+  Task<> remove_leftovers();
+  Task<bool> export_ready();
+  Task<bool> export_job(Job job);
+  Task<std::optional<Instant>> exported_before(Job job, Facts facts);
+  Task<Result<Instant>> write(Job job, Facts facts);
+  Task<Result<void>> write_lines(std::shared_ptr<ResultsWriter> writer, Job job);
+  Task<bool> finish(Job job, Instant done_at);
+  Task<> fail(Job job, Error error);
+  ExportPlaces places() const;
+
+  ExporterDoors doors_;
+  ExporterBells bells_;
+  std::map<JobId, JobState> stuck_;  // jobs whose bytes are damaged, and the state that leaves them so
+  int failures_ = 0;                 // in a row, of a kind that passes
+};
+
+}  // namespace offpeak

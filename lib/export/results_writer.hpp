@@ -1,0 +1,63 @@
+// Writes the three results files of one job, aside, a slice a call: the folder appears under its name only
+// when all are complete and synced. On the file worker; the memory is a few blocks, however large the job
+// is.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+
+#include "base/files.hpp"
+#include "queue/result_lines.hpp"
+
+namespace offpeak {
+
+struct ExportPlaces {
+  ResultFolders sources;
+  std::string results;  // the folder of all results
+};
+
+class ResultsWriter {
+ public:
+  ResultsWriter(Files& files, ExportPlaces places, const Job& job);
+  ~ResultsWriter();
+  ResultsWriter(const ResultsWriter&) = delete;
+  ResultsWriter& operator=(const ResultsWriter&) = delete;
+
+  // Removes what an earlier try left and opens the files.
+  Result<void> begin();
+  // Writes a slice of the window; true when the window is done. Windows come in order, each until it is
+  // done.
+  Result<bool> write_some(const ResultWindow& window);
+  // Every request must have been written with the outcome that the job counts. Syncs all; then the folder
+  // appears. An earlier export of the same job gives way; anything else under that name is kept beside it.
+  Result<void> finish(const std::string& summary);
+  // Gives the space back.
+  void abandon();
+
+ private:
+  Result<void> write_file(const std::string& name, const std::string& text);
+  Result<void> seal(File& file, const std::string& name);
+  Result<void> make_room();
+  Result<void> check_counts() const;
+
+  Files& files_;
+  ExportPlaces places_;
+  Job job_;
+  std::string folder_;  // until it is complete
+  std::string target_;
+  ResultLines lines_;
+  std::unique_ptr<File> results_;
+  std::unique_ptr<File> failed_;
+  std::string block_;
+  std::size_t at_ = 0;  // in the window
+  ResultLines::FailedPlace failed_at_;
+  RequestCounts written_;
+};
+
+// When the results of this job were written, where they stand there already, complete and saying the same
+// as `summary_at` would with that time: a crash came between the rename and the database.
+std::optional<Instant> already_exported(Files& files, const std::string& results_folder, const Job& job,
+                                        const JobTallies& tallies, const std::vector<Batch>& batches);
+
+}  // namespace offpeak

@@ -1,0 +1,289 @@
+#include "ingest/ingester.hpp"
+
+#include <algorithm>
+#include <boost/asio/this_coro.hpp>
+#include <utility>
+
+#include "base/backoff.hpp"
+#include "base/task_group.hpp"
+#include "ingest/open_intake.hpp"
+#include "ingest/spool.hpp"
+
+namespace offpeak {
+
+namespace {
+
+constexpr std::size_t open_max = 4;
+constexpr std::size_t complaints_max = 1000;
+constexpr std::size_t ready_enough = 256;
+constexpr std::size_t stuck_max = 10'000;
+// One of the open files is always small, so that a small one never waits for three huge ones.
+constexpr std::uint64_t small_bytes = 16 * 1024 * 1024;
+constexpr Duration first_backoff = std::chrono::seconds(1);
+
+Result<std::uint64_t> size_of(Files& files, const std::string& path) {
+  const auto info = files.info(path);
+  if (!info) return info.error();
+  return info->bytes;
+}
+
+}  // namespace
+
+Ingester::Ingester(const IngestDoors& doors, boost::asio::any_io_executor executor, const Config& config,
+                   Wakeup& bell, IngestCalls calls)
+    : doors_(doors),
+      executor_(executor),
+      config_(config),
+      bell_(bell),
+      calls_(std::move(calls)),
+      sync_wanted_(doors.clock, std::move(executor)) {}
+
+Ingester::~Ingester() = default;
+
+Task<> Ingester::run() {
+  // The two loops end together; waiting for that must outlast the cancellation.
+  co_await boost::asio::this_coro::throw_if_cancelled(false);
+  TaskGroup loops(executor_);
+  loops.spawn("ingest.take_in", take_in());
+  loops.spawn("ingest.sync", sync_files());
+  co_await loops.join();
+}
+
+Task<> Ingester::recover() {
+  recovered_ = true;
+  const auto intakes = co_await doors_.database.run([](Queue& queue) { return queue.intakes(); });
+  std::set<JobId> ids;
+  for (const auto& intake : intakes) ids.insert(intake.id);
+  const auto claimed = config_.paths.claimed();
+  const auto cleaned = co_await doors_.file_worker.run(
+      [&files = doors_.files, claimed, ids] { return clean_claimed(files, claimed, ids); });
+  if (!cleaned) doors_.log.warning("intake.not_cleaned", {{"error", cleaned.error().message}});
+  for (const auto& intake : intakes) {
+    if (intake.source != IntakeSource::socket || intake.state != IntakeState::claiming) continue;
+    // Its client is gone, and the upload is not whole.
+    const auto path = claimed_path(claimed, intake.id);
+    const auto removed =
+        co_await doors_.file_worker.run([&files = doors_.files, path] { return files.remove(path); });
+    if (!removed) continue;
+    co_await doors_.database.run([id = intake.id](Queue& queue) { queue.forget_intake(id); });
+  }
+}
+
+Task<> Ingester::take_in() {
+  if (!recovered_) co_await recover();
+  next_look_ = doors_.clock.steady_now();
+  for (;;) {
+    if (co_await bell_.wait_until(next_due())) next_look_ = doors_.clock.steady_now();
+    std::optional<std::string> full;
+    try {
+      co_await round();
+    } catch (const QueueDiskFull& error) {
+      full = error.what();
+    }
+    const auto now = doors_.clock.steady_now();
+    if (full) {
+      complain_once("database", "intake.waiting",
+                    {{"error", *full}, {"hint", "free some space; offpeak goes on by itself"}});
+      full_until_ =
+          now + backoff(first_backoff, std::max(config_.intake.rescan, first_backoff), ++full_tries_, 1);
+    } else if (now >= full_until_) {
+      full_tries_ = 0;
+      complained_.erase("database");
+    }
+  }
+}
+
+Task<> Ingester::round() {
+  if (doors_.clock.steady_now() < full_until_) co_return;
+  if (doors_.clock.steady_now() >= next_look_) co_await look();
+  co_await open_waiting();
+  co_await claim_ready();
+  co_await advance_all();
+}
+
+// When there is something to do without a bell.
+SteadyTime Ingester::next_due() const {
+  auto due = can_begin() ? doors_.clock.steady_now() : next_look_;
+  for (const auto& open : open_) {
+    const bool waits_for_sync = open->finished && !open->start_over && !is_ready(*open);
+    if (!waits_for_sync) due = std::min(due, open->not_before);
+  }
+  return std::max(due, full_until_);
+}
+
+bool Ingester::can_begin() const {
+  if (open_.size() >= open_max) return false;
+  const auto fits = [this](const FileInfo& info) { return has_room(info.bytes); };
+  return !waiting_.empty() || (!paused_ && std::ranges::any_of(ready_, fits));
+}
+
+Task<> Ingester::look() {
+  co_await look_into_queue();
+  // In a flood of files each of them rings; what is known to be ready comes first.
+  if (ready_.size() >= ready_enough) {
+    next_look_ = doors_.clock.steady_now() + config_.intake.rescan;
+    look_skipped_ = true;
+    co_return;
+  }
+  look_skipped_ = false;
+  const auto moved_in = calls_.take_moved_in ? calls_.take_moved_in() : std::set<std::string>();
+  const auto incoming = config_.paths.incoming();
+  const auto listed =
+      co_await doors_.file_worker.run([&files = doors_.files, incoming] { return files.list(incoming); });
+  const auto now = doors_.clock.steady_now();
+  next_look_ = now + config_.intake.rescan;
+  if (listed) {
+    auto settled = look_for_settled(seen_, *listed, moved_in, config_.intake.settle, now);
+    seen_ = std::move(settled.seen);
+    ready_.assign(settled.ready.begin(), settled.ready.end());
+    if (settled.look_again_at) next_look_ = std::min(next_look_, *settled.look_again_at);
+    complained_.erase("incoming");
+  } else {
+    ready_.clear();
+    complain_once("incoming", "intake.no_folder", {{"error", listed.error().message}});
+  }
+}
+
+Task<> Ingester::look_into_queue() {
+  auto intakes = co_await doors_.database.run([](Queue& queue) { return queue.intakes(); });
+  std::erase_if(intakes, [this](const Intake& intake) { return is_open(intake.id); });
+  waiting_.assign(intakes.begin(), intakes.end());
+}
+
+Task<> Ingester::open_waiting() {
+  while (!waiting_.empty() && open_.size() < open_max) {
+    const auto intake = waiting_.front();
+    co_await open_one(intake);
+    waiting_.pop_front();
+  }
+}
+
+// Goes on where this intake was left.
+Task<> Ingester::open_one(Intake intake) {
+  // An upload that is going on: control rings when it is whole.
+  if (intake.source == IntakeSource::socket && intake.state == IntakeState::claiming) co_return;
+  const auto path = claimed_path(config_.paths.claimed(), intake.id);
+  const auto bytes =
+      co_await doors_.file_worker.run([&files = doors_.files, path] { return size_of(files, path); });
+  if (!bytes && bytes.error().kind != ErrorKind::not_found) {
+    complain_once(path, "intake.waiting", {{"intake", intake.id}, {"error", bytes.error().message}});
+    co_return;
+  }
+  if (!bytes) {
+    co_await drop_missing(intake);
+    co_return;
+  }
+  if (intake.state == IntakeState::claiming) {
+    const auto paths = config_.paths;
+    const auto synced = co_await doors_.file_worker.run([&files = doors_.files, paths]() -> Result<void> {
+      if (auto done = files.sync_folder(paths.claimed()); !done) return done;
+      return files.sync_folder(paths.incoming());
+    });
+    if (!synced) co_return;
+    co_await doors_.database.run([id = intake.id](Queue& queue) { queue.intake_in_claimed(id); });
+    intake.state = IntakeState::checking;
+  }
+  begin(intake, *bytes);
+  open_.back()->start_over = true;  // whatever an earlier check stored goes first
+}
+
+// The file never came into claimed/ (it is still in incoming/), or it went to rejected/ just before a crash.
+Task<> Ingester::drop_missing(Intake intake) {
+  co_await discard_index(intake.id);
+  ErrorReport report;
+  report.add("the file is gone", "send it again");
+  const auto document = intake.source == IntakeSource::socket ? report.document(intake.name) : "";
+  co_await doors_.database.run(
+      [id = intake.id, document](Queue& queue) { queue.reject_intake(id, document); });
+  if (intake.source == IntakeSource::socket && calls_.rejected) calls_.rejected(intake.id);
+}
+
+Task<> Ingester::claim_ready() {
+  if (ready_.empty()) co_return;
+  paused_ = co_await doors_.database.run([](Queue& queue) { return queue.intake_paused(); });
+  if (paused_) co_return;
+  while (open_.size() < open_max) {
+    const auto next =
+        std::ranges::find_if(ready_, [this](const FileInfo& info) { return has_room(info.bytes); });
+    if (next == ready_.end()) break;
+    const auto info = *next;
+    ready_.erase(next);
+    co_await claim(info);
+  }
+  if (ready_.empty() && look_skipped_) next_look_ = doors_.clock.steady_now();
+}
+
+bool Ingester::has_room(std::uint64_t bytes) const {
+  if (open_.size() >= open_max) return false;
+  const auto large = std::ranges::count_if(open_, [](const auto& open) { return open->bytes > small_bytes; });
+  return bytes <= small_bytes || static_cast<std::size_t>(large) + 1 < open_max;
+}
+
+// First the row, then the move: so no file is ever in claimed/ that nobody knows of.
+Task<> Ingester::claim(FileInfo info) {
+  const auto now = doors_.clock.steady_now();
+  if (const auto stuck = stuck_.find(info.name); stuck != stuck_.end()) {
+    if (now < stuck->second) co_return;
+    stuck_.erase(stuck);
+  }
+  const auto path = join_path(config_.paths.incoming(), info.name);
+  const auto there =
+      co_await doors_.file_worker.run([&files = doors_.files, path] { return files.info(path); });
+  if (!there || *there != info) {
+    // Gone, or written to since the last look: the next one will tell.
+    if (there) next_look_ = std::min(next_look_, now + config_.intake.settle);
+    if (!there) complain_once(path, "intake.vanished", {{"file", info.name}});
+    co_return;
+  }
+  Intake intake;
+  intake.name = info.name;
+  intake.created_at = doors_.clock.now();
+  intake.id = co_await doors_.database.run([name = info.name, at = intake.created_at](Queue& queue) {
+    return queue.announce_intake(IntakeSource::folder, name, {}, at);
+  });
+  if (!co_await move_to_claimed(info.name, intake.id)) co_return;
+  co_await doors_.database.run([id = intake.id](Queue& queue) { queue.intake_in_claimed(id); });
+  intake.state = IntakeState::checking;
+  seen_.erase(info.name);
+  begin(intake, info.bytes);
+}
+
+Task<bool> Ingester::move_to_claimed(std::string name, JobId id) {
+  const auto from = join_path(config_.paths.incoming(), name);
+  const auto to = claimed_path(config_.paths.claimed(), id);
+  const auto moved =
+      co_await doors_.file_worker.run([&files = doors_.files, from, to] { return files.move(from, to); });
+  if (moved) co_return true;
+  const auto arrived =
+      co_await doors_.file_worker.run([&files = doors_.files, to] { return files.info(to).has_value(); });
+  // Moved, but a folder was not synced: the row stays, and the next look goes on from there.
+  if (arrived) co_return false;
+  co_await doors_.database.run([id](Queue& queue) { queue.reject_intake(id, ""); });
+  if (moved.error().kind == ErrorKind::not_found) {
+    complain_once(from, "intake.vanished", {{"file", name}});
+    co_return false;
+  }
+  complain_once(from, "intake.stuck", {{"file", name}, {"error", moved.error().message}});
+  if (stuck_.size() >= stuck_max) stuck_.clear();
+  stuck_[name] = doors_.clock.steady_now() + config_.intake.rescan;
+  co_return false;
+}
+
+bool Ingester::is_open(JobId id) const {
+  return std::ranges::any_of(open_, [id](const auto& open) { return open->intake.id == id; });
+}
+
+void Ingester::begin(const Intake& intake, std::uint64_t bytes) {
+  auto open = std::make_unique<Open>();
+  open->intake = intake;
+  open->bytes = bytes;
+  look_at_again(*open);
+  open_.push_back(std::move(open));
+}
+
+void Ingester::complain_once(const std::string& about, std::string_view event, LogFields fields) {
+  if (complained_.size() >= complaints_max) complained_.clear();
+  if (complained_.insert(about).second) doors_.log.warning(event, fields);
+}
+
+}  // namespace offpeak

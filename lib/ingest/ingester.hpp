@@ -1,0 +1,123 @@
+// Purpose   takes job files in: from incoming/ and from the socket, checked whole, into the queue
+// Gets      a bell (watch, control), the folders of the spool, intakes that control announced
+// Gives     jobs with their line index; rejected files with NAME.error.json; two calls for whoever waits
+// Promises  each step is recorded before the next, so a crash at any point is gone on from; one bad or huge
+// file never
+//           stops the others; memory does not grow with a file
+// When it fails  a full disk or a read that fails: everything is kept, said once, tried again by itself.
+// QueueError goes
+//           up: the daemon stops
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/files.hpp"
+#include "base/log.hpp"
+#include "base/task.hpp"
+#include "base/wakeup.hpp"
+#include "config/config.hpp"
+#include "ingest/intake_check.hpp"
+#include "queue/queue.hpp"
+#include "watch/settle.hpp"
+
+namespace offpeak {
+
+// What the stage works with; all of it outlives the stage. `sync_worker` waits for the disk while
+// `file_worker` checks; they may be the same.
+struct IngestDoors {
+  Clock& clock;
+  Files& files;
+  Worker& file_worker;
+  Worker& sync_worker;
+  Database& database;
+  Log& log;
+};
+
+struct IngestCalls {
+  std::function<std::set<std::string>()> take_moved_in;  // Watcher::take_moved_in, or empty
+  std::function<void(JobId)> accepted;                   // the job is durably queued
+  std::function<void(JobId)>
+      rejected;  // the intake has ended without a job; a socket's document waits in the queue
+};
+
+class Ingester {
+ public:
+  // `config` may change between two rounds (a reload). Whoever has something for ingest rings `bell`.
+  Ingester(const IngestDoors& doors, boost::asio::any_io_executor executor, const Config& config,
+           Wakeup& bell, IngestCalls calls);
+  ~Ingester();
+
+  // Cleans up after a crash. Before the socket takes jobs: an upload that it began earlier is over.
+  Task<> recover();
+  // The stage; ends when it is canceled. Calls recover() where nobody did.
+  Task<> run();
+
+ private:
+  struct Open;
+
+  // ingester.cpp: the loop, looking and claiming
+  Task<> take_in();
+  Task<> round();
+  SteadyTime next_due() const;
+  Task<> look();
+  Task<> look_into_queue();
+  Task<> open_waiting();
+  Task<> open_one(Intake intake);
+  Task<> drop_missing(Intake intake);
+  Task<> claim_ready();
+  Task<> claim(FileInfo info);
+  Task<bool> move_to_claimed(std::string name, JobId id);
+  bool has_room(std::uint64_t bytes) const;
+  bool can_begin() const;
+  bool is_open(JobId id) const;
+  void begin(const Intake& intake, std::uint64_t bytes);
+  void complain_once(const std::string& about, std::string_view event, LogFields fields);
+
+  // ingester_checks.cpp: open files, their slices and their ends
+  Task<> advance_all();
+  Task<> advance(Open& open);
+  Task<> restart(Open& open);
+  Task<> store(Open& open);
+  Task<> conclude(Open& open);
+  Task<> accept(Open& open);
+  Task<> reject(Open& open);
+  Task<> drop(Open& open);
+  Task<> discard_index(JobId id);
+  Task<> sync_files();
+  bool is_ready(const Open& open) const;
+  void look_at_again(Open& open);
+  void put_off(Open& open, const Error& error);
+  Job make_job(const Open& open) const;
+  CheckSettings settings() const;
+
+  IngestDoors doors_;
+  boost::asio::any_io_executor executor_;
+  const Config& config_;
+  Wakeup& bell_;
+  IngestCalls calls_;
+  Wakeup sync_wanted_;
+  JsonChecker json_;  // file worker only
+  std::vector<std::unique_ptr<Open>> open_;
+  std::deque<Intake> waiting_;  // announced, not open yet
+  std::deque<FileInfo> ready_;  // in incoming/, not claimed yet
+  SeenFiles seen_;
+  std::map<std::string, SteadyTime>
+      stuck_;  // names that could not be claimed, and until when they are left alone
+  std::set<std::string> complained_;
+  SteadyTime next_look_{};
+  SteadyTime full_until_{};  // the database found the disk full
+  int full_tries_ = 0;
+  bool paused_ = false;        // by the operator
+  bool look_skipped_ = false;  // there was enough to do
+  bool recovered_ = false;
+};
+
+}  // namespace offpeak

@@ -1,0 +1,144 @@
+#include "ingest/intake_check.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+
+#include "ingest/spool.hpp"
+
+namespace offpeak {
+
+namespace {
+
+std::string_view type_name(FileType type) {
+  switch (type) {
+    case FileType::regular:
+      return "a regular file";
+    case FileType::folder:
+      return "a folder";
+    case FileType::symlink:
+      return "a symbolic link";
+    case FileType::other:
+      return "a device, a pipe or a socket";
+  }
+  return "";
+}
+
+CheckSlice finished() {
+  CheckSlice slice;
+  slice.finished = true;
+  return slice;
+}
+
+}  // namespace
+
+IntakeCheck::IntakeCheck(Files& files, JsonChecker& json, std::string claimed, JobId id, std::string name,
+                         const CheckSettings& settings)
+    : files_(files),
+      json_(json),
+      claimed_(std::move(claimed)),
+      id_(id),
+      name_(std::move(name)),
+      settings_(settings) {}
+
+Result<CheckSlice> IntakeCheck::step(std::uint64_t budget) {
+  if (refused_) return finished();
+  if (!file_) {
+    if (auto opened = open(); !opened) return opened.error();
+    if (refused_) return finished();
+    if (kind_.compression == Compression::none) {
+      begin_data();
+      return CheckSlice{};
+    }
+    decompression_.emplace(*file_, kind_.compression, settings_.file_bytes_max);
+    if (auto begun = decompression_->begin(files_, data_path(claimed_, id_)); !begun) return begun.error();
+    return CheckSlice{};
+  }
+  if (!check_) return unpack(budget);
+  auto slice = check_->step(budget);
+  if (slice && slice->finished) {
+    if (auto compared = compare(); !compared) return compared.error();
+  }
+  return slice;
+}
+
+// Looks before it opens: opening a device may do something. The open file is looked at again, since names can
+// change.
+Result<void> IntakeCheck::open() {
+  const auto path = claimed_path(claimed_, id_);
+  const auto named = files_.info(path);
+  if (!named) return named.error();
+  if (!is_plain(*named)) return {};
+  const auto kind = file_kind(name_);
+  if (!kind) {
+    refuse(kind.error().message, kind.error().hint);
+    return {};
+  }
+  kind_ = *kind;
+  auto opened = files_.open(path, OpenFor::reading);
+  if (!opened && opened.error().os_error == EACCES) {
+    refuse("the file may not be read", "chmod g+r it and drop it again");
+    return {};
+  }
+  if (!opened) return opened.error();
+  file_ = std::move(*opened);
+  const auto info = file_->info();
+  if (!info) return info.error();
+  before_ = *info;
+  if (is_plain(*info) && kind_.compression == Compression::none && info->bytes > settings_.file_bytes_max) {
+    refuse(fmt::format("the file has {} bytes; at most {} are taken", info->bytes, settings_.file_bytes_max),
+           "split it, or raise intake.max_file_bytes");
+  }
+  return {};
+}
+
+bool IntakeCheck::is_plain(const FileInfo& info) {
+  if (info.type != FileType::regular) {
+    refuse(fmt::format("not a regular file but {}", type_name(info.type)), "drop the file itself");
+  } else if (info.links != 1) {
+    refuse(fmt::format("the file has {} hard links; only a file with one name is taken", info.links),
+           "copy it, or move it without leaving a link behind");
+  }
+  return !refused_;
+}
+
+Result<CheckSlice> IntakeCheck::unpack(std::uint64_t budget) {
+  const auto done = decompression_->step(budget);
+  if (!done && done.error().kind != ErrorKind::invalid) return done.error();
+  if (!done) {
+    // A file that is still being written to looks truncated.
+    refuse(done.error().message, done.error().hint);
+    if (auto compared = compare(); !compared) return compared.error();
+    return finished();
+  }
+  if (!*done) return CheckSlice{};
+  decompression_.reset();
+  auto opened = files_.open(data_path(claimed_, id_), OpenFor::reading);
+  if (!opened) return opened.error();
+  data_ = std::move(*opened);
+  check_.emplace(*data_, files_, json_, kind_.format, settings_, ids_path(claimed_, id_));
+  return CheckSlice{};
+}
+
+void IntakeCheck::begin_data() {
+  data_ = file_;
+  check_.emplace(*data_, files_, json_, kind_.format, settings_, ids_path(claimed_, id_));
+}
+
+Result<void> IntakeCheck::compare() {
+  const auto after = file_->info();
+  if (!after) return after.error();
+  changed_ = *after != before_;
+  return {};
+}
+
+void IntakeCheck::refuse(std::string message, std::string hint) {
+  refused_.emplace();
+  refused_->add(std::move(message), std::move(hint));
+}
+
+std::string IntakeCheck::data_name() const {
+  return kind_.compression == Compression::none ? claimed_name(id_) : offpeak::data_name(id_);
+}
+
+}  // namespace offpeak

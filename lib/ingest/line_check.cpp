@@ -1,0 +1,220 @@
+#include "ingest/line_check.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "model/limits.hpp"
+#include "model/params.hpp"
+
+namespace offpeak {
+
+namespace {
+
+constexpr std::string_view line_shape =
+    R"({"custom_id": "...", "params": {"model": ..., "max_tokens": ..., "messages": [...]}})";
+
+std::string_view without_space(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  return first == std::string_view::npos ? std::string_view() : text.substr(first);
+}
+
+// What makes people's files fail most often, told apart by the byte at which the text stops being JSON.
+std::string json_hint(std::string_view text, std::size_t offset) {
+  const auto rest = text.substr(std::min(offset, text.size()));
+  const auto starts = [&](std::string_view mark) { return text.starts_with(mark); };
+  using namespace std::string_view_literals;
+  if (starts("\xFF\xFE"sv) || starts("\xFE\xFF"sv)) return "the file is in UTF-16: save it as UTF-8";
+  if (starts("\x1F\x8B"sv)) return "the file looks like gzip: name it *.jsonl.gz";
+  if (starts("\x28\xB5\x2F\xFD"sv)) return "the file looks like zstd: name it *.jsonl.zst";
+  if (rest.starts_with("\xEF\xBB\xBF"sv)) return "a byte order mark may stand only at the start of the file";
+  if (rest.starts_with("\0"sv)) return "a NUL byte: was the file copied to its end?";
+  if (rest.starts_with("NaN") || rest.starts_with("Infinity")) return "JSON has no NaN and no Infinity";
+  if (rest.starts_with("'")) return "JSON strings stand in double quotes";
+  if (without_space(rest).empty()) {
+    return "the text ends in the middle: a request must stand on one line, and the file must be complete";
+  }
+  return "";
+}
+
+bool is_other_vendors(std::string_view key) {
+  static constexpr std::array<std::string_view, 8> keys{"method",     "url",  "body",    "recordId",
+                                                        "modelInput", "path", "request", "key"};
+  return std::ranges::find(keys, key) != keys.end();
+}
+
+bool is_params_member(std::string_view key) {
+  static constexpr std::array<std::string_view, 8> keys{"model", "messages",    "max_tokens", "system",
+                                                        "tools", "temperature", "stream",     "metadata"};
+  return std::ranges::find(keys, key) != keys.end();
+}
+
+}  // namespace
+
+Defaults::Defaults(std::string_view raw) {
+  if (raw.empty()) return;
+  JsonMembers members(raw);
+  for (JsonMember member; members.next(member);) {
+    auto key = json_decode_key(member.key);
+    has_model = has_model || key == "model";
+    has_max_tokens = has_max_tokens || key == "max_tokens";
+    has_messages = has_messages || key == "messages";
+    members_.push_back(Member{std::move(key), member.key.size() + member.value.size() + 4});
+  }
+}
+
+std::uint64_t Defaults::merged_bytes(std::size_t params_bytes,
+                                     const std::vector<std::string_view>& params_keys) const {
+  std::uint64_t added = 0;
+  for (const auto& member : members_) {
+    const bool own = std::ranges::find(params_keys, std::string_view(member.key)) != params_keys.end();
+    if (!own) added += member.bytes;
+  }
+  if (added > 0 && params_keys.empty()) --added;  // no comma before the first member
+  return params_bytes + added;
+}
+
+Fault LineChecker::too_long(std::uint64_t line_bytes) const {
+  return Fault{
+      0, fmt::format("the request has {} bytes; a batch holds at most {}", line_bytes, batch_bytes_max_),
+      "make it smaller: large documents and images can be uploaded once and referred to"};
+}
+
+std::optional<Fault> LineChecker::json_fault(std::string_view text) {
+  const auto fault = json_.check(text);
+  if (!fault) return std::nullopt;
+  if (fault->message.find("too deep") != std::string::npos) {
+    return Fault{fault->offset, fmt::format("nested deeper than {} levels", json_depth_max), ""};
+  }
+  return Fault{fault->offset, fmt::format("not valid JSON in UTF-8: {}", fault->message),
+               json_hint(text, fault->offset)};
+}
+
+const std::vector<Fault>& LineChecker::check(std::string_view line, CheckedLine& checked) {
+  faults_.clear();
+  checked = CheckedLine{};
+  checked.entry.bytes = static_cast<std::uint32_t>(line.size());
+  other_shape_ = false;
+  auto fault = json_fault(line);
+  was_not_json_ = fault.has_value();
+  if (fault) {
+    faults_.push_back(std::move(*fault));
+  } else if (json_kind(line) != JsonKind::object) {
+    add(0, "a request must be an object with \"custom_id\" and \"params\"",
+        fmt::format("write {}", line_shape));
+  } else {
+    check_members(line, checked);
+  }
+  if (!faults_.empty()) {
+    checked.entry.params_offset = checked.entry.params_bytes = 0;
+    checked.entry.sent_params_bytes = checked.entry.checksum = 0;
+  }
+  return faults_;
+}
+
+void LineChecker::check_members(std::string_view line, CheckedLine& checked) {
+  int ids = 0;
+  int params = 0;
+  std::string escaped_key;
+  JsonMembers members(line);
+  for (JsonMember member; members.next(member);) {
+    auto key = member.key;
+    if (key.find('\\') != std::string_view::npos) key = escaped_key = json_decode_key(member.key);
+    if (key == "custom_id") {
+      if (++ids == 1) check_id(line, member.value, checked);
+    } else if (key == "params") {
+      if (++params == 1) check_params(line, member.value, checked);
+    } else {
+      unknown_member(line, member, key);
+      continue;
+    }
+    if (ids > 1 || params > 1)
+      add(offset_in(line, member.key), fmt::format("the member {} is given twice", quoted(key)));
+  }
+  if (ids == 0 && !other_shape_) add(0, "\"custom_id\" is missing", fmt::format("write {}", line_shape));
+  if (params == 0 && !other_shape_) add(0, "\"params\" is missing", fmt::format("write {}", line_shape));
+}
+
+void LineChecker::unknown_member(std::string_view line, const JsonMember& member, std::string_view key) {
+  if (other_shape_) return;
+  const auto offset = offset_in(line, member.key);
+  if (key == "offpeak") {
+    add(offset, "options may stand only in a line of their own, the first of the file",
+        R"(write {"offpeak": {...}} as the first line)");
+  } else if (is_other_vendors(key)) {
+    other_shape_ = true;
+    add(offset, fmt::format("unknown member {}: this looks like another vendor's batch format", quoted(key)),
+        fmt::format("write {}; params is the body of a Messages request", line_shape));
+  } else if (is_params_member(key)) {
+    other_shape_ = true;
+    add(offset, fmt::format("unknown member {}: it belongs into \"params\"", quoted(key)),
+        fmt::format("write {}", line_shape));
+  } else if (key == "requests") {
+    other_shape_ = true;
+    add(offset, "this is a whole create body, not a line", "name the file *.json");
+  } else {
+    static constexpr std::array<std::string_view, 2> known{"custom_id", "params"};
+    const auto nearest = nearest_word(key, known);
+    add(offset,
+        fmt::format("unknown member {}: a request has exactly \"custom_id\" and \"params\"", quoted(key)),
+        nearest ? fmt::format("did you mean \"{}\"?", *nearest) : "");
+  }
+}
+
+void LineChecker::check_id(std::string_view line, std::string_view value, CheckedLine& checked) {
+  const auto offset = offset_in(line, value);
+  if (json_kind(value) != JsonKind::string) return add(offset, "\"custom_id\" must be a string");
+  auto id = value.substr(1, value.size() - 2);
+  if (id.find('\\') != std::string_view::npos) id = decoded_id_ = json_decode_key(id);
+  checked.has_id = true;
+  checked.id_digest = digest128(id);
+  checked.entry.id_offset = static_cast<std::uint32_t>(offset);
+  checked.entry.id_bytes = static_cast<std::uint32_t>(value.size());
+  if (id.empty() || id.size() > custom_id_bytes_max) {
+    add(offset,
+        fmt::format("\"custom_id\" has {} bytes; it must have 1 to {}", id.size(), custom_id_bytes_max));
+  }
+}
+
+void LineChecker::check_params(std::string_view line, std::string_view value, CheckedLine& checked) {
+  const auto offset = offset_in(line, value);
+  if (json_kind(value) != JsonKind::object) {
+    return add(offset, "\"params\" must be an object: the body of a Messages request");
+  }
+  const auto found = rules_.check(value, offset, "params", faults_);
+  const auto missing = [&](bool there, std::string_view member) {
+    if (!there) add(offset, fmt::format("params.{} is missing", member));
+  };
+  missing(found.model || defaults_.has_model, "model");
+  missing(found.max_tokens || defaults_.has_max_tokens, "max_tokens");
+  missing(found.messages || defaults_.has_messages, "messages");
+  const auto sent = defaults_.merged_bytes(value.size(), rules_.keys());
+  const auto body = body_open.size() + request_bytes(0, sent) + body_close.size();
+  if (body > batch_bytes_max_) faults_.push_back(too_long(body));
+  checked.entry.params_offset = static_cast<std::uint32_t>(offset);
+  checked.entry.params_bytes = static_cast<std::uint32_t>(value.size());
+  checked.entry.sent_params_bytes = static_cast<std::uint32_t>(sent);
+  checked.entry.checksum = checksum32(value);
+}
+
+std::optional<std::string_view> LineChecker::options_of(std::string_view line, std::vector<Fault>& faults) {
+  if (line.find("offpeak") == std::string_view::npos || json_.check(line)) return std::nullopt;
+  const auto value = json_member(line, "offpeak");
+  if (!value) return std::nullopt;
+  int members = 0;
+  JsonMembers walk(line);
+  for (JsonMember member; walk.next(member);) ++members;
+  if (members > 1) {
+    faults.push_back(Fault{0,
+                           "options must stand in a line of their own: nothing but \"offpeak\" beside them",
+                           R"(write {"offpeak": {...}} as the first line)"});
+  }
+  return value;
+}
+
+void LineChecker::add(std::size_t offset, std::string message, std::string hint) {
+  faults_.push_back(Fault{offset, std::move(message), std::move(hint)});
+}
+
+}  // namespace offpeak

@@ -1,0 +1,81 @@
+#include "ingest/piece_reader.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace offpeak {
+
+namespace {
+
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+
+}  // namespace
+
+PieceReader::PieceReader(File& file, JobFormat format, std::size_t window_bytes)
+    : file_(file), format_(format), window_(std::max<std::size_t>(window_bytes, 16), '\0') {}
+
+Result<Found> PieceReader::next(std::uint64_t& budget) {
+  if (!splitter_) {
+    if (auto begun = begin(); !begun) return begun.error();
+  }
+  for (;;) {
+    if (scanned_ < window_bytes_) {
+      std::size_t taken = 0;
+      const auto found =
+          splitter_->scan(std::string_view(window_).substr(scanned_, window_bytes_ - scanned_), taken);
+      scanned_ += taken;
+      if (found != Found::more) return found;
+      continue;
+    }
+    if (budget == 0) return Found::more;
+    auto got = read_block();
+    if (!got) return got.error();
+    if (*got == 0) return splitter_->finish();
+    budget -= std::min<std::uint64_t>(budget, *got);
+  }
+}
+
+// Reads the first block whole, so that a byte order mark is seen in one piece.
+Result<void> PieceReader::begin() {
+  while (window_bytes_ < byte_order_mark.size()) {
+    auto got = file_.read_at(std::span(window_).subspan(window_bytes_), window_bytes_);
+    if (!got) return got.error();
+    if (*got == 0) break;
+    window_bytes_ += *got;
+  }
+  const auto start = std::string_view(window_).substr(0, window_bytes_);
+  digest_.update(start);
+  scanned_ = start.starts_with(byte_order_mark) ? byte_order_mark.size() : 0;
+  splitter_ = make_splitter(format_, scanned_);
+  return {};
+}
+
+// Moves what is still needed to the front of the window and fills the rest. The beginning of a piece that
+// takes more than half of the window is let go: bytes_of() reads it again.
+Result<std::size_t> PieceReader::read_block() {
+  const auto end = window_begin_ + window_bytes_;
+  const auto from = std::max(splitter_->kept_from(), window_begin_);
+  auto kept = static_cast<std::size_t>(end - std::min(from, end));
+  if (kept > window_.size() / 2 || splitter_->kept_from() < window_begin_) kept = 0;
+  std::memmove(window_.data(), window_.data() + (window_bytes_ - kept), kept);
+  window_begin_ = end - kept;
+  window_bytes_ = scanned_ = kept;
+  auto got = file_.read_at(std::span(window_).subspan(kept), end);
+  if (!got) return got;
+  digest_.update(std::string_view(window_).substr(kept, *got));
+  window_bytes_ += *got;
+  return got;
+}
+
+Result<std::string_view> PieceReader::bytes_of(std::uint64_t offset, std::uint64_t bytes) {
+  if (offset >= window_begin_ && offset + bytes <= window_begin_ + window_bytes_) {
+    return std::string_view(window_).substr(static_cast<std::size_t>(offset - window_begin_),
+                                            static_cast<std::size_t>(bytes));
+  }
+  drop_long_piece();
+  long_piece_.resize(static_cast<std::size_t>(bytes));
+  if (auto read = read_exactly(file_, long_piece_, offset); !read) return read.error();
+  return std::string_view(long_piece_);
+}
+
+}  // namespace offpeak

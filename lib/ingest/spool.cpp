@@ -1,0 +1,121 @@
+#include "ingest/spool.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <charconv>
+
+#include "base/text.hpp"
+
+namespace offpeak {
+
+namespace {
+
+constexpr std::string_view data_suffix = ".data";
+constexpr std::string_view ids_suffix = ".ids";
+constexpr std::string_view error_suffix = ".error.json";
+constexpr std::size_t rejected_name_bytes_max = 200;
+constexpr std::size_t kept_tail_bytes = 24;  // of a name that is too long: its suffixes
+constexpr int numbered_names_max = 100;      // then the intake's id is taken, which nobody else has
+
+std::size_t character_start(std::string_view text, std::size_t at) {
+  while (at > 0 && at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) --at;
+  return at;
+}
+
+Result<bool> exists(Files& files, const std::string& path) {
+  const auto info = files.info(path);
+  if (info) return true;
+  if (info.error().kind == ErrorKind::not_found) return false;
+  return info.error();
+}
+
+Result<void> write_document(Files& files, const std::string& path, std::string_view document) {
+  auto file = files.open(path, OpenFor::writing_new);
+  if (!file) return file.error();
+  auto written = (*file)->append(document);
+  if (written) written = (*file)->sync();
+  if (!written) [[maybe_unused]]
+    const auto removed = files.remove(path);
+  return written;
+}
+
+// False where the name is taken.
+Result<bool> move_as(Files& files, const std::string& from, const std::string& to,
+                     std::string_view document) {
+  const auto document_path = to + std::string(error_suffix);
+  const auto taken = exists(files, to);
+  if (!taken) return taken;
+  if (*taken) return false;
+  const auto written = write_document(files, document_path, document);
+  if (!written && written.error().os_error == EEXIST) return false;
+  if (!written) return written.error();
+  const auto moved = files.move_new(from, to);
+  if (moved || moved.error().kind == ErrorKind::not_found) return true;
+  [[maybe_unused]] const auto removed = files.remove(document_path);
+  if (moved.error().os_error == EEXIST) return false;
+  return moved.error();
+}
+
+std::optional<JobId> parse_id(std::string_view name) {
+  JobId id;
+  const auto [end, ec] = std::from_chars(name.data(), name.data() + name.size(), id.value);
+  if (ec != std::errc() || end != name.data() + name.size()) return std::nullopt;
+  return id;
+}
+
+}  // namespace
+
+std::string claimed_name(JobId id) { return fmt::format("{}", id.value); }
+std::string data_name(JobId id) { return claimed_name(id).append(data_suffix); }
+std::string claimed_path(const std::string& claimed, JobId id) {
+  return join_path(claimed, claimed_name(id));
+}
+std::string data_path(const std::string& claimed, JobId id) { return join_path(claimed, data_name(id)); }
+std::string ids_path(const std::string& claimed, JobId id) {
+  return claimed_path(claimed, id).append(ids_suffix);
+}
+
+std::string rejected_name(std::string_view name) {
+  auto shown = escape_for_display(name, 4 * name.size() + 1);
+  for (char& c : shown) {
+    if (c == '/') c = '_';
+  }
+  if (shown.empty() || shown == "." || shown == "..") return "_";
+  if (shown.size() <= rejected_name_bytes_max) return shown;
+  const auto head = character_start(shown, rejected_name_bytes_max - kept_tail_bytes - 3);
+  const auto tail = character_start(shown, shown.size() - kept_tail_bytes);
+  return shown.substr(0, head) + "..." + shown.substr(tail);
+}
+
+Result<std::string> move_to_rejected(Files& files, const std::string& from, const std::string& rejected,
+                                     std::string_view name, JobId id, std::string_view document) {
+  const auto base = rejected_name(name);
+  for (int number = 0; number <= numbered_names_max; ++number) {
+    const auto suffix = number == 0                    ? std::string()
+                        : number == numbered_names_max ? fmt::format(".id{}", id.value)
+                                                       : fmt::format(".{}", number);
+    const auto moved = move_as(files, from, join_path(rejected, base + suffix), document);
+    if (!moved) return moved.error();
+    if (*moved) return base + suffix;
+  }
+  return make_error(ErrorKind::io, fmt::format("no free name for {} in {}", base, rejected),
+                    "empty the folder");
+}
+
+Result<void> clean_claimed(Files& files, const std::string& claimed, const std::set<JobId>& checking) {
+  const auto listed = files.list(claimed);
+  if (!listed) return listed.error();
+  std::set<std::string> names;
+  for (const auto& info : *listed) names.insert(info.name);
+  for (const auto& name : names) {
+    bool left_over = name.ends_with(ids_suffix);
+    if (const auto id = parse_id(name); id && !checking.contains(*id))
+      left_over = names.contains(data_name(*id));
+    if (!left_over) continue;
+    if (auto removed = files.remove(join_path(claimed, name)); !removed) return removed;
+  }
+  return {};
+}
+
+}  // namespace offpeak

@@ -1,0 +1,35 @@
+// What ingest does to the folders of the spool: names in claimed/, moves to rejected/. File worker only.
+#pragma once
+
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "base/files.hpp"
+#include "model/ids.hpp"
+
+namespace offpeak {
+
+// The files of one intake or job in claimed/: as it came, decompressed, and custom_ids that did not fit
+// memory.
+std::string claimed_name(JobId id);
+std::string data_name(JobId id);
+std::string claimed_path(const std::string& claimed, JobId id);
+std::string data_path(const std::string& claimed, JobId id);
+std::string ids_path(const std::string& claimed, JobId id);
+
+// A name for rejected/: odd bytes escaped, at most 200 bytes with the suffix kept. The result may be taken
+// already.
+std::string rejected_name(std::string_view name);
+
+// Writes `document` beside it, then moves the file: NAME, or NAME.1, NAME.2 ... where that is taken. Both are
+// durable when it returns. Nothing is ever overwritten. Returns the name taken; a file that is gone already
+// is no failure.
+Result<std::string> move_to_rejected(Files& files, const std::string& from, const std::string& rejected,
+                                     std::string_view name, JobId id, std::string_view document);
+
+// Removes what crashes left in claimed/: spilled ids, and compressed originals of jobs that were accepted.
+// `checking` are the intakes that still need theirs.
+Result<void> clean_claimed(Files& files, const std::string& claimed, const std::set<JobId>& checking);
+
+}  // namespace offpeak

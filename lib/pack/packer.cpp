@@ -1,0 +1,116 @@
+#include "pack/packer.hpp"
+
+#include <algorithm>
+
+#include "base/backoff.hpp"
+#include "model/limits.hpp"
+
+namespace offpeak {
+
+namespace {
+
+// Runs of one job that a look reads: enough for a full batch of single requests.
+constexpr std::uint32_t most_ranges_a_job = batch_requests_max;
+
+class QueueSizes final : public Sizes {
+ public:
+  explicit QueueSizes(Queue& queue) : queue_(queue) {}
+  std::uint32_t sent_params_bytes(JobId job, Seq seq) override { return queue_.sent_params_bytes(job, seq); }
+
+ private:
+  Queue& queue_;
+};
+
+NewIntent to_intent(Plan plan, std::string nonce, const ListPage& newest) {
+  NewIntent intent;
+  intent.nonce = std::move(nonce);
+  intent.headers = std::move(plan.headers);
+  intent.parts = std::move(plan.parts);
+  intent.requests = plan.requests;
+  intent.bytes = plan.bytes;
+  if (!newest.batches.empty()) {
+    intent.watermark = newest.batches.front().id;
+    intent.watermark_at = newest.batches.front().created_at;
+  }
+  return intent;
+}
+
+}  // namespace
+
+Task<> Packer::run() {
+  for (;;) {
+    auto seen = co_await look();
+    if (seen.gate) {
+      log_.debug("pack.waiting", {{"reason", seen.gate->reason}});
+      co_await wait_until(seen.gate->until);
+      continue;
+    }
+    const auto at = send_at(seen.plan, config_.batch.linger, clock_.now());
+    if (at && *at <= clock_.now()) {
+      co_await send(std::move(seen.plan));
+      continue;
+    }
+    auto next = at;
+    if (seen.next_ready_at && (!next || *seen.next_ready_at < *next)) next = seen.next_ready_at;
+    co_await wait_until(next);
+  }
+}
+
+Task<Packer::Look> Packer::look() {
+  const auto now = clock_.now();
+  const Config config = config_;
+  co_return co_await database_.run([now, config](Queue& queue) {
+    Look look;
+    const auto view = queue.pack_view(now, most_ranges_a_job);
+    look.gate = closed_gate(view, config, now);
+    look.next_ready_at = view.next_ready_at;
+    if (look.gate) return look;
+    QueueSizes sizes(queue);
+    look.plan = plan_batch(view.jobs, limits_for(view, config.batch), sizes);
+    return look;
+  });
+}
+
+// The watermark is read before the plan becomes an intent. What waits may have changed meanwhile (a job was canceled),
+// so the plan is made anew in the transaction's own function.
+Task<> Packer::send(Plan seen) {
+  ListQuery query;
+  query.limit = 1;
+  auto newest = co_await provider_.list(query);
+  if (!newest.ok()) {
+    ++list_failures_;
+    const auto pause = std::max(newest.retry_after.value_or(Duration(0)),
+                                backoff(config_.retry.backoff, config_.retry.max_backoff, list_failures_, random_.unit()));
+    log_.warning("pack.no_watermark", {{"message", newest.failure().message}, {"next_try_in", pause.count()}});
+    co_await bell_.wait_for(pause);
+    co_return;
+  }
+  list_failures_ = 0;
+  const auto now = clock_.now();
+  const Config config = config_;
+  const auto nonce = random_.hex(wire_nonce_bytes / 2);
+  const auto page = newest.value();
+  const auto id = co_await database_.run([now, config, nonce, page](Queue& queue) {
+    const auto view = queue.pack_view(now, most_ranges_a_job);
+    if (closed_gate(view, config, now)) return IntentId();
+    QueueSizes sizes(queue);
+    auto plan = plan_batch(view.jobs, limits_for(view, config.batch), sizes);
+    if (plan.empty()) return IntentId();
+    return queue.create_intent(to_intent(std::move(plan), nonce, page), now);
+  });
+  if (!id) co_return;
+  log_.info("intent.written", {{"intent", id}, {"requests", seen.requests}, {"bytes", seen.bytes}});
+  submit_bell_.notify();
+}
+
+Task<> Packer::wait_until(std::optional<Instant> at) {
+  if (!at) {
+    co_await bell_.wait();
+    co_return;
+  }
+  // Never longer than a minute at once: the wall clock may be set meanwhile.
+  const auto left = std::clamp<Duration>(*at - clock_.now(), Duration(1), std::chrono::minutes(1));
+  co_await bell_.wait_for(left);
+}
+
+}  // namespace offpeak

@@ -1,0 +1,49 @@
+// Packer: the stage that gives waiting requests a place in an intent and a wire id. A thin loop around plan.hpp. One
+// intent at a time waits for its upload. I/O thread.
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/random.hpp"
+#include "base/task.hpp"
+#include "base/wakeup.hpp"
+#include "config/config.hpp"
+#include "pack/plan.hpp"
+#include "provider/provider.hpp"
+#include "queue/queue.hpp"
+
+namespace offpeak {
+
+class Packer {
+ public:
+  // `config` may be replaced in place between two suspensions (reload).
+  Packer(Database& database, Provider& provider, Clock& clock, Random& random, Log& log, const Config& config,
+         Wakeup& bell, Wakeup& submit_bell)
+      : database_(database), provider_(provider), clock_(clock), random_(random), log_(log), config_(config),
+        bell_(bell), submit_bell_(submit_bell) {}
+
+  // Until canceled. Rung by `bell` when something became pending, a create call ended, or a pause was lifted.
+  Task<> run();
+
+ private:
+  struct Look {
+    Plan plan;
+    std::optional<PackGate> gate;
+    std::optional<Instant> next_ready_at;
+  };
+  Task<Look> look();
+  Task<> send(Plan seen);
+  Task<> wait_until(std::optional<Instant> at);
+
+  Database& database_;
+  Provider& provider_;
+  Clock& clock_;
+  Random& random_;
+  Log& log_;
+  const Config& config_;
+  Wakeup& bell_;
+  Wakeup& submit_bell_;
+  int list_failures_ = 0;
+};
+
+}  // namespace offpeak

@@ -1,0 +1,174 @@
+#include "poll/poller.hpp"
+
+#include <algorithm>
+
+namespace offpeak {
+
+Task<> Poller::run() {
+  for (;;) {
+    bool full = false;
+    try {
+      co_await turn();
+    } catch (const QueueDiskFull&) {
+      full = true;
+    }
+    if (!full) continue;
+    doors_.log.error("poll.disk_full", {{"hint", "free some space; offpeak goes on by itself"}});
+    co_await bells_.own.wait_for(std::max(doors_.config.poll.max_interval, Duration(1)));
+  }
+}
+
+// Looks into the queue, then polls or waits; whoever rings makes it look again.
+Task<> Poller::turn() {
+  co_await cancel_wanted();
+  auto read = [](Queue& queue) { return queue.open_batches(); };
+  auto open = co_await doors_.database.run(std::move(read));
+  if (open.empty()) {
+    co_await wait_for_news();
+    co_return;
+  }
+  if (doors_.clock.steady_now() < due_) {
+    co_await wait_until_due();
+    co_return;
+  }
+  polled_at_ = doors_.clock.steady_now();
+  auto round = co_await poll(std::move(open));
+  set_next(round);
+  co_await record(std::move(round));
+}
+
+Task<> Poller::wait_for_news() {
+  next_poll_at_.reset();
+  co_await bells_.own.wait();
+  // What was just submitted has not ended yet: it may have min_interval.
+  due_ = std::max(not_before_, doors_.clock.steady_now() + pace_.after_news(doors_.config.poll));
+}
+
+Task<> Poller::wait_until_due() {
+  const auto now = doors_.clock.steady_now();
+  next_poll_at_ = doors_.clock.now() + std::chrono::ceil<Duration>(due_ - now);
+  if (!co_await bells_.own.wait_until(due_)) co_return;
+  const auto sooner = polled_at_ + pace_.after_news(doors_.config.poll);
+  due_ = std::max(not_before_, std::min(due_, sooner));
+}
+
+void Poller::set_next(const Round& round) {
+  const auto now = doors_.clock.steady_now();
+  const auto& config = doors_.config.poll;
+  if (!round.failure) {
+    due_ = now + pace_.after_answer(round.changed, round.hint, config);
+    return;
+  }
+  const auto& failure = *round.failure;
+  due_ = now + pace_.after_failure(failure, config, doors_.random.unit());
+  if (failure.kind == CallFailureKind::throttled && failure.retry_after) not_before_ = due_;
+  doors_.log.warning("poll.failed", {{"http_status", failure.http_status}, {"reason", failure.message}});
+}
+
+Task<Poller::Round> Poller::poll(std::vector<Batch> open) {
+  Round round;
+  ListQuery query;
+  query.limit = page_limit(open.size());
+  auto listed = co_await doors_.provider.list(query);
+  if (!listed.ok()) {
+    round.failure = listed.failure();
+    co_return round;
+  }
+  round.hint = listed.retry_after;
+  const auto& page = listed.value().batches;
+  const auto match = match_page(open, page);
+  for (const auto& [known, told] : match.found) take(open[known], page[told], round);
+  std::vector<Batch> asked;
+  for (const auto i : choose_to_retrieve(open, match.missing, last_asked_, retrieves_a_round)) {
+    asked.push_back(open[i]);
+  }
+  co_return co_await retrieve(std::move(asked), std::move(round));
+}
+
+Task<Poller::Round> Poller::retrieve(std::vector<Batch> asked, Round round) {
+  for (const auto& batch : asked) {
+    auto told = co_await doors_.provider.retrieve(batch.provider_id);
+    if (told.ok()) {
+      take(batch, told.value(), round);
+    } else if (told.failure().kind == CallFailureKind::not_found) {
+      note(batch, unknown_at_provider(batch), round);
+    } else {
+      // Whatever it is, asking about the next one at once would only add to it.
+      round.failure = told.failure();
+      co_return round;
+    }
+    last_asked_ = batch.id;
+  }
+  co_return round;
+}
+
+void Poller::take(const Batch& known, const ProviderBatch& told, Round& round) {
+  const auto reading = read_poll(known, told, doors_.clock.now());
+  const auto odd = oddness(known, reading);
+  // What is known already is not written again: an unchanged poll costs no write.
+  if (reading.changed || (known.reason && known.reason != odd)) round.seen.push_back(reading.seen);
+  if (odd) note(known, *odd, round);
+  round.changed = round.changed || reading.changed;
+  round.ended = round.ended || reading.ended;
+  if (reading.ended) {
+    doors_.log.info("batch.ended", {{"batch", known.id}, {"provider_id", known.provider_id}});
+  }
+}
+
+void Poller::note(const Batch& known, std::string reason, Round& round) {
+  const bool said_before = known.reason == reason;
+  const bool forgotten =
+      !round.seen.empty() && round.seen.back().id == known.id;  // writing it clears its reason
+  if (said_before && !forgotten) return;
+  if (!said_before) {
+    doors_.log.error("batch.odd", {{"batch", known.id},
+                                   {"provider_id", known.provider_id},
+                                   {"reason", reason},
+                                   {"hint", "see `offpeak batches`; polling goes on"}});
+  }
+  round.notes.push_back({known.id, std::move(reason)});
+}
+
+Task<> Poller::record(Round round) {
+  const bool ended = round.ended;
+  if (!round.seen.empty() || !round.notes.empty()) {
+    auto write = [round = std::move(round), now = doors_.clock.now()](Queue& queue) {
+      if (!round.seen.empty()) queue.record_poll(round.seen, now);
+      for (const auto& note : round.notes) queue.note_batch(note.id, note.reason, std::nullopt);
+    };
+    co_await doors_.database.run(std::move(write));
+  }
+  if (ended) bells_.collector.notify();
+}
+
+Task<> Poller::cancel_wanted() {
+  auto read = [](Queue& queue) { return queue.batches_to_cancel(); };
+  auto batches = co_await doors_.database.run(std::move(read));
+  for (auto& batch : batches) co_await cancel(std::move(batch));
+}
+
+Task<> Poller::cancel(Batch batch) {
+  // A provider that asked for a pause gets it here, too.
+  if (doors_.clock.steady_now() < not_before_) co_return;
+  auto told = co_await doors_.provider.cancel(batch.provider_id);
+  Round round;
+  if (told.ok()) {
+    take(batch, told.value(), round);
+  } else if (told.failure().kind != CallFailureKind::refused) {
+    // Asked again at the next turn; a 404 so soon after the create may only be too early.
+    doors_.log.warning("cancel.failed", {{"batch", batch.provider_id}, {"reason", told.failure().message}});
+    if (told.failure().kind == CallFailureKind::throttled && told.failure().retry_after) {
+      not_before_ = doors_.clock.steady_now() + *told.failure().retry_after;
+    }
+    co_return;
+  }
+  // Refused: it has ended meanwhile, and its results tell the truth.
+  auto requested = [id = batch.id](Queue& queue) { queue.cancel_requested(id); };
+  co_await doors_.database.run(std::move(requested));
+  doors_.log.info("batch.cancel_requested", {{"batch", batch.id}, {"provider_id", batch.provider_id}});
+  co_await record(std::move(round));
+  due_ =
+      std::max(not_before_, std::min(due_, doors_.clock.steady_now() + pace_.after_news(doors_.config.poll)));
+}
+
+}  // namespace offpeak

@@ -1,0 +1,93 @@
+// Purpose   asks the provider about every batch in flight
+// Gets      open batches and batches to cancel, from the queue; one page of the provider's list
+// Gives     states and counts in the queue; rings the collector when a batch has ended
+// Promises  one list call a poll, however many batches and watchers; no call at all while nothing is in
+//           flight; a status never goes backwards; a 404 is never proof of loss; nothing is ever submitted
+//           again here
+// When it fails  it waits longer each time, up to max_interval, or as long as a 429 or 5xx asks; what stays
+//           odd about a batch stands as its reason. A database that fails ends the daemon.
+//
+// I/O thread. Notified when something was submitted or canceled.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/random.hpp"
+#include "base/task.hpp"
+#include "base/wakeup.hpp"
+#include "config/config.hpp"
+#include "poll/poll_decisions.hpp"
+#include "provider/provider.hpp"
+#include "queue/queue.hpp"
+
+namespace offpeak {
+
+// All must outlive the poller. The content of config may be replaced on the I/O thread at any time.
+struct PollerDoors {
+  Database& database;
+  Provider& provider;
+  Clock& clock;
+  Random& random;
+  Log& log;
+  const Config& config;
+};
+
+struct PollerBells {
+  Wakeup& own;        // rung by whoever submits, adopts or cancels
+  Wakeup& collector;  // rung here when a batch has ended
+};
+
+class Poller {
+ public:
+  Poller(PollerDoors doors, PollerBells bells) : doors_(doors), bells_(bells) {}
+  Poller(const Poller&) = delete;
+  Poller& operator=(const Poller&) = delete;
+
+  // Until canceled.
+  Task<> run();
+
+  // When the next poll is due; nothing while no batch is in flight.
+  std::optional<Instant> next_poll_at() const { return next_poll_at_; }
+
+ private:
+  // What one poll brought.
+  struct Round {
+    std::vector<BatchSeen> seen;
+    struct Note {
+      BatchId id;
+      std::string reason;
+    };
+    std::vector<Note> notes;
+    bool changed = false;
+    bool ended = false;
+    std::optional<Duration> hint;
+    std::optional<CallFailure> failure;
+  };
+
+  Task<> turn();
+  Task<> wait_for_news();
+  Task<> wait_until_due();
+  Task<Round> poll(std::vector<Batch> open);
+  Task<Round> retrieve(std::vector<Batch> asked, Round round);
+  Task<> record(Round round);
+  Task<> cancel_wanted();
+  Task<> cancel(Batch batch);
+  void take(const Batch& known, const ProviderBatch& told, Round& round);
+  void note(const Batch& known, std::string reason, Round& round);
+  void set_next(const Round& round);
+
+  PollerDoors doors_;
+  PollerBells bells_;
+  PollPace pace_;
+  SteadyTime due_{};
+  SteadyTime polled_at_{};
+  SteadyTime not_before_{};  // what a 429 or 5xx asked for
+  std::optional<Instant> next_poll_at_;
+  BatchId last_asked_;  // by id, going round
+};
+
+}  // namespace offpeak

@@ -1,0 +1,34 @@
+// PacedProvider: another Provider under one budget for all calls of the workspace. A call waits until the
+// budget lets it start; it is never repeated. Throttled answers, creates included, make all calls wait. I/O
+// thread only.
+#pragma once
+
+#include "base/random.hpp"
+#include "provider/call_budget.hpp"
+#include "provider/provider.hpp"
+
+namespace offpeak {
+
+class PacedProvider final : public Provider {
+ public:
+  // All three outlive this.
+  PacedProvider(Provider& provider, Clock& clock, Random& random, CallLimits limits = CallLimits());
+
+  Task<CreateAnswer> create(HeaderGroup headers, BodySource& body, CreateCommit& commit) override;
+  Task<Called<ListPage>> list(ListQuery query) override;
+  Task<Called<ProviderBatch>> retrieve(std::string id) override;
+  Task<Called<std::uint64_t>> results(std::string id, ResultsSink& sink) override;
+  Task<Called<ProviderBatch>> cancel(std::string id) override;
+
+ private:
+  Task<> wait_for_turn();
+  template <class T>
+  void learn(const Called<T>& answer);
+
+  Provider& provider_;
+  Clock& clock_;
+  Random& random_;
+  CallBudget budget_;
+};
+
+}  // namespace offpeak

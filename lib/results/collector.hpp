@@ -1,0 +1,114 @@
+// Purpose   collects the results of ended batches
+// Gets      batches that have ended, from the queue; their results, from the provider
+// Gives     outcomes with their place, cost and usage; requests that go again; raw downloads in their folder
+// Promises  constant memory; every line recorded once, whatever is cut, said twice or read again; a batch is
+//           collected only when each of its requests has a line; missing ones are never sent again by
+//           themselves
+// When it fails  the batch waits, with a reason and a time, and is downloaded again: a full disk, a cut
+//           transfer, a provider that is not ready. What needs a human is logged as an error. A database
+//           that fails ends the daemon.
+//
+// I/O thread; one batch at a time. Notified by the poller; wakes up by itself for what backs off.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/files.hpp"
+#include "base/log.hpp"
+#include "base/random.hpp"
+#include "base/task.hpp"
+#include "base/wakeup.hpp"
+#include "base/worker.hpp"
+#include "config/config.hpp"
+#include "model/money.hpp"
+#include "provider/provider.hpp"
+#include "queue/queue.hpp"
+#include "results/collect_decisions.hpp"
+#include "results/download_reader.hpp"
+
+namespace offpeak {
+
+// All must outlive the collector. The content of config and prices may be replaced on the I/O thread at any
+// time.
+struct CollectorDoors {
+  Database& database;
+  Provider& provider;
+  Files& files;
+  Worker& file_worker;
+  Clock& clock;
+  Random& random;
+  Log& log;
+  const Config& config;
+  const PriceTable& prices;
+};
+
+// Who may have something to do after a batch: requests are pending again, an intent is unknown again, a job
+// is complete.
+struct CollectorBells {
+  Wakeup& own;  // rung when a batch has ended
+  Wakeup& pack;
+  Wakeup& settle;
+  Wakeup& exporter;
+};
+
+class Collector {
+ public:
+  Collector(CollectorDoors doors, CollectorBells bells) : doors_(doors), bells_(bells) {}
+  Collector(const Collector&) = delete;
+  Collector& operator=(const Collector&) = delete;
+
+  // Until canceled.
+  Task<> run();
+
+ private:
+  struct Download {
+    std::uint32_t number = 0;
+    std::string path;
+    TransferEnd end = TransferEnd::complete;
+    std::string problem;  // empty where complete
+    std::optional<Duration> retry_after;
+    std::uint64_t bytes = 0;
+  };
+
+  using Reader = std::shared_ptr<DownloadReader>;  // shared with the function on the worker
+  struct Slice {
+    std::vector<ResultRow> rows;
+    Error problem;  // without a message: none
+    bool at_end = false;
+  };
+
+  Task<> remove_leftovers();
+  Task<bool> collect_next();
+  Task<> wait_for_work();
+  Task<> collect_batch(Batch batch);
+  Task<Download> download(Batch batch);
+  Task<Download> keep(Download download);
+  Task<ReadPlan> plan_for(Batch batch, bool complete);
+  Task<Result<ReadTally>> record(Batch batch, Download download);
+  Task<Result<void>> record_all(Batch batch, std::uint32_t download, Reader reader);
+  Task<> read_slice(Reader reader, std::shared_ptr<Slice> slice);
+  Task<> record_slice(Batch batch, std::uint32_t download, std::vector<ResultRow> rows);
+  Task<> pause_for(Batch batch, std::string error_type);
+  Task<> conclude(Batch batch, Download download, ReadTally tally);
+  Task<> finish(Batch batch, ReadTally tally);
+  Task<> ask_counts(Batch batch, ReadTally tally);
+  Task<> ask_whether_archived(Batch batch, Download download);
+  Task<> disprove(Batch batch, ReadTally tally);
+  Task<> give_up(Batch batch);
+  Task<> try_again(Batch batch, std::string reason, std::optional<Duration> retry_after);
+  Task<> hold_jobs(Batch batch, std::string reason);
+  void report_odd_lines(const Batch& batch, const ReadTally& tally);
+  void ring();
+
+  CollectorDoors doors_;
+  CollectorBells bells_;
+  // By batch: what the lines of a download said that did not agree with the provider's counts.
+  std::map<BatchId, std::array<std::int64_t, 4>> disagreed_;
+  bool recorded_new_ = false;  // by the download at hand
+};
+
+}  // namespace offpeak

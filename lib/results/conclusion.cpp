@@ -1,0 +1,236 @@
+// What becomes of a batch once a download of its results was recorded.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/backoff.hpp"
+#include "results/collector.hpp"
+
+namespace offpeak {
+
+namespace {
+
+BatchSeen as_seen(BatchId id, const ProviderBatch& told) {
+  BatchSeen seen;
+  seen.id = id;
+  seen.state = BatchState::ended;
+  seen.processing = told.counts.processing;
+  seen.succeeded = told.counts.succeeded;
+  seen.errored = told.counts.errored;
+  seen.canceled = told.counts.canceled;
+  seen.expired = told.counts.expired;
+  seen.ended_at = told.ended_at;
+  seen.archived_at = told.archived_at;
+  return seen;
+}
+
+std::string counts_text(const std::array<std::int64_t, 4>& counts) {
+  return fmt::format("{} succeeded, {} errored, {} expired, {} canceled", counts[0], counts[1], counts[2],
+                     counts[3]);
+}
+
+}  // namespace
+
+Task<> Collector::conclude(Batch batch, Download download, ReadTally tally) {
+  report_odd_lines(batch, tally);
+  if (!batch.proven && tally.own > 0 && tally.foreign > 0) {
+    co_await hold_jobs(batch,
+                       fmt::format("batch {} carries lines of offpeak and of somebody else; look at it, then "
+                                   "`offpeak release` the job",
+                                   batch.provider_id));
+  }
+  CollectFacts facts;
+  facts.end = download.end;
+  facts.proven = batch.proven;
+  facts.overdue = is_overdue(batch, doors_.clock.now());
+  facts.requests = batch.requests;
+  facts.told = counts_told(batch);
+  const auto before = disagreed_.find(batch.id);
+  facts.said_before = before != disagreed_.end() && before->second == tally.by_type;
+  switch (after_download(facts, tally)) {
+    case CollectStep::collect:
+      co_await finish(std::move(batch), std::move(tally));
+      co_return;
+    case CollectStep::ask_counts:
+      co_await ask_counts(std::move(batch), std::move(tally));
+      co_return;
+    case CollectStep::disprove:
+      co_await disprove(std::move(batch), std::move(tally));
+      co_return;
+    case CollectStep::ask_batch:
+      co_await ask_whether_archived(std::move(batch), std::move(download));
+      co_return;
+    case CollectStep::again:
+      co_await try_again(std::move(batch), std::move(download.problem), download.retry_after);
+      co_return;
+    case CollectStep::lost:
+      co_await give_up(std::move(batch));
+      co_return;
+  }
+}
+
+Task<> Collector::finish(Batch batch, ReadTally tally) {
+  const bool whole = tally.own == batch.requests;
+  if (whole && tally.by_type != counts_told(batch)) {
+    doors_.log.error("results.counts_differ",
+                     {{"batch", batch.provider_id},
+                      {"told", counts_text(counts_told(batch))},
+                      {"lines", counts_text(tally.by_type)},
+                      {"hint", "two downloads agree, so the lines are taken; compare the bill"}});
+  }
+  // Before requests become pending again, so that none of them is sent into the same fault.
+  if (tally.account_faults > 0) co_await pause_for(batch, tally.account_reason);
+  CollectRules rules;
+  rules.backoff = doors_.config.retry.backoff;
+  rules.max_backoff = doors_.config.retry.max_backoff;
+  rules.jitter = doors_.random.unit();
+  auto collect = [id = batch.id, rules, now = doors_.clock.now()](Queue& queue) {
+    return queue.collect(id, rules, now);
+  };
+  const auto collected = co_await doors_.database.run(std::move(collect));
+  if (!collected.complete) {
+    if (is_overdue(batch, doors_.clock.now())) {
+      co_await give_up(std::move(batch));
+      co_return;
+    }
+    auto reason = fmt::format("{}; {} are missing", describe(tally, batch.requests), collected.missing);
+    co_await try_again(std::move(batch), std::move(reason), std::nullopt);
+    co_return;
+  }
+  disagreed_.erase(batch.id);
+  doors_.log.info("batch.collected", {{"batch", batch.id},
+                                      {"provider_id", batch.provider_id},
+                                      {"requests", batch.requests},
+                                      {"again", collected.again}});
+  ring();
+}
+
+Task<> Collector::pause_for(Batch batch, std::string error_type) {
+  const auto& retry = doors_.config.retry;
+  auto pause = [now = doors_.clock.now(), first = retry.backoff, most = retry.max_backoff,
+                unit = doors_.random.unit(), error_type, provider_id = batch.provider_id](Queue& queue) {
+    const auto account = queue.account();
+    if (account.paused) return false;
+    const int tries = account.tries + 1;
+    queue.pause_account(fmt::format("results of batch {} say {}: check the API key, credit and limits",
+                                    provider_id, error_type),
+                        now + backoff(first, most, tries, unit), tries);
+    return true;
+  };
+  if (!co_await doors_.database.run(std::move(pause))) co_return;
+  doors_.log.error("account.paused",
+                   {{"batch", batch.provider_id},
+                    {"error_type", error_type},
+                    {"hint", "check the API key, credit and limits; offpeak tries again by itself"}});
+}
+
+// The provider may have counted on since the poll that saw the end.
+Task<> Collector::ask_counts(Batch batch, ReadTally tally) {
+  auto told = co_await doors_.provider.retrieve(batch.provider_id);
+  if (told.ok() && told.value().status == ProcessingStatus::ended) {
+    auto record = [seen = as_seen(batch.id, told.value()), now = doors_.clock.now()](Queue& queue) {
+      queue.record_poll({seen}, now);
+    };
+    co_await doors_.database.run(std::move(record));
+    if (counts_told(told.value()) == tally.by_type) {
+      batch.succeeded = told.value().counts.succeeded;
+      batch.errored = told.value().counts.errored;
+      batch.expired = told.value().counts.expired;
+      batch.canceled = told.value().counts.canceled;
+      co_await finish(std::move(batch), std::move(tally));
+      co_return;
+    }
+  }
+  disagreed_[batch.id] = tally.by_type;
+  auto reason = fmt::format("the provider counts {}, its lines say {}; downloading once more",
+                            counts_text(counts_told(batch)), counts_text(tally.by_type));
+  co_await try_again(std::move(batch), std::move(reason), std::nullopt);
+}
+
+// A 404 is never proof of loss: only the batch itself says that its results were deleted.
+Task<> Collector::ask_whether_archived(Batch batch, Download download) {
+  auto told = co_await doors_.provider.retrieve(batch.provider_id);
+  if (!told.ok()) {
+    auto reason = fmt::format("{}; {}", download.problem, told.failure().message);
+    co_await try_again(std::move(batch), std::move(reason), told.failure().retry_after);
+    co_return;
+  }
+  if (told.value().archived_at) {
+    co_await give_up(std::move(batch));
+    co_return;
+  }
+  if (told.value().status != ProcessingStatus::ended) {
+    doors_.log.error("batch.went_back",
+                     {{"batch", batch.provider_id},
+                      {"hint", "it had ended and says that it has not; waiting for its results"}});
+  }
+  co_await try_again(std::move(batch), std::move(download.problem), download.retry_after);
+}
+
+Task<> Collector::disprove(Batch batch, ReadTally tally) {
+  doors_.log.warning("batch.disproved", {{"batch", batch.provider_id}, {"lines", tally.lines}});
+  auto disprove = [id = batch.id, now = doors_.clock.now()](Queue& queue) { queue.disprove_batch(id, now); };
+  co_await doors_.database.run(std::move(disprove));
+  ring();
+}
+
+Task<> Collector::give_up(Batch batch) {
+  auto lose = [id = batch.id, result = lost_result(batch), now = doors_.clock.now()](Queue& queue) {
+    return queue.results_lost(id, result, now);
+  };
+  const auto lost = co_await doors_.database.run(std::move(lose));
+  disagreed_.erase(batch.id);
+  doors_.log.error("results.lost",
+                   {{"batch", batch.id},
+                    {"provider_id", batch.provider_id},
+                    {"requests", lost.missing},
+                    {"hint", "they may have been paid for; `offpeak retry` sends them again"}});
+  ring();
+}
+
+Task<> Collector::try_again(Batch batch, std::string reason, std::optional<Duration> retry_after) {
+  const auto& retry = doors_.config.retry;
+  auto wait =
+      backoff(retry.backoff, retry.max_backoff, static_cast<int>(batch.failures) + 1, doors_.random.unit());
+  if (retry_after) wait = std::max(wait, *retry_after);
+  const auto now = doors_.clock.now();
+  const auto next = now + std::max(wait, Duration(1));
+  auto fail = [id = batch.id, reason, next](Queue& queue) { queue.collect_failed(id, reason, next); };
+  co_await doors_.database.run(std::move(fail));
+  if (is_at_risk(batch, now)) {
+    doors_.log.error("results.at_risk", {{"batch", batch.provider_id},
+                                         {"reason", reason},
+                                         {"created_at", to_rfc3339(batch.created_at)},
+                                         {"hint", "the provider deletes results 29 days after creation"}});
+    co_return;
+  }
+  doors_.log.warning("results.waiting",
+                     {{"batch", batch.provider_id}, {"reason", reason}, {"next_try_at", to_rfc3339(next)}});
+}
+
+Task<> Collector::hold_jobs(Batch batch, std::string reason) {
+  doors_.log.error("results.mixed", {{"batch", batch.provider_id}, {"hint", reason}});
+  auto hold = [intent = batch.intent, reason](Queue& queue) {
+    for (const auto& assignment : queue.assignments(intent)) {
+      static_cast<void>(queue.hold_job(assignment.range.job, reason));
+    }
+  };
+  co_await doors_.database.run(std::move(hold));
+}
+
+// Never the content of a line.
+void Collector::report_odd_lines(const Batch& batch, const ReadTally& tally) {
+  if (tally.aside() + tally.identical == 0) return;
+  doors_.log.warning("results.odd_lines", {{"batch", batch.id},
+                                           {"provider_id", batch.provider_id},
+                                           {"lines", describe(tally, batch.requests)},
+                                           {"kept_in", fmt::format("{}.aside.jsonl", batch.id.value)}});
+}
+
+void Collector::ring() {
+  bells_.pack.notify();
+  bells_.settle.notify();
+  bells_.exporter.notify();
+}
+
+}  // namespace offpeak

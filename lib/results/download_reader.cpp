@@ -1,0 +1,161 @@
+#include "results/download_reader.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/digest.hpp"
+#include "model/params.hpp"
+
+namespace offpeak {
+
+namespace {
+
+// One slice reads at most about this much, so that nobody else waits long for the file worker.
+constexpr std::uint64_t slice_bytes = 24 * 1024 * 1024;
+constexpr std::size_t copy_block_bytes = 256 * 1024;
+
+}  // namespace
+
+DownloadReader::DownloadReader(Files& files, std::unique_ptr<File> raw, ReadPlan plan)
+    : files_(files),
+      raw_(std::move(raw)),
+      plan_(std::move(plan)),
+      lines_(*raw_, result_line_bytes_max),
+      seen_(plan_.requests),
+      checksums_(plan_.requests) {}
+
+DownloadReader::~DownloadReader() = default;
+
+Result<std::vector<ResultRow>> DownloadReader::next(std::size_t most_rows) {
+  std::vector<ResultRow> rows;
+  const auto begin = lines_.offset();
+  while (rows.size() < most_rows && lines_.offset() - begin < slice_bytes) {
+    FileLine line;
+    auto found = lines_.next(line);
+    if (!found) return found.error();
+    at_end_ = !*found;
+    if (at_end_) break;
+    if (auto taken = take(line, rows); !taken) return taken.error();
+  }
+  if (at_end_ && aside_) {
+    if (auto synced = aside_->sync(); !synced) return synced.error();
+  }
+  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.request < b.request; });
+  return rows;
+}
+
+Result<void> DownloadReader::take(const FileLine& line, std::vector<ResultRow>& rows) {
+  if (line.too_long || !parse_result_line(line.text, checker_, parsed_)) return take_unreadable(line);
+  ++tally_.lines;
+  const auto id = parse_wire_id(parsed_.custom_id);
+  const auto* assignment = id && id->nonce == plan_.nonce ? assignment_of(id->place) : nullptr;
+  if (assignment == nullptr) {
+    ++tally_.foreign;
+    return keep_aside(line);
+  }
+  const auto checksum = checksum32(parsed_.result);
+  bool same = false;
+  if (first_of_its_request(id->place, checksum, same)) {
+    add_row(line, *assignment, id->place, checksum, rows);
+    return {};
+  }
+  if (same) {
+    ++tally_.identical;
+    return {};
+  }
+  ++tally_.different;
+  return keep_aside(line);
+}
+
+Result<void> DownloadReader::take_unreadable(const FileLine& line) {
+  // Half a line at the end of a cut transfer is no line.
+  if (!line.terminated && !plan_.complete) return {};
+  ++tally_.lines;
+  ++tally_.unreadable;
+  return keep_aside(line);
+}
+
+bool DownloadReader::first_of_its_request(std::uint32_t place, std::uint32_t checksum, bool& same) {
+  if (seen_[place]) {
+    same = checksums_[place] == checksum;
+    return false;
+  }
+  seen_[place] = true;
+  checksums_[place] = checksum;
+  return true;
+}
+
+const Assignment* DownloadReader::assignment_of(std::uint32_t place) const {
+  if (place >= plan_.requests) return nullptr;
+  const auto behind =
+      std::upper_bound(plan_.assignments.begin(), plan_.assignments.end(), place,
+                       [](std::uint32_t p, const Assignment& a) { return p < a.first_place; });
+  if (behind == plan_.assignments.begin()) return nullptr;
+  const auto& found = *(behind - 1);
+  return place - found.first_place < found.range.count ? &found : nullptr;
+}
+
+void DownloadReader::add_row(const FileLine& line, const Assignment& assignment, std::uint32_t place,
+                             std::uint32_t checksum, std::vector<ResultRow>& rows) {
+  const auto rule = plan_.jobs.find(assignment.range.job);
+  ResultContext context;
+  context.attempts = assignment.attempts;
+  if (rule != plan_.jobs.end()) {
+    context.max_attempts = rule->second.max_attempts;
+    context.canceling = rule->second.canceling;
+  }
+  auto& row = rows.emplace_back();
+  row.request = {assignment.range.job, assignment.range.first + (place - assignment.first_place), 1};
+  row.action = classify_result(parsed_, context);
+  row.type = parsed_.type;
+  row.offset = line.offset + static_cast<std::uint64_t>(parsed_.result.data() - line.text.data());
+  row.bytes = static_cast<std::uint32_t>(parsed_.result.size());
+  row.checksum = checksum;
+  row.error_type = parsed_.error_type;
+  row.stop_reason = parsed_.stop_reason;
+  row.usage = parsed_.usage;
+  if (row.type == OutcomeType::succeeded) price(row);
+  ++tally_.own;
+  ++tally_.by_type[static_cast<std::size_t>(row.type)];
+  if (row.action != ResultAction::account_again) return;
+  if (tally_.account_faults++ == 0) tally_.account_reason = parsed_.error_type;
+}
+
+// Unknown models are counted, never guessed.
+void DownloadReader::price(ResultRow& row) const {
+  if (const auto cost = batch_cost(plan_.prices, parsed_.model, row.usage)) {
+    row.cost = *cost;
+  } else {
+    row.model = parsed_.model.empty() ? "unknown" : parsed_.model;
+  }
+}
+
+Result<void> DownloadReader::keep_aside(const FileLine& line) {
+  if (plan_.aside_path.empty()) return {};
+  if (!aside_) {
+    auto opened = files_.open(plan_.aside_path, OpenFor::appending);
+    if (!opened) return opened.error();
+    aside_ = std::move(*opened);
+    auto info = aside_->info();
+    if (!info) return info.error();
+    aside_bytes_ = info->bytes;
+  }
+  if (aside_bytes_ + line.bytes > aside_bytes_max) return {};
+  aside_bytes_ += line.bytes + 1;
+  if (line.too_long) return copy_aside(line);
+  return aside_->append(std::string(line.text) + '\n');
+}
+
+// A line that is too long to be held is copied block by block.
+Result<void> DownloadReader::copy_aside(const FileLine& line) {
+  std::string block(copy_block_bytes, '\0');
+  for (std::uint64_t done = 0; done < line.bytes;) {
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(line.bytes - done, block.size()));
+    if (auto read = read_exactly(*raw_, std::span(block).first(size), line.offset + done); !read) return read;
+    if (auto put = aside_->append(std::string_view(block).substr(0, size)); !put) return put;
+    done += size;
+  }
+  return aside_->append("\n");
+}
+
+}  // namespace offpeak

@@ -1,0 +1,98 @@
+// Reads a raw download and makes rows of it, a slice a call: whose line it is, what it means, where its
+// bytes lie, what it cost. On the file worker; the memory is a few blocks and one slice of rows, however
+// long the download is.
+//
+// The first line of a request wins. Lines that are nobody's (foreign), that say something else than the
+// first one, or that cannot be read are counted and kept aside in a file of their own.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/files.hpp"
+#include "base/json.hpp"
+#include "queue/rows.hpp"
+#include "results/classify.hpp"
+#include "results/line_reader.hpp"
+
+namespace offpeak {
+
+// Results lines have no documented limit; with 300,000 output tokens one can be megabytes.
+inline constexpr std::size_t result_line_bytes_max = 64 * 1024 * 1024;
+// What is kept aside of one batch, at most; later lines are only counted.
+inline constexpr std::uint64_t aside_bytes_max = 256 * 1024 * 1024;
+
+struct JobRule {
+  std::uint32_t max_attempts = 5;
+  bool canceling = false;
+};
+
+// Whose lines they are and how they are read: values, since the worker must not look at what the I/O thread
+// changes.
+struct ReadPlan {
+  std::string nonce;
+  std::uint32_t requests = 0;
+  std::vector<Assignment> assignments;  // in wire order
+  std::map<JobId, JobRule> jobs;
+  PriceTable prices;
+  bool complete = true;    // false: the transfer was cut, and its last line may be half a line
+  std::string aside_path;  // made when the first line goes there
+};
+
+struct ReadTally {
+  std::uint64_t lines = 0;
+  std::uint64_t own = 0;        // requests that have a line
+  std::uint64_t identical = 0;  // lines said twice
+  std::uint64_t different = 0;  // another line of a request that had one
+  std::uint64_t foreign = 0;    // lines of nobody here
+  std::uint64_t unreadable = 0;
+  std::array<std::int64_t, 4> by_type{};  // of `own`, by OutcomeType
+  std::uint64_t account_faults = 0;
+  std::string account_reason;  // of the first one: the provider's error type
+
+  std::uint64_t aside() const { return different + foreign + unreadable; }
+};
+
+class DownloadReader {
+ public:
+  DownloadReader(Files& files, std::unique_ptr<File> raw, ReadPlan plan);
+  ~DownloadReader();
+  DownloadReader(const DownloadReader&) = delete;
+  DownloadReader& operator=(const DownloadReader&) = delete;
+
+  // The next rows by (job, seq): at most `most_rows`, fewer where the lines are long, none where none are
+  // ours.
+  Result<std::vector<ResultRow>> next(std::size_t most_rows);
+  bool at_end() const { return at_end_; }
+  const ReadTally& tally() const { return tally_; }
+
+ private:
+  Result<void> take(const FileLine& line, std::vector<ResultRow>& rows);
+  Result<void> take_unreadable(const FileLine& line);
+  Result<void> keep_aside(const FileLine& line);
+  Result<void> copy_aside(const FileLine& line);
+  const Assignment* assignment_of(std::uint32_t place) const;
+  bool first_of_its_request(std::uint32_t place, std::uint32_t checksum, bool& same);
+  void add_row(const FileLine& line, const Assignment& assignment, std::uint32_t place,
+               std::uint32_t checksum, std::vector<ResultRow>& rows);
+  void price(ResultRow& row) const;
+
+  Files& files_;
+  std::unique_ptr<File> raw_;
+  ReadPlan plan_;
+  LineReader lines_;
+  JsonChecker checker_;
+  ResultLine parsed_;
+  std::unique_ptr<File> aside_;
+  std::uint64_t aside_bytes_ = 0;
+  std::vector<bool> seen_;                // by place
+  std::vector<std::uint32_t> checksums_;  // of the first line's result, by place
+  ReadTally tally_;
+  bool at_end_ = false;
+};
+
+}  // namespace offpeak

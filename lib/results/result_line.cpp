@@ -1,0 +1,127 @@
+#include "results/result_line.hpp"
+
+#include <algorithm>
+
+namespace offpeak {
+
+namespace {
+
+bool take_text(std::string_view value, std::string& text) {
+  if (value.size() < 2 || value.front() != '"') return false;
+  const auto inner = value.substr(1, value.size() - 2);
+  if (inner.find('\\') == std::string_view::npos) {
+    text.assign(inner);
+  } else {
+    text = json_decode_key(inner);
+  }
+  return true;
+}
+
+bool is_object(std::string_view value) { return !value.empty() && value.front() == '{'; }
+
+std::int64_t count_of(std::string_view value) {
+  return std::max<std::int64_t>(0, json_integer(value).value_or(0));
+}
+
+void read_error(std::string_view document, ResultLine& line) {
+  const auto error = json_path(document, {"error"});
+  if (!error || !is_object(*error)) return;
+  JsonMembers members(*error);
+  for (JsonMember member; members.next(member);) {
+    if (member.key == "type") {
+      take_text(member.value, line.error_type);
+    } else if (member.key == "message") {
+      take_text(member.value, line.error_message);
+    } else if (member.key == "details" && is_object(member.value)) {
+      if (const auto code = json_member(member.value, "error_code")) take_text(*code, line.error_code);
+    }
+  }
+}
+
+void read_message(std::string_view message, ResultLine& line) {
+  JsonMembers members(message);
+  for (JsonMember member; members.next(member);) {
+    if (member.key == "stop_reason") {
+      take_text(member.value, line.stop_reason);
+    } else if (member.key == "model") {
+      take_text(member.value, line.model);
+    } else if (member.key == "usage" && is_object(member.value)) {
+      line.usage = parse_usage(member.value);
+    }
+  }
+}
+
+bool read_result(ResultLine& line) {
+  std::string_view type, message, error;
+  JsonMembers members(line.result);
+  for (JsonMember member; members.next(member);) {
+    if (member.key == "type") type = member.value;
+    if (member.key == "message") message = member.value;
+    if (member.key == "error") error = member.value;
+  }
+  if (type.size() < 2 || type.front() != '"') return false;
+  const auto known = parse_outcome_type(type.substr(1, type.size() - 2));
+  if (!known) return false;
+  line.type = *known;
+  if (line.type == OutcomeType::succeeded && is_object(message)) read_message(message, line);
+  if (line.type == OutcomeType::errored && is_object(error)) read_error(error, line);
+  return true;
+}
+
+void clear(ResultLine& line) {
+  line.custom_id.clear();
+  line.result = {};
+  line.error_type.clear();
+  line.error_message.clear();
+  line.error_code.clear();
+  line.stop_reason.clear();
+  line.model.clear();
+  line.usage = Usage{};
+}
+
+}  // namespace
+
+bool parse_result_line(std::string_view text, JsonChecker& checker, ResultLine& line) {
+  clear(line);
+  if (checker.check(text) || json_kind(text) != JsonKind::object) return false;
+  bool has_id = false;
+  JsonMembers members(text);
+  for (JsonMember member; members.next(member);) {
+    if (member.key == "custom_id") has_id = take_text(member.value, line.custom_id);
+    if (member.key == "result") line.result = member.value;
+  }
+  return has_id && is_object(line.result) && read_result(line);
+}
+
+Usage parse_usage(std::string_view text) {
+  Usage usage;
+  std::int64_t creation_total = 0;
+  bool has_parts = false;
+  JsonMembers members(text);
+  for (JsonMember member; members.next(member);) {
+    if (member.key == "input_tokens") {
+      usage.input_tokens = count_of(member.value);
+    } else if (member.key == "output_tokens") {
+      usage.output_tokens = count_of(member.value);
+    } else if (member.key == "cache_read_input_tokens") {
+      usage.cache_read_input_tokens = count_of(member.value);
+    } else if (member.key == "cache_creation_input_tokens") {
+      creation_total = count_of(member.value);
+    } else if (member.key == "cache_creation" && is_object(member.value)) {
+      has_parts = true;
+      const auto part = [&](std::string_view key) {
+        return count_of(json_member(member.value, key).value_or("0"));
+      };
+      usage.cache_creation_5m_input_tokens = part("ephemeral_5m_input_tokens");
+      usage.cache_creation_1h_input_tokens = part("ephemeral_1h_input_tokens");
+    } else if (member.key == "server_tool_use" && is_object(member.value)) {
+      usage.web_search_requests = count_of(json_member(member.value, "web_search_requests").value_or("0"));
+    } else if (member.key == "inference_geo") {
+      usage.us_inference = member.value == R"("us")";
+    }
+  }
+  if (!has_parts) usage.cache_creation_5m_input_tokens = creation_total;
+  return usage;
+}
+
+}  // namespace offpeak

@@ -1,0 +1,92 @@
+// Exchange::list: the pages of GET /v1/messages/batches, most recently created first.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "sim/answers.hpp"
+#include "sim/exchange.hpp"
+
+namespace offpeak::sim {
+
+namespace {
+
+struct Page {
+  std::vector<std::shared_ptr<Batch>> batches;  // newest first
+  bool has_more = false;
+};
+
+// The page of `all` (newest first) that follows `from`, going older.
+Page older_page(const std::vector<std::shared_ptr<Batch>>& all, std::size_t from, std::size_t limit) {
+  Page page;
+  const auto end = std::min(all.size(), from + limit);
+  page.batches.assign(all.begin() + static_cast<std::ptrdiff_t>(from),
+                      all.begin() + static_cast<std::ptrdiff_t>(end));
+  page.has_more = end < all.size();
+  return page;
+}
+
+// The page that ends just before `to`, going newer.
+Page newer_page(const std::vector<std::shared_ptr<Batch>>& all, std::size_t to, std::size_t limit) {
+  Page page;
+  const auto from = to > limit ? to - limit : 0;
+  page.batches.assign(all.begin() + static_cast<std::ptrdiff_t>(from),
+                      all.begin() + static_cast<std::ptrdiff_t>(to));
+  page.has_more = from > 0;
+  return page;
+}
+
+}  // namespace
+
+Answer Exchange::list(Instant at) const {
+  std::size_t limit = 20;
+  if (const auto text = route_.parameter("limit")) {
+    const auto [end, ec] = std::from_chars(text->data(), text->data() + text->size(), limit);
+    if (ec != std::errc() || end != text->data() + text->size()) {
+      return error(400, "limit: Input should be a valid integer, unable to parse string as an integer");
+    }
+    if (limit < 1) return error(400, "limit: Input should be greater than or equal to 1");
+    if (limit > 1000) return error(400, "limit: Input should be less than or equal to 1000");
+  }
+  const auto after = route_.parameter("after_id"), before = route_.parameter("before_id");
+  if (after && before) return error(400, "Only one of after_id and before_id can be given.");
+
+  // A cursor keeps its place even where its batch is not visible (yet), so places are counted over all.
+  const auto& all = service_.store().batches();
+  const auto visible = [&](const Batch& batch) {
+    return !batch.deleted && batch.workspace == service_.settings().workspace && batch.created_at <= at &&
+           batch.listed_at <= at;
+  };
+  std::vector<std::shared_ptr<Batch>> listed;
+  std::optional<std::size_t> cursor_at;
+  const auto& cursor = after ? after : before;
+  for (auto i = all.size(); i-- > 0;) {
+    if (cursor && all[i]->id == *cursor && !all[i]->deleted) cursor_at = listed.size();
+    if (visible(*all[i])) listed.push_back(all[i]);
+  }
+  if (cursor && !cursor_at) return error(404, fmt::format("Message Batch {} not found.", *cursor));
+
+  auto page = Page{};
+  if (before) {
+    page = newer_page(listed, *cursor_at, limit);
+  } else {
+    auto from = cursor_at.value_or(0);
+    if (cursor_at && from < listed.size() && listed[from]->id == *cursor) ++from;
+    page = older_page(listed, from, limit);
+  }
+
+  std::string body = R"({"data":[)";
+  for (const auto& batch : page.batches) {
+    if (batch != page.batches.front()) body += ',';
+    body += render(*batch, at);
+  }
+  const auto id = [&](const auto& batches, bool first) {
+    if (batches.empty()) return std::string("null");
+    return fmt::format("\"{}\"", (first ? batches.front() : batches.back())->id);
+  };
+  body += fmt::format(R"(],"has_more":{},"first_id":{},"last_id":{}}})", page.has_more,
+                      id(page.batches, true), id(page.batches, false));
+  return json_answer(std::move(body));
+}
+
+}  // namespace offpeak::sim

@@ -1,0 +1,48 @@
+// What the lists say about an intent whose create has an unknown outcome (product contract 6.5). Pure.
+//
+// The provider's lists are the only witness: a batch newer than the intent's watermark, not known to us, with exactly our
+// request count, is a candidate. A list may lag, so absence counts only when clean lists over `settle_unknown` agree.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "provider/provider.hpp"
+#include "queue/rows.hpp"
+
+namespace offpeak {
+
+inline constexpr int clean_lists_min = 5;
+
+// What we have seen of one unknown intent in this process. A restart begins anew: that only waits longer.
+struct Observation {
+  std::optional<SteadyTime> first_clean_at;  // the first clean list without a candidate
+  std::optional<SteadyTime> last_clean_at;
+  int clean_lists = 0;                       // without a candidate, in a row
+};
+
+// Does the walk through the list, newest first, end at this batch? It is the watermark, or older than it.
+bool reaches_watermark(const ProviderBatch& batch, const Intent& intent);
+
+// Of the batches newer than the watermark, those that may be this intent's.
+std::vector<ProviderBatch> candidates(const std::vector<ProviderBatch>& newest_first, const Intent& intent,
+                                      const std::set<std::string>& known_ids);
+
+enum class SettleStep : std::uint8_t { look_again, adopt, peek, not_created };
+
+struct SettleDecision {
+  SettleStep step = SettleStep::look_again;
+  std::vector<ProviderBatch> batches;  // adopt: one; peek: those that have ended and can show their nonce
+  std::string reason;
+};
+
+// After a clean list (every page came). Updates the observation.
+SettleDecision decide(const std::vector<ProviderBatch>& found, Observation& seen, SteadyTime now,
+                      Duration settle_unknown);
+
+// The time between two looks, so that at least clean_lists_min fit into settle_unknown.
+Duration look_interval(Duration settle_unknown);
+
+}  // namespace offpeak

@@ -1,0 +1,54 @@
+// Purpose   finds out what became of intents whose create has an unknown outcome
+// Gets      unknown intents, the provider's lists
+// Gives     a batch (adopted), or "not created": the requests are pending again under a new nonce
+// Promises  no verdict without clean lists spread over settle_unknown; a failed list only makes it wait
+// When it fails  the intent stays unknown, with its reason and the time of the next look
+#pragma once
+
+#include <map>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/wakeup.hpp"
+#include "config/config.hpp"
+#include "queue/queue.hpp"
+#include "submit/settle.hpp"
+
+namespace offpeak {
+
+// Every batch newer than where `stop_at` says so, newest first, page by page; a failure where any page failed.
+class ListWalk {
+ public:
+  virtual ~ListWalk() = default;
+  virtual bool ends_at(const ProviderBatch& batch) const = 0;
+};
+Task<Called<std::vector<ProviderBatch>>> list_down_to(Provider& provider, const ListWalk& walk);
+
+class Settler {
+ public:
+  struct Bells {
+    Wakeup& mine;  // an intent became unknown
+    Wakeup& pack;
+    Wakeup& poll;
+  };
+  Settler(Database& database, Provider& provider, Clock& clock, Log& log, const Config& config, Bells bells)
+      : database_(database), provider_(provider), clock_(clock), log_(log), config_(config), bells_(bells) {}
+
+  // Until canceled.
+  Task<> run();
+
+ private:
+  Task<> look(Intent intent);
+  Task<> adopt(Intent intent, ProviderBatch batch, bool proven);
+  Task<> peek(Intent intent, std::vector<ProviderBatch> ended);
+
+  Database& database_;
+  Provider& provider_;
+  Clock& clock_;
+  Log& log_;
+  const Config& config_;
+  Bells bells_;
+  std::map<IntentId, Observation> seen_;
+};
+
+}  // namespace offpeak

@@ -1,0 +1,203 @@
+#include "submit/submitter.hpp"
+
+#include <fmt/format.h>
+
+#include "base/crash_point.hpp"
+
+namespace offpeak {
+
+namespace {
+
+Batch to_batch(const ProviderBatch& created) {
+  Batch batch;
+  batch.provider_id = created.id;
+  batch.state = static_cast<BatchState>(created.status);
+  batch.created_at = created.created_at;
+  batch.expires_at = created.expires_at;
+  batch.ended_at = created.ended_at;
+  batch.processing = created.counts.processing;
+  batch.succeeded = created.counts.succeeded;
+  batch.errored = created.counts.errored;
+  batch.canceled = created.counts.canceled;
+  batch.expired = created.counts.expired;
+  return batch;
+}
+
+// Where the answer of a create names a batch that we already have, it cannot be this intent's.
+BatchId record_created_once(Queue& queue, const Intent& intent, const ProviderBatch& created, Instant now) {
+  if (queue.batch(created.id)) {
+    queue.mark_unknown(intent.id, fmt::format("the create was answered with {}, which is another batch", created.id), now);
+    queue.exclude_candidate(intent.id, created.id);
+    return BatchId();
+  }
+  return queue.record_created(intent.id, to_batch(created), true, now);
+}
+
+}  // namespace
+
+// Makes `committing` durable. Where the database refuses, the last byte stays here and nothing was created.
+class Submitter::Commit final : public CreateCommit {
+ public:
+  Commit(Submitter& submitter, IntentId id) : submitter_(submitter), id_(id) {}
+
+  Task<Result<void>> commit() override {
+    crash_point("before_committing");
+    const auto now = submitter_.clock_.now();
+    const auto id = id_;
+    auto refused = co_await submitter_.database_.run([id, now](Queue& queue) -> std::string {
+      try {
+        queue.mark_committing(id, now);
+        return "";
+      } catch (const QueueDiskFull& error) {
+        return error.what();
+      }
+    });
+    if (!refused.empty()) co_return make_error(ErrorKind::disk_full, std::move(refused));
+    submitter_.committing_ = true;
+    crash_point("after_committing");
+    co_return Result<void>();
+  }
+
+ private:
+  Submitter& submitter_;
+  IntentId id_;
+};
+
+Task<> Submitter::run() {
+  co_await conclude_interrupted();
+  for (;;) {
+    auto intent = co_await database_.run([](Queue& queue) { return queue.uploading_intent(); });
+    if (!intent) {
+      co_await bells_.mine.wait();
+      continue;
+    }
+    co_await submit(std::move(*intent));
+    bells_.pack.notify();
+  }
+}
+
+// An upload that a failure of our own broke off in this process. Its nonce is spent, whatever the provider saw.
+Task<> Submitter::conclude_interrupted() {
+  if (!begun_) co_return;
+  const auto id = begun_;
+  const auto now = clock_.now();
+  co_await database_.run([id, now](Queue& queue) {
+    const auto intent = queue.intent(id);
+    if (!intent) return;
+    if (intent->state == IntentState::uploading) {
+      Refusal refusal;
+      refusal.reason = "the upload was broken off before the last byte left: proven not created";
+      queue.record_refused(id, refusal, now);
+    } else if (intent->state == IntentState::committing) {
+      queue.mark_unknown(id, "the submission was broken off after the last byte may have left", now);
+    }
+  });
+  begun_ = IntentId();
+  committing_ = false;
+  bells_.pack.notify();
+  bells_.settle.notify();
+}
+
+Task<> Submitter::submit(Intent intent) {
+  const auto id = intent.id;
+  begun_ = id;
+  auto assignments = co_await database_.run([id](Queue& queue) { return queue.assignments(id); });
+  IntentBody body(intent, std::move(assignments), database_, files_, file_worker_, config_.paths.claimed());
+  crash_point("intent_written");
+  const auto answer = co_await send(intent, body);
+  crash_point("after_answer");
+  auto verdict = verdict_on_create(answer);
+  co_await conclude(std::move(intent), std::move(verdict), body.damaged_job());
+  begun_ = IntentId();
+  committing_ = false;
+  crash_point("after_recorded");
+}
+
+Task<CreateAnswer> Submitter::send(const Intent& intent, IntentBody& body) {
+  Commit commit(*this, intent.id);
+  co_return co_await provider_.create(intent.headers, body, commit);
+}
+
+Task<> Submitter::conclude(Intent intent, CreateVerdict verdict, std::optional<JobId> damaged_job) {
+  const auto id = intent.id;
+  auto situation = co_await database_.run([id](Queue& queue) {
+    SubmitSituation at;
+    at.account_tries = queue.account().tries;
+    at.delay_tries = queue.create_delay().tries;
+    at.last_created_at = queue.last_created_at();
+    const auto assignments = queue.assignments(id);
+    if (assignments.size() == 1) at.refused_before = assignments.front().refused_at;
+    return at;
+  });
+  situation.requests = intent.requests;
+  situation.bytes = intent.bytes;
+  situation.now = clock_.now();
+  situation.jitter = random_.unit();
+  auto consequence = consequence_of(verdict, situation, config_.retry);
+  report(intent, verdict, consequence);
+  co_await record(std::move(intent), std::move(verdict), std::move(consequence), damaged_job);
+}
+
+// Stored in one go of the database worker. A full disk is waited out: what we know must not be forgotten while we live.
+Task<> Submitter::record(Intent intent, CreateVerdict verdict, Consequence consequence, std::optional<JobId> damaged_job) {
+  for (;;) {
+    const auto now = clock_.now();
+    const auto stored = co_await database_.run([=](Queue& queue) {
+      try {
+        switch (consequence.end) {
+          case IntentEnd::created:
+            record_created_once(queue, intent, *verdict.batch, now);
+            if (queue.account().paused) queue.resume_account();
+            if (queue.create_delay().tries > 0) queue.end_create_delay();
+            break;
+          case IntentEnd::refused:
+            queue.record_refused(intent.id, consequence.refusal, now);
+            break;
+          case IntentEnd::unknown:
+            queue.mark_unknown(intent.id, consequence.reason, now);
+            break;
+        }
+      } catch (const QueueDiskFull&) {
+        return false;
+      }
+      if (consequence.account) {
+        queue.pause_account(consequence.account->reason, consequence.account->next_try_at, consequence.account->tries);
+      }
+      if (consequence.delay) queue.delay_creates(*consequence.delay);
+      if (damaged_job) queue.hold_job(*damaged_job, "its claimed file is missing or damaged: " + verdict.message);
+      return true;
+    });
+    if (stored) break;
+    log_.error("disk.full", {{"what", "the outcome of a create call waits to be stored"}, {"intent", intent.id}});
+    co_await sleep_for(clock_, std::chrono::seconds(1));
+  }
+  if (consequence.end == IntentEnd::created) bells_.poll.notify();
+  if (consequence.end == IntentEnd::unknown) bells_.settle.notify();
+}
+
+void Submitter::report(const Intent& intent, const CreateVerdict& verdict, const Consequence& consequence) {
+  switch (consequence.end) {
+    case IntentEnd::created:
+      log_.info("batch.created", {{"intent", intent.id}, {"batch", verdict.batch->id}, {"requests", intent.requests}});
+      if (verdict.batch->counts.total() != intent.requests) {
+        log_.error("batch.counts_differ", {{"batch", verdict.batch->id},
+                                           {"sent", intent.requests},
+                                           {"counted", verdict.batch->counts.total()},
+                                           {"act", "compare with the provider's console; nothing is sent again"}});
+      }
+      return;
+    case IntentEnd::refused:
+      log_.warning("create.refused", {{"intent", intent.id}, {"reason", consequence.reason}});
+      if (consequence.account) {
+        log_.error("account.paused", {{"reason", consequence.account->reason},
+                                      {"next_try_at", to_rfc3339(consequence.account->next_try_at)},
+                                      {"act", "settle the account; offpeak tries again by itself"}});
+      }
+      return;
+    case IntentEnd::unknown:
+      log_.warning("create.unknown", {{"intent", intent.id}, {"reason", consequence.reason}});
+      return;
+  }
+}
+
+}  // namespace offpeak

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""Checks the rules of lib/README.md that no compiler sees.
+
+    check.py layers ROOT    which room includes which, and who may see Beast, SQLite and OpenSSL
+    check.py text ROOT      forbidden calls, notes left behind, tabs, long lines
+
+Prints FILE:LINE: what is wrong, and exits 1 where there was anything.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+LEVELS = {
+    "base": 0,
+    "model": 1, "config": 1,
+    "queue": 2, "watch": 2, "http": 2, "provider": 2, "sim": 2,
+    "ingest": 3, "pack": 3, "submit": 3, "poll": 3, "results": 3, "export": 3, "control": 3,
+    "daemon": 4,
+}
+# The only ways from a room to another one of its own level.
+SIDEWAYS = {("provider", "http"), ("config", "model")}
+
+# Headers that cost much to compile, or that belong behind a door: a pattern, and the places that may include it.
+GUARDED = [
+    ("Beast", re.compile(r"boost/beast\b"),
+     ["lib/http/", "lib/control/", "daemon/sim/", "daemon/offpeak_sim.cpp", "daemon/cli/"]),
+    ("OpenSSL", re.compile(r"(openssl/|boost/asio/ssl\b)"),
+     ["lib/http/", "daemon/sim/", "daemon/offpeak_sim.cpp"]),
+    ("SQLite", re.compile(r"sqlite3(ext)?\.h$"), ["lib/queue/"]),
+]
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
+COLUMNS_MAX = 120
+
+# What no source may say: a pattern, why, and which files are free of the rule.
+FORBIDDEN = [
+    (re.compile(r"\bdetached\b"), "detached discards exceptions; spawn into a TaskGroup", []),
+    (re.compile(r"\b(?:io|ioc|io_?context|context|ctx)_?(?:\.|->)stop\s*\("),
+     "io_context::stop() destroys suspended frames; cancel and let run() return", []),
+    (re.compile(r"\bio_context::stop\b"),
+     "io_context::stop() destroys suspended frames; cancel and let run() return", []),
+    (re.compile(r"\bco_spawn\b"), "only TaskGroup spawns", ["lib/base/task_group.cpp"]),
+]
+NOTES = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b")
+
+
+def room_of(path):
+    """The room of a file, given as a path from the root; nothing outside of lib/ and daemon/."""
+    parts = path.split("/")
+    if parts[0] == "daemon":
+        return "daemon"
+    return parts[1] if parts[0] == "lib" and len(parts) > 2 else None
+
+
+def check_layers(path, text):
+    """Complaints about the includes of one file: (line, what) pairs."""
+    room = room_of(path)
+    if room is None:
+        return []
+    if room not in LEVELS:
+        return [(1, f"the room lib/{room} has no level; add it to LEVELS of tests/tidy/check.py")]
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        include = INCLUDE.match(line)
+        if not include:
+            continue
+        header = include.group(2)
+        if include.group(1) == '"':
+            found += [(number, what) for what in complaints_about_room(room, header)]
+        for name, pattern, places in GUARDED:
+            if pattern.search(header) and not path.startswith(tuple(places)):
+                found.append((number, f"{name} ({header}) is for {', '.join(places)} only"))
+    return found
+
+
+def complaints_about_room(room, header):
+    if header.startswith("."):
+        yield f"{header}: includes start at lib/, never at the file's own folder"
+        return
+    target = header.split("/")[0]
+    if target not in LEVELS or target == room:
+        return
+    if LEVELS[target] > LEVELS[room]:
+        yield f"{room} (level {LEVELS[room]}) includes {header} of level {LEVELS[target]}: up"
+    elif LEVELS[target] == LEVELS[room] and (room, target) not in SIDEWAYS:
+        yield f"{room} includes {header} of its own level {LEVELS[room]}: sideways"
+
+
+def without_comments(text):
+    """Comments and string literals blanked, line breaks kept: code is judged by what it does."""
+    pattern = re.compile(
+        r'R"(?P<mark>[^\s()\\]{0,16})\(.*?\)(?P=mark)"'  # raw string
+        r"|//[^\n]*|/\*.*?\*/"
+        r'|"(?:\\.|[^"\\\n])*"'
+        r"|(?<![0-9A-Fa-f])'(?:\\.|[^'\\\n])+'",  # a quote within a number is no character
+        re.S)
+    keep_breaks = lambda match: re.sub(r"[^\n]", " ", match.group(0))
+    return pattern.sub(keep_breaks, text)
+
+
+def check_text(path, text):
+    """Complaints about the wording of one file: (line, what) pairs."""
+    found = []
+    judged_code = path.endswith((".cpp", ".hpp")) and not path.startswith("tests/")
+    for number, line in enumerate(text.split("\n"), 1):
+        if "\t" in line:
+            found.append((number, "a tab"))
+        if line != line.rstrip():
+            found.append((number, "white space at the end of the line"))
+        if len(line) > COLUMNS_MAX:
+            found.append((number, f"{len(line)} columns; {COLUMNS_MAX} are allowed"))
+        if NOTES.search(line):
+            found.append((number, "a note left behind: do it, or say so in an issue"))
+    if text and not text.endswith("\n"):
+        found.append((text.count("\n") + 1, "no line break at the end of the file"))
+    if judged_code:
+        for number, line in enumerate(without_comments(text).split("\n"), 1):
+            for pattern, why, free in FORBIDDEN:
+                if pattern.search(line) and path not in free:
+                    found.append((number, why))
+    return sorted(found)
+
+
+def sources(root, folders, suffixes):
+    for folder in folders:
+        for file in sorted((root / folder).rglob("*")):
+            if file.suffix in suffixes and file.is_file():
+                yield file.relative_to(root).as_posix(), file.read_text(encoding="utf-8")
+
+
+RULES = {
+    "layers": (check_layers, ["lib", "daemon"], {".cpp", ".hpp", ".inc"}),
+    # The rules themselves stand in tests/tidy and have to name what they forbid.
+    "text": (check_text, ["lib", "daemon", "tests", "schema", "config", "systemd"],
+             {".cpp", ".hpp", ".sql", ".toml", ".sh", ".py", ".txt", ".cmake", ".service"}),
+}
+
+
+def main(arguments):
+    if len(arguments) != 2 or arguments[0] not in RULES:
+        print(__doc__, file=sys.stderr)
+        return 2
+    check, folders, suffixes = RULES[arguments[0]]
+    root = Path(arguments[1])
+    complaints = files = 0
+    for path, text in sources(root, folders, suffixes):
+        if path.startswith("tests/tidy/"):
+            continue
+        files += 1
+        for number, what in check(path, text):
+            complaints += 1
+            print(f"{path}:{number}: {what}")
+    if files == 0:
+        print(f"no sources below {root}", file=sys.stderr)
+        return 2
+    print(f"{files} files, {complaints} complaints")
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Holds that check.py finds what it must find, and nothing else."""
+
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).parent))
+import check  # noqa: E402
+
+
+class Layers(unittest.TestCase):
+    def complaints(self, path, text):
+        return [what for _, what in check.check_layers(path, text)]
+
+    def assert_bad(self, path, header, word):
+        found = self.complaints(path, f"#include {header}\n")
+        self.assertEqual(len(found), 1, f"{path}: {header}: {found}")
+        self.assertIn(word, found[0])
+
+    def assert_good(self, path, *headers):
+        text = "".join(f"#include {header}\n" for header in headers)
+        self.assertEqual(self.complaints(path, text), [])
+
+    def test_down_is_allowed(self):
+        self.assert_good("lib/pack/packer.cpp", '"pack/packer.hpp"', '"queue/queue.hpp"', '"model/ids.hpp"',
+                         '"base/task.hpp"', "<vector>", "<boost/asio/awaitable.hpp>")
+        self.assert_good("lib/provider/http_provider.cpp", '"http/http.hpp"')
+        self.assert_good("lib/config/prices.cpp", '"model/money.hpp"')
+        self.assert_good("daemon/app.cpp", '"control/server.hpp"', '"daemon/options.hpp"', '"base/log.hpp"')
+
+    def test_up_and_sideways_are_found(self):
+        self.assert_bad("lib/base/log.cpp", '"model/ids.hpp"', "up")
+        self.assert_bad("lib/queue/queue.hpp", '"ingest/ingest.hpp"', "up")
+        self.assert_bad("lib/control/server.cpp", '"daemon/app.hpp"', "up")
+        self.assert_bad("lib/pack/packer.cpp", '"submit/submit.hpp"', "sideways")
+        self.assert_bad("lib/queue/queue.cpp", '"provider/provider.hpp"', "sideways")
+        self.assert_bad("lib/http/http.cpp", '"provider/provider.hpp"', "sideways")
+        self.assert_bad("lib/model/job.cpp", '"config/config.hpp"', "sideways")
+
+    def test_odd_spellings_are_found(self):
+        self.assert_bad("lib/base/log.cpp", '  "model/ids.hpp"', "up")
+        self.assertEqual(len(self.complaints("lib/base/x.hpp", ' #  include "queue/queue.hpp"\n')), 1)
+        self.assert_bad("lib/pack/packer.cpp", '"../submit/submit.hpp"', "includes start at lib/")
+        self.assert_bad("lib/pack/sub/packer.cpp", '"submit/submit.hpp"', "sideways")
+
+    def test_a_room_without_a_level_is_found(self):
+        self.assertIn("no level", self.complaints("lib/news/news.cpp", "")[0])
+
+    def test_guarded_headers_stay_in_their_rooms(self):
+        self.assert_bad("lib/submit/submit.cpp", "<boost/beast.hpp>", "Beast")
+        self.assert_bad("lib/sim/sim.cpp", "<boost/beast/http.hpp>", "Beast")
+        self.assert_bad("daemon/app.cpp", "<boost/beast/core.hpp>", "Beast")
+        self.assert_bad("daemon/app.cpp", "<sqlite3.h>", "SQLite")
+        self.assert_bad("lib/base/digest.cpp", "<openssl/sha.h>", "OpenSSL")
+        self.assert_bad("lib/control/server.cpp", "<boost/asio/ssl.hpp>", "OpenSSL")
+        self.assert_good("lib/http/client.cpp", "<boost/beast/http.hpp>", "<boost/asio/ssl.hpp>", "<openssl/ssl.h>")
+        self.assert_good("lib/control/server.cpp", "<boost/beast/http.hpp>")
+        self.assert_good("daemon/cli/client.cpp", "<boost/beast/http.hpp>")
+        self.assert_good("daemon/offpeak_sim.cpp", "<boost/beast/http.hpp>", "<boost/asio/ssl.hpp>")
+        self.assert_good("lib/queue/database.cpp", "<sqlite3.h>")
+
+
+class Text(unittest.TestCase):
+    def found(self, text, path="lib/pack/packer.cpp"):
+        return check.check_text(path, text)
+
+    def test_clean_code_is_clean(self):
+        self.assertEqual(self.found("// The task is never detached; see co_spawn.\nint x = 1'000'000;\n"), [])
+
+    def test_forbidden_calls_are_found(self):
+        for line in ["co_spawn(executor, task(), detached);", "boost::asio::co_spawn(", "context.stop();",
+                     "io_context_->stop();", "ioc.stop( );"]:
+            self.assertTrue(self.found(line + "\n"), line)
+
+    def test_other_stops_and_words_are_not(self):
+        for line in ["watcher.stop();", 'log.info("co_spawn detached");', "/* context.stop(); */",
+                     'auto t = R"x(co_spawn\n"detached")x";', "char c = '\"'; // detached"]:
+            self.assertEqual(self.found(line + "\n"), [], line)
+
+    def test_code_behind_literals_is_still_read(self):
+        for line in ["f('\"'); co_spawn(g());", 'f("\\""); co_spawn(g());', "f(1'000, 2'000); co_spawn(g());"]:
+            self.assertTrue(self.found(line + "\n"), line)
+
+    def test_only_the_task_group_spawns(self):
+        self.assertEqual(self.found("co_spawn(a, b, c);\n", "lib/base/task_group.cpp"), [])
+        self.assertTrue(self.found("co_spawn(a, b, c);\n", "daemon/offpeakd.cpp"))
+        self.assertEqual(self.found("co_spawn(a, b, detached);\n", "tests/unit/base/worker_test.cpp"), [])
+
+    def test_layout_is_checked_everywhere(self):
+        for bad in ["\tint x;\n", "int x; \n", "int x;", "// " + "x" * 118 + "\n", "int x;\r\n", "// TODO\n", "# FIXME: y\n"]:
+            self.assertTrue(self.found(bad, "tests/unit/base/x_test.cpp"), repr(bad))
+        self.assertEqual(self.found("// " + "x" * 117 + "\n"), [])
+        self.assertEqual(self.found("// " + "\u00e9" * 117 + "\n"), [], "columns, not bytes")
+
+
+class Program(unittest.TestCase):
+    def run_on(self, files, rule):
+        with tempfile.TemporaryDirectory() as root:
+            for path, text in files.items():
+                file = Path(root, path)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text, encoding="utf-8")
+            return subprocess.run([sys.executable, check.__file__, rule, root], capture_output=True, text=True)
+
+    def test_says_where_and_fails(self):
+        done = self.run_on({"lib/base/a.cpp": '\n#include "queue/queue.hpp"\n'}, "layers")
+        self.assertEqual(done.returncode, 1)
+        self.assertTrue(done.stdout.startswith("lib/base/a.cpp:2: "), done.stdout)
+        self.assertEqual(self.run_on({"lib/base/a.cpp": "\tint x;\n"}, "text").returncode, 1)
+
+    def test_passes_where_all_is_well(self):
+        self.assertEqual(self.run_on({"lib/base/a.cpp": "#include <map>\n"}, "layers").returncode, 0)
+
+    def test_an_empty_tree_is_no_success(self):
+        self.assertEqual(self.run_on({}, "layers").returncode, 2)
+        self.assertEqual(self.run_on({}, "nonsense").returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
