@@ -170,6 +170,7 @@ Task<> App::keep_running(Stage& stage) {
     std::string full;
     try {
       co_await stage.run();
+      co_return;
     } catch (const QueueDiskFull& error) {
       full = error.what();
     }

@@ -33,8 +33,7 @@ int list_batches(Cli& cli, const ListArguments& arguments) {
     if (cli.json) return print_json(cli, item.raw());
     const auto batch = parse_batch(item);
     table.add({fmt::format("b{}", batch.id), batch.provider_id, batch.state, human_count(batch.requests),
-               human_bytes(batch.bytes), human_count(batch.succeeded), human_time(batch.created_at),
-               batch.reason});
+               human_bytes(batch.bytes), human_count(batch.succeeded), human_time(batch.created_at), batch.reason});
   };
   const auto query = arguments.state.empty() ? "" : "&state=" + percent_encode(arguments.state);
   if (const auto failed = for_each_item(cli, "/v1/batches", query, arguments.limit, add)) return *failed;
@@ -52,8 +51,7 @@ int list_reconcile(Cli& cli) {
       print_json(cli, item.raw());
       continue;
     }
-    table.add({escape_for_display(item.text("id"), 100),
-               item.text("kind") == "unknown_intent" ? "intent" : "batch",
+    table.add({escape_for_display(item.text("id"), 100), item.text("kind") == "unknown_intent" ? "intent" : "batch",
                human_count(item.integer("requests")), human_time(parse_rfc3339(item.text("created_at"))),
                escape_for_display(item.text("reason"), 200)});
   }
@@ -86,8 +84,7 @@ void add_batch_verbs(CLI::App& app, Cli& cli) {
   batches->add_option("--state", arguments->state, "in_progress, canceling, ended or collected")
       ->check(CLI::IsMember({"in_progress", "canceling", "ended", "collected"}));
   batches->add_option("--limit", arguments->limit, "At most this many")->check(CLI::PositiveNumber);
-  batches->callback(
-      [&cli, arguments] { cli.verb = [&cli, arguments] { return list_batches(cli, *arguments); }; });
+  batches->callback([&cli, arguments] { cli.verb = [&cli, arguments] { return list_batches(cli, *arguments); }; });
 
   auto* const reconcile =
       add_verb(app, cli, "reconcile", "Show and settle what the provider has and we cannot explain");

@@ -34,10 +34,9 @@ std::string describe(const Output& out, const BatchView& batch) {
   };
   add("State", batch.state + (batch.reason.empty() ? "" : ": " + batch.reason));
   add("Requests", fmt::format("{}, {}", human_count(batch.requests), human_bytes(batch.bytes)));
-  add("Provider",
-      fmt::format("{} processing, {} succeeded, {} errored, {} canceled, {} expired",
-                  human_count(batch.processing), human_count(batch.succeeded), human_count(batch.errored),
-                  human_count(batch.canceled), human_count(batch.expired)));
+  add("Provider", fmt::format("{} processing, {} succeeded, {} errored, {} canceled, {} expired",
+                              human_count(batch.processing), human_count(batch.succeeded), human_count(batch.errored),
+                              human_count(batch.canceled), human_count(batch.expired)));
   add("Created", human_time(batch.created_at));
   if (batch.ended_at) add("Ended", human_time(batch.ended_at));
   if (batch.collected_at) add("Collected", human_time(batch.collected_at));

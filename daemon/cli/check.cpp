@@ -54,8 +54,7 @@ struct Wanted {
   void add(const LineEntry& entry, std::string_view params) {
     sent_bytes.push_back(entry.sent_params_bytes);
     params_bytes += entry.sent_params_bytes;
-    if (const auto most = json_member(params, "max_tokens"))
-      max_output_tokens += json_integer(*most).value_or(0);
+    if (const auto most = json_member(params, "max_tokens")) max_output_tokens += json_integer(*most).value_or(0);
     if (const auto model = json_member(params, "model"); model && json_kind(*model) == JsonKind::string) {
       ++models[json_decode_string(*model)];
     }
@@ -109,8 +108,7 @@ Result<void> copy_input(Files& files, int fd, const std::string& path) {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return os_error("read", "standard input", errno);
     if (n == 0) return {};
-    if (auto written = (*file)->append(std::string_view(block).substr(0, static_cast<std::size_t>(n)));
-        !written) {
+    if (auto written = (*file)->append(std::string_view(block).substr(0, static_cast<std::size_t>(n))); !written) {
       return written;
     }
   }
@@ -119,8 +117,7 @@ Result<void> copy_input(Files& files, int fd, const std::string& path) {
 std::string plan_json(const std::vector<PlannedBatch>& plan) {
   std::string text = "[";
   for (const auto& batch : plan) {
-    text += fmt::format(R"({}{{"requests":{},"bytes":{}}})", text.size() == 1 ? "" : ",", batch.requests,
-                        batch.bytes);
+    text += fmt::format(R"({}{{"requests":{},"bytes":{}}})", text.size() == 1 ? "" : ",", batch.requests, batch.bytes);
   }
   return text + ']';
 }
@@ -139,31 +136,29 @@ std::string report_json(const std::string& file, const CheckReport& report, cons
                         const std::vector<PlannedBatch>& plan) {
   std::string errors;
   for (const auto& error : report.errors) errors += (errors.empty() ? "" : ",") + to_json(error);
-  return fmt::format(
-      R"({{"file":{},"ok":{},"requests":{},"skipped":{},"error_count":{},"errors":[{}],"plan":{},)"
-      R"("estimate":{}}})",
-      json_quote(file), !report.rejected, report.requests, report.skipped, report.error_count, errors,
-      plan_json(plan), estimate_json(wanted));
+  return fmt::format(R"({{"file":{},"ok":{},"requests":{},"skipped":{},"error_count":{},"errors":[{}],"plan":{},)"
+                     R"("estimate":{}}})",
+                     json_quote(file), !report.rejected, report.requests, report.skipped, report.error_count, errors,
+                     plan_json(plan), estimate_json(wanted));
 }
 
 void tell_report(Cli& cli, const std::string& file, const CheckReport& report, const Wanted& wanted,
                  const std::vector<PlannedBatch>& plan) {
   const auto name = escape_for_display(file, 200);
   for (const auto& error : report.errors) cli.out.talk(error_line(JsonView(to_json(error))));
-  if (report.error_count > report.errors.size())
-    cli.out.talk(fmt::format("  {} errors in all", report.error_count));
+  if (report.error_count > report.errors.size()) cli.out.talk(fmt::format("  {} errors in all", report.error_count));
   if (report.rejected) {
     cli.out.talk(fmt::format("{}: would be rejected; nothing of it would be queued", name));
     return;
   }
   std::uint64_t bytes = 0;
   for (const auto& batch : plan) bytes += batch.bytes;
-  cli.out.data(fmt::format(
-      "{}: good, {} requests, {} {}, {}\n", name, human_count(static_cast<std::int64_t>(report.requests)),
-      plan.size(), plan.size() == 1 ? "batch" : "batches", human_bytes(static_cast<std::int64_t>(bytes))));
-  cli.out.data(fmt::format(
-      "  Input   about {} tokens\n",
-      human_count(static_cast<std::int64_t>(static_cast<double>(wanted.params_bytes) / bytes_per_token))));
+  cli.out.data(fmt::format("{}: good, {} requests, {} {}, {}\n", name,
+                           human_count(static_cast<std::int64_t>(report.requests)), plan.size(),
+                           plan.size() == 1 ? "batch" : "batches", human_bytes(static_cast<std::int64_t>(bytes))));
+  cli.out.data(
+      fmt::format("  Input   about {} tokens\n",
+                  human_count(static_cast<std::int64_t>(static_cast<double>(wanted.params_bytes) / bytes_per_token))));
   cli.out.data(fmt::format("  Output  at most {} tokens\n", human_count(wanted.max_output_tokens)));
   for (const auto& [model, count] : wanted.models) {
     cli.out.data(fmt::format("  Model   {}: {}\n", escape_for_display(model, 100), human_count(count)));
@@ -184,13 +179,10 @@ int check(Cli& cli, const std::string& file, const std::string& format) {
   auto path = file;
   if (file == "-") {
     path = join_path(scratch.path(), "stdin");
-    if (const auto copied = copy_input(files, cli.out.streams().in, path); !copied)
-      return explain(cli, copied.error());
+    if (const auto copied = copy_input(files, cli.out.streams().in, path); !copied) return explain(cli, copied.error());
   }
   Wanted wanted;
-  const auto visit = [&wanted](const LineEntry& entry, std::string_view params) {
-    wanted.add(entry, params);
-  };
+  const auto visit = [&wanted](const LineEntry& entry, std::string_view params) { wanted.add(entry, params); };
   const auto report = check_file(files, path, name_for(file, format), scratch.path(), CheckSettings(), visit);
   if (!report) return explain(cli, report.error());
   std::vector<PlannedBatch> plan;

@@ -1,5 +1,4 @@
-// check, submit --dry-run: what the daemon would say to a job file and how it would be packed, without the
-// daemon.
+// check, submit --dry-run: what the daemon would say to a job file and how it would be packed, without the daemon.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// The command line of `offpeak`: verbs that speak to the daemon's socket. daemon/offpeak.cpp calls run_cli;
-// the verbs stand one family a file and register themselves with add_*_verbs.
+// The command line of `offpeak`: verbs that speak to the daemon's socket. daemon/offpeak.cpp calls run_cli; the
+// verbs stand one family a file and register themselves with add_*_verbs.
 #pragma once
 
 #include <functional>

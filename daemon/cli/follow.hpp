@@ -10,8 +10,8 @@
 
 namespace offpeak::cli {
 
-// Until every job is over or held: exit_done, exit_not_all_succeeded or exit_held; exit_timed_out after
-// `timeout`. Goes on for a while where the daemon restarts.
+// Until every job is over or held: exit_done, exit_not_all_succeeded or exit_held; exit_timed_out after `timeout`.
+// Goes on for a while where the daemon restarts.
 int wait_for_jobs(Cli& cli, const std::vector<std::string>& ids, std::optional<Duration> timeout);
 
 }  // namespace offpeak::cli

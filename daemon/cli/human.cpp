@@ -11,8 +11,7 @@ namespace offpeak::cli {
 std::string human_count(std::int64_t count) {
   auto digits = fmt::format("{}", count);
   const std::size_t first = count < 0 ? 1 : 0;
-  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > static_cast<std::ptrdiff_t>(first);
-       at -= 3) {
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > static_cast<std::ptrdiff_t>(first); at -= 3) {
     digits.insert(static_cast<std::size_t>(at), ",");
   }
   return digits;
@@ -46,8 +45,7 @@ std::string human_usd(double usd) {
 
 std::string human_percent(std::int64_t part, std::int64_t whole) {
   if (whole <= 0) return "-";
-  return fmt::format(
-      "{}%", static_cast<std::int64_t>(100.0 * static_cast<double>(part) / static_cast<double>(whole)));
+  return fmt::format("{}%", static_cast<std::int64_t>(100.0 * static_cast<double>(part) / static_cast<double>(whole)));
 }
 
 std::string human_time(std::optional<Instant> at) {

@@ -1,5 +1,4 @@
-// What a user may write for an ID: a job's number, our batch number as b12, or the provider's msgbatch_...
-// Pure.
+// What a user may write for an ID: a job's number, our batch number as b12, or the provider's msgbatch_... Pure.
 #pragma once
 
 #include <cstdint>

@@ -37,8 +37,8 @@ int list_jobs(Cli& cli, const ListArguments& arguments) {
     if (cli.json) return print_json(cli, item.raw());
     const auto job = parse_job(item);
     table.add({std::to_string(job.id), cut_to_width(job.name, 40), paint_state(cli.out, job.state),
-               human_count(job.requests), human_percent(job.finished(), job.requests),
-               human_count(job.failed()), human_usd(job.cost_usd), human_time(job.created_at), job.reason});
+               human_count(job.requests), human_percent(job.finished(), job.requests), human_count(job.failed()),
+               human_usd(job.cost_usd), human_time(job.created_at), job.reason});
   };
   const auto query = arguments.state.empty() ? "" : "&state=" + percent_encode(arguments.state);
   if (const auto failed = for_each_item(cli, "/v1/jobs", query, arguments.limit, add)) return *failed;
@@ -52,9 +52,8 @@ int list_jobs(Cli& cli, const ListArguments& arguments) {
 }
 
 int no_such_id(Cli& cli, const std::string& id) {
-  cli.out.complain(
-      fmt::format("{} is no ID", escape_for_display(id, 100)),
-      "use a job's number (7), a batch number (b12) or msgbatch_...; offpeak jobs lists the jobs");
+  cli.out.complain(fmt::format("{} is no ID", escape_for_display(id, 100)),
+                   "use a job's number (7), a batch number (b12) or msgbatch_...; offpeak jobs lists the jobs");
   return exit_no_such_thing;
 }
 
@@ -117,8 +116,7 @@ void add_change(CLI::App& app, Cli& cli, const std::string& name, std::string de
   auto* const verb = add_verb(app, cli, name, std::move(description));
   auto ids = std::make_shared<std::vector<std::string>>();
   verb->add_option("ID", *ids, "Job numbers")->required();
-  verb->callback(
-      [&cli, ids, name] { cli.verb = [&cli, ids, name] { return change_jobs(cli, *ids, name); }; });
+  verb->callback([&cli, ids, name] { cli.verb = [&cli, ids, name] { return change_jobs(cli, *ids, name); }; });
 }
 
 }  // namespace

@@ -77,8 +77,7 @@ std::string describe(const Output& out, const JobView& job, Instant now) {
   add("Requests", fmt::format("{}: {}", human_count(job.requests), describe(job.counts)));
   add("Cost", human_usd(job.cost_usd));
   if (job.created_at) {
-    add("Created",
-        fmt::format("{} ({} ago)", human_time(job.created_at), human_duration(now - *job.created_at)));
+    add("Created", fmt::format("{} ({} ago)", human_time(job.created_at), human_duration(now - *job.created_at)));
   }
   if (job.done_at) {
     add("Done", fmt::format("{}, after {}", human_time(job.done_at),

@@ -16,9 +16,7 @@ std::string_view trimmed(std::string_view text) {
 
 }  // namespace
 
-std::optional<std::string_view> JsonView::member(std::string_view key) const {
-  return json_member(raw_, key);
-}
+std::optional<std::string_view> JsonView::member(std::string_view key) const { return json_member(raw_, key); }
 
 std::string JsonView::text(std::string_view key) const {
   const auto value = member(key);

@@ -1,5 +1,5 @@
-// JsonView: members of an object by name, with a plain default where one is missing. Over text that
-// JsonChecker found valid; a view, so the text must stay.
+// JsonView: members of an object by name, with a plain default where one is missing. Over text that JsonChecker
+// found valid; a view, so the text must stay.
 #pragma once
 
 #include <optional>

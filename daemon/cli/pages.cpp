@@ -10,8 +10,8 @@ namespace {
 constexpr std::int64_t page_items = 500;
 }
 
-std::optional<int> for_each_item(Cli& cli, const std::string& path, const std::string& query,
-                                 std::int64_t most, const std::function<void(const JsonView&)>& each) {
+std::optional<int> for_each_item(Cli& cli, const std::string& path, const std::string& query, std::int64_t most,
+                                 const std::function<void(const JsonView&)>& each) {
   std::string after;
   for (std::int64_t seen = 0; most == 0 || seen < most;) {
     const auto limit = most == 0 ? page_items : std::min(page_items, most - seen);

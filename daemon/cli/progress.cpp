@@ -8,8 +8,8 @@
 namespace offpeak::cli {
 
 namespace {
-constexpr std::size_t bar_width = 24;
-constexpr std::size_t name_width = 24;
+constexpr std::size_t bar_width = 20;
+constexpr std::size_t name_width = 16;
 }  // namespace
 
 void Pace::see(const JobView& job, SteadyTime now) {
@@ -42,24 +42,25 @@ std::string progress_bar(std::int64_t part, std::int64_t whole, std::size_t widt
 }
 
 std::string progress_line(const Output& out, const JobView& job, const Pace& pace) {
-  auto text = fmt::format("{:>5}  {:<{}}  {} {:>4}  {}/{}", job.id, cut_to_width(job.name, name_width),
-                          name_width, progress_bar(job.finished(), job.requests, bar_width),
-                          human_percent(job.finished(), job.requests), human_count(job.finished()),
-                          human_count(job.requests));
+  auto text =
+      fmt::format("{:>5}  {:<{}}  {} {:>4}  {}/{}", job.id, cut_to_width(job.name, name_width), name_width,
+                  progress_bar(job.finished(), job.requests, bar_width), human_percent(job.finished(), job.requests),
+                  human_count(job.finished()), human_count(job.requests));
+  // What matters most stands first: a narrow terminal cuts the rest.
+  if (job.state != "running") text += "  " + paint_state(out, job.state);
   if (job.failed() != 0) text += "  " + out.yellow(fmt::format("{} failed", human_count(job.failed())));
-  if (job.cost_usd != 0) text += "  " + human_usd(job.cost_usd);
-  if (job.state != "running") {
-    text += "  " + paint_state(out, job.state) + (job.reason.empty() ? "" : ": " + job.reason);
-  } else if (pace.per_second() > 0) {
+  if (job.state == "running" && pace.per_second() > 0) {
     text += fmt::format("  {:.1f}/s", pace.per_second());
     if (const auto left = pace.left()) text += fmt::format("  {} left", human_duration(*left));
   }
+  if (job.cost_usd != 0) text += "  " + human_usd(job.cost_usd);
+  if (!job.reason.empty()) text += "  " + job.reason;
   return text;
 }
 
 std::string plain_line(const JobView& job, Instant now) {
-  auto text = fmt::format("{} job={} name={} state={} finished={}/{}", to_rfc3339(now), job.id, job.name,
-                          job.state, job.finished(), job.requests);
+  auto text = fmt::format("{} job={} name={} state={} finished={}/{}", to_rfc3339(now), job.id, job.name, job.state,
+                          job.finished(), job.requests);
   for (std::size_t i = 0; i < job.counts.by_state.size(); ++i) {
     if (job.counts.by_state[i] == 0) continue;
     text += fmt::format(" {}={}", to_text(static_cast<RequestState>(i)), job.counts.by_state[i]);

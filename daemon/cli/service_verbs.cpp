@@ -36,8 +36,7 @@ void add_pause(CLI::App& app, Cli& cli, const std::string& name, std::string des
 
 void add_service_verbs(CLI::App& app, Cli& cli) {
   auto* const status = add_verb(app, cli, "status", "Show how the daemon is doing and what needs you");
-  status->callback(
-      [&cli] { cli.verb = [&cli] { return print_status(cli, ask(cli, "GET", "/v1/status")); }; });
+  status->callback([&cli] { cli.verb = [&cli] { return print_status(cli, ask(cli, "GET", "/v1/status")); }; });
   add_pause(app, cli, "pause", "Stop sending batches, or taking job files, until resume");
   add_pause(app, cli, "resume", "Go on after pause, or try a paused account at once");
 }

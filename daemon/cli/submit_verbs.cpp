@@ -126,8 +126,7 @@ int submit(Cli& cli, const SubmitArguments& arguments) {
 void add_submit_verbs(CLI::App& app, Cli& cli) {
   auto* const verb = add_verb(app, cli, "submit", "Queue a job file and print the job's number");
   auto arguments = std::make_shared<SubmitArguments>();
-  verb->add_option("FILE", arguments->file,
-                   "A job file (.jsonl, .ndjson, .json; .gz or .zst), or - for standard input")
+  verb->add_option("FILE", arguments->file, "A job file (.jsonl, .ndjson, .json; .gz or .zst), or - for standard input")
       ->required();
   verb->add_option("--name", arguments->name, "Name the job");
   verb->add_option("--priority", arguments->priority, "A whole number; the higher goes first");
@@ -146,8 +145,7 @@ void add_submit_verbs(CLI::App& app, Cli& cli) {
   dry->add_option("FILE", *file, "A job file, or - for standard input")->required();
   dry->add_option("--format", *format, "jsonl or json, where the name does not say it")
       ->check(CLI::IsMember({"jsonl", "json"}));
-  dry->callback(
-      [&cli, file, format] { cli.verb = [&cli, file, format] { return check(cli, *file, *format); }; });
+  dry->callback([&cli, file, format] { cli.verb = [&cli, file, format] { return check(cli, *file, *format); }; });
 }
 
 }  // namespace offpeak::cli

@@ -20,8 +20,7 @@ class Table {
   // As many cells as columns; already safe to show.
   void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
   bool empty() const { return rows_.empty(); }
-  // A title line and a line a row, without spaces at their ends. A column whose cells are all empty is left
-  // out.
+  // A title line and a line a row, without spaces at their ends. A column whose cells are all empty is left out.
   std::string text() const;
 
  private:

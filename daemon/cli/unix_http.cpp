@@ -29,8 +29,7 @@ using ErrorCode = boost::system::error_code;
 
 constexpr std::size_t reply_bytes_max = 64 * 1024 * 1024;
 constexpr std::size_t block_bytes = 256 * 1024;
-// The daemon answers within milliseconds; a stream may search long for its next line, a job file be checked
-// long.
+// The daemon answers within milliseconds; a stream may search long for its next line, a job file be checked long.
 constexpr int answer_millis = 60'000;
 constexpr int stream_millis = 900'000;
 constexpr int forever = -1;
@@ -128,9 +127,8 @@ Error unreachable(const std::string& path, int number) {
     return make_error(ErrorKind::unavailable, std::move(message),
                       "join the group offpeak (adduser $USER offpeak, then log in again), or use sudo");
   }
-  return make_error(
-      ErrorKind::unavailable, std::move(message),
-      "start it (systemctl start offpeakd), or name its socket with --socket PATH or OFFPEAK_SOCKET");
+  return make_error(ErrorKind::unavailable, std::move(message),
+                    "start it (systemctl start offpeakd), or name its socket with --socket PATH or OFFPEAK_SOCKET");
 }
 
 Result<void> Connection::connect(const std::string& path) {
@@ -151,8 +149,7 @@ Result<void> Connection::connect(const std::string& path) {
 }
 
 Error broken(const ErrorCode& ec) {
-  return make_error(ErrorKind::unavailable,
-                    fmt::format("the connection to the daemon broke: {}", ec.message()),
+  return make_error(ErrorKind::unavailable, fmt::format("the connection to the daemon broke: {}", ec.message()),
                     "see whether it runs: systemctl status offpeakd");
 }
 
@@ -201,8 +198,8 @@ Result<std::optional<HttpReply>> await_consent(Connection& connection, beast::fl
 using BodySerializer = http::request_serializer<http::buffer_body>;
 
 // Nothing where all was sent or the daemon stopped reading: its answer says why.
-Result<void> send_body(Connection& connection, BodySerializer& serializer,
-                       http::request<http::buffer_body>& request, const BodySource& source) {
+Result<void> send_body(Connection& connection, BodySerializer& serializer, http::request<http::buffer_body>& request,
+                       const BodySource& source) {
   for (bool more = true; more;) {
     auto block = source();
     if (!block) return block.error();
@@ -297,8 +294,8 @@ Result<HttpReply> UnixHttp::download(const std::string& target, const BodySink& 
 std::string percent_encode(std::string_view text) {
   std::string encoded;
   for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '.' || c == '_' || c == '~';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                       c == '.' || c == '_' || c == '~';
     encoded += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return encoded;

@@ -1,5 +1,5 @@
-// UnixHttp: synchronous HTTP/1.1 calls over a Unix socket, one connection a call, bodies streamed both ways
-// in constant memory. unix_http.cpp is the client's only file that knows Beast.
+// UnixHttp: synchronous HTTP/1.1 calls over a Unix socket, one connection a call, bodies streamed both ways in
+// constant memory. unix_http.cpp is the client's only file that knows Beast.
 #pragma once
 
 #include <functional>
@@ -26,11 +26,11 @@ class UnixHttp {
  public:
   explicit UnixHttp(std::string path) : path_(std::move(path)) {}
 
-  // A failure is ErrorKind::unavailable: nobody listens at the path, or the connection broke; it says what to
-  // do. `body` is JSON, or empty.
+  // A failure is ErrorKind::unavailable: nobody listens at the path, or the connection broke; it says what to do.
+  // `body` is JSON, or empty.
   Result<HttpReply> call(std::string_view method, const std::string& target, std::string_view body = {});
-  // POST, chunked. Asks for consent before the body, so that a refusal costs nothing. A failure of the source
-  // is returned as it is.
+  // POST, chunked. Asks for consent before the body, so that a refusal costs nothing. A failure of the source is
+  // returned as it is.
   Result<HttpReply> upload(const std::string& target, const BodySource& source);
   // GET; a 200 goes to the sink. ErrorKind::io where it ends too early.
   Result<HttpReply> download(const std::string& target, const BodySink& sink);

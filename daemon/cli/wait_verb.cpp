@@ -39,8 +39,8 @@ void announce(Cli& cli, const Waiting& one) {
     return;
   }
   const auto job = parse_job(JsonView(one.json));
-  cli.out.talk(fmt::format("Job {} ({}) is {}{}{}: {}", job.id, job.name, job.state,
-                           job.reason.empty() ? "" : ", ", job.reason, describe(job.counts)));
+  cli.out.talk(fmt::format("Job {} ({}) is {}{}{}: {}", job.id, job.name, job.state, job.reason.empty() ? "" : ", ",
+                           job.reason, describe(job.counts)));
 }
 
 class Waiter {
@@ -140,8 +140,7 @@ void add_wait_verb(CLI::App& app, Cli& cli) {
   auto* const verb = add_verb(app, cli, "wait", "Wait until jobs are over, or held");
   auto arguments = std::make_shared<WaitArguments>();
   verb->add_option("ID", arguments->ids, "Job numbers")->required();
-  verb->add_option("--timeout", arguments->timeout, "Give up after this long: 90s, 10m, 1h")
-      ->check(check_duration);
+  verb->add_option("--timeout", arguments->timeout, "Give up after this long: 90s, 10m, 1h")->check(check_duration);
   verb->callback([&cli, arguments] { cli.verb = [&cli, arguments] { return wait_verb(cli, *arguments); }; });
 }
 

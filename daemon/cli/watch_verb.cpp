@@ -83,8 +83,7 @@ class Watch {
       open[item.integer("id")] = Seen{parse_job(item), std::string(item.raw())};
     };
     for (const auto* state : open_states) {
-      if (const auto failed =
-              for_each_item(cli_, "/v1/jobs", fmt::format("&state={}", state), shown_jobs_max, add)) {
+      if (const auto failed = for_each_item(cli_, "/v1/jobs", fmt::format("&state={}", state), shown_jobs_max, add)) {
         return failed;
       }
     }
@@ -167,14 +166,12 @@ int watch(Cli& cli, const WatchArguments& arguments) {
   if (!arguments.id.empty()) {
     const auto id = parse_thing_id(arguments.id);
     if (!id || id->batch) {
-      cli.out.complain(fmt::format("{} is no job", escape_for_display(arguments.id, 100)),
-                       "offpeak jobs lists them");
+      cli.out.complain(fmt::format("{} is no job", escape_for_display(arguments.id, 100)), "offpeak jobs lists them");
       return exit_no_such_thing;
     }
     only = id->number;
   }
-  return Watch(cli, only).run(
-      std::max(parse_duration(arguments.interval).value_or(Duration(1000)), Duration(10)));
+  return Watch(cli, only).run(std::max(parse_duration(arguments.interval).value_or(Duration(1000)), Duration(10)));
 }
 
 std::string check_interval(const std::string& text) {

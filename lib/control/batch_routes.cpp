@@ -34,8 +34,7 @@ Result<std::string> parse_action(std::string_view body) {
     return make_error(ErrorKind::invalid, fmt::format("the body is not JSON: {}", fault->message), hint);
   }
   const auto text = body.substr(std::min(body.find_first_not_of(" \t\r\n"), body.size()));
-  if (json_kind(text) != JsonKind::object)
-    return make_error(ErrorKind::invalid, "the body is no JSON object", hint);
+  if (json_kind(text) != JsonKind::object) return make_error(ErrorKind::invalid, "the body is no JSON object", hint);
   const auto action = json_member(text, "action");
   if (!action || json_kind(*action) != JsonKind::string) {
     return make_error(ErrorKind::invalid, "the body has no \"action\"", hint);
@@ -46,18 +45,16 @@ Result<std::string> parse_action(std::string_view body) {
 }
 
 Reply not_this_action(const std::string& action, const std::string& id) {
-  return to_reply(
-      conflict(fmt::format("{} is not possible for batch {} yet", action, id),
-               fmt::format("what works: dismiss it, or cancel it in the provider's console first; "
-                           "then offpeak reconcile dismiss {}",
-                           id)));
+  return to_reply(conflict(fmt::format("{} is not possible for batch {} yet", action, id),
+                           fmt::format("what works: dismiss it, or cancel it in the provider's console first; "
+                                       "then offpeak reconcile dismiss {}",
+                                       id)));
 }
 
 Reply settles_itself(const Intent& intent) {
-  return to_reply(
-      conflict(fmt::format("intent {} is unknown and settles by itself from the provider's batch list",
-                           intent.id.value),
-               "nothing is to do: offpeak reconcile list shows when it is looked at next"));
+  return to_reply(conflict(
+      fmt::format("intent {} is unknown and settles by itself from the provider's batch list", intent.id.value),
+      "nothing is to do: offpeak reconcile list shows when it is looked at next"));
 }
 
 }  // namespace
@@ -67,8 +64,7 @@ Task<Reply> list_batches(ControlContext& context, RoutedCall call) {
   if (!options) co_return to_reply(bad_request(options.error().message, options.error().hint));
   const auto read = [wanted = one_more(*options)](Queue& queue) { return queue.batches(wanted); };
   const auto rows = co_await context.doors.database.run(read);
-  co_return json_reply(
-      list_document(rows, options->limit, [](const Batch& batch) { return to_json(batch); }));
+  co_return json_reply(list_document(rows, options->limit, [](const Batch& batch) { return to_json(batch); }));
 }
 
 Task<Reply> get_batch(ControlContext& context, RoutedCall call) {
@@ -113,9 +109,8 @@ Task<Reply> settle_reconcile(ControlContext& context, RoutedCall call) {
     dismissed.state = "dismissed";
     co_return json_reply(to_json(dismissed));
   }
-  co_return to_reply(
-      not_found(fmt::format("nothing named {} is to be reconciled", escape_for_display(id, 100)),
-                "offpeak reconcile list"));
+  co_return to_reply(not_found(fmt::format("nothing named {} is to be reconciled", escape_for_display(id, 100)),
+                               "offpeak reconcile list"));
 }
 
 }  // namespace offpeak

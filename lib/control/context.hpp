@@ -27,9 +27,7 @@ struct RoutedCall {
   Target target;
   std::vector<std::string> parameters;
 
-  std::optional<std::string_view> query(std::string_view name) const {
-    return query_member(target.query, name);
-  }
+  std::optional<std::string_view> query(std::string_view name) const { return query_member(target.query, name); }
 };
 
 }  // namespace offpeak

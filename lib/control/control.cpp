@@ -54,8 +54,7 @@ Task<Reply> dispatch(ControlContext& context, RouteId id, RoutedCall call) {
 Reply no_route(const NoRoute& none, const Call& call) {
   const auto path = escape_for_display(call.target.substr(0, call.target.find('?')), 200);
   if (none.allow.empty()) {
-    return to_reply(
-        not_found(fmt::format("there is no {} here", path), "schema/openapi.json lists what there is"));
+    return to_reply(not_found(fmt::format("there is no {} here", path), "schema/openapi.json lists what there is"));
   }
   Problem problem;
   problem.status = 405;

@@ -11,8 +11,7 @@ namespace offpeak {
 
 namespace {
 
-constexpr std::array<std::string_view, 6> job_states{"queued",    "running", "held",
-                                                     "canceling", "done",    "canceled"};
+constexpr std::array<std::string_view, 6> job_states{"queued", "running", "held", "canceling", "done", "canceled"};
 
 Task<std::optional<Job>> find_job(ControlContext& context, JobId id) {
   const auto read = [id](Queue& queue) { return queue.job(id); };
@@ -20,14 +19,12 @@ Task<std::optional<Job>> find_job(ControlContext& context, JobId id) {
 }
 
 // What a change of a job's state made of it: the job, a 404 or a 409.
-Task<Reply> change_reply(ControlContext& context, RoutedCall call, Queue::Change change,
-                         std::string_view verb) {
+Task<Reply> change_reply(ControlContext& context, RoutedCall call, Queue::Change change, std::string_view verb) {
   const auto job = co_await find_job(context, job_id_of(call));
   if (change == Queue::Change::no_such_job || !job) co_return no_such_job(call);
   if (change == Queue::Change::not_in_this_state) {
-    co_return to_reply(
-        conflict(fmt::format("job {} is {}: it cannot be {}", job->id.value, to_text(job->state), verb),
-                 fmt::format("offpeak show {}", job->id.value)));
+    co_return to_reply(conflict(fmt::format("job {} is {}: it cannot be {}", job->id.value, to_text(job->state), verb),
+                                fmt::format("offpeak show {}", job->id.value)));
   }
   context.doors.log.info("job.changed", {{"job", job->id}, {"state", to_text(job->state)}, {"by", "socket"}});
   context.wake_stages();
@@ -59,9 +56,7 @@ Task<Reply> get_job(ControlContext& context, RoutedCall call) {
 
 Task<Reply> cancel_job(ControlContext& context, RoutedCall call) {
   const auto id = job_id_of(call);
-  const auto write = [id, now = context.doors.clock.now()](Queue& queue) {
-    return queue.cancel_job(id, now);
-  };
+  const auto write = [id, now = context.doors.clock.now()](Queue& queue) { return queue.cancel_job(id, now); };
   const auto change = co_await context.doors.database.run(write);
   co_return co_await change_reply(context, std::move(call), change, "canceled");
 }

@@ -22,10 +22,10 @@ std::string shown(const std::string& path) { return escape_for_display(path, 200
 Result<void> check_path(const std::string& path) {
   constexpr std::size_t most = sizeof(sockaddr_un::sun_path) - 1;
   if (path.empty() || path.size() > most) {
-    return make_error(ErrorKind::invalid,
-                      fmt::format("the socket path {} is {} bytes long; the system takes 1 to {}",
-                                  shown(path), path.size(), most),
-                      "set paths.socket to a shorter path, or use a shorter --root");
+    return make_error(
+        ErrorKind::invalid,
+        fmt::format("the socket path {} is {} bytes long; the system takes 1 to {}", shown(path), path.size(), most),
+        "set paths.socket to a shorter path, or use a shorter --root");
   }
   return {};
 }
@@ -59,8 +59,7 @@ Result<void> clear_path(const boost::asio::any_io_executor& executor, const std:
 Result<void> set_rights(const SocketPlace& place) {
   const struct group* entry = place.group.empty() ? nullptr : ::getgrnam(place.group.c_str());
   // EPERM: run by a user who is not in the group, for trying and testing.
-  if (entry != nullptr && ::lchown(place.path.c_str(), static_cast<uid_t>(-1), entry->gr_gid) != 0 &&
-      errno != EPERM) {
+  if (entry != nullptr && ::lchown(place.path.c_str(), static_cast<uid_t>(-1), entry->gr_gid) != 0 && errno != EPERM) {
     return os_error("set the group of", place.path, errno);
   }
   if (::chmod(place.path.c_str(), place.mode) != 0) return os_error("set the mode of", place.path, errno);

@@ -17,8 +17,8 @@ struct SocketPlace {
   unsigned mode = 0660;
 };
 
-// Listens at `place.path`. A socket there that nobody answers is stale and is removed; one that answers is
-// another daemon's (ErrorKind::refused); anything that is no socket is left alone (ErrorKind::refused).
+// Listens at `place.path`. A socket there that nobody answers is stale and is removed; one that answers is another
+// daemon's (ErrorKind::refused); anything that is no socket is left alone (ErrorKind::refused).
 Result<LocalAcceptor> listen_at(boost::asio::any_io_executor executor, const SocketPlace& place);
 
 // Removes the path where it is still the socket that `acceptor` listens on.

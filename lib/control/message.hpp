@@ -19,8 +19,8 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 class CallBody {
  public:
   virtual ~CallBody() = default;
-  // Valid until the next call; empty at the end. ErrorKind::unavailable: the client is gone or too slow,
-  // nobody reads the reply. ErrorKind::refused: longer than the server takes. ErrorKind::invalid: not HTTP.
+  // Valid until the next call; empty at the end. ErrorKind::unavailable: the client is gone or too slow, nobody
+  // reads the reply. ErrorKind::refused: longer than the server takes. ErrorKind::invalid: not HTTP.
   virtual Task<Result<std::string_view>> next_block() = 0;
 };
 

@@ -18,8 +18,7 @@ Result<ListOptions> parse_list_options(const QueryMembers& query, std::span<cons
 // What to ask the queue for, so that one row more tells whether there is a next page.
 ListOptions one_more(ListOptions options);
 
-// The first `limit` of `rows`, each made JSON by `show`; the cursor is the last one's id where there are
-// more.
+// The first `limit` of `rows`, each made JSON by `show`; the cursor is the last one's id where there are more.
 template <class Row, class Show>
 std::string list_document(const std::vector<Row>& rows, std::uint32_t limit, Show show) {
   std::string text = R"({"data":[)";

@@ -8,8 +8,7 @@ namespace offpeak {
 
 namespace {
 
-Problem make_problem(int status, std::string_view type, std::string_view title, std::string detail,
-                     std::string hint) {
+Problem make_problem(int status, std::string_view type, std::string_view title, std::string detail, std::string hint) {
   Problem problem;
   problem.status = status;
   problem.type = type;
@@ -34,10 +33,9 @@ Problem conflict(std::string detail, std::string hint) {
 }
 
 std::string to_json(const Problem& problem) {
-  return fmt::format(
-      R"({{"type":"urn:offpeak:problem:{}","title":{},"status":{},"detail":{},"hint":{}{}{}}})", problem.type,
-      json_quote(problem.title), problem.status, json_quote(problem.detail), json_quote(problem.hint),
-      problem.members.empty() ? "" : ",", problem.members);
+  return fmt::format(R"({{"type":"urn:offpeak:problem:{}","title":{},"status":{},"detail":{},"hint":{}{}{}}})",
+                     problem.type, json_quote(problem.title), problem.status, json_quote(problem.detail),
+                     json_quote(problem.hint), problem.members.empty() ? "" : ",", problem.members);
 }
 
 Reply to_reply(const Problem& problem) {

@@ -1,5 +1,5 @@
-// Problem: an error as RFC 9457 asks for it (application/problem+json), with a hint that says what to do
-// next. Pure.
+// Problem: an error as RFC 9457 asks for it (application/problem+json), with a hint that says what to do next.
+// Pure.
 #pragma once
 
 #include <string>

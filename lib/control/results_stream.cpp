@@ -25,15 +25,19 @@ class ResultsStream final : public ReplyBody {
     block_.clear();
     while (block_.empty() && (at_ < window_.outcomes.size() || next_ < requests_)) {
       if (at_ == window_.outcomes.size()) {
-        co_await read_window();
+        // Nothing is lost by ending a stream; only a broken queue stops the daemon.
+        try {
+          co_await read_window();
+        } catch (const QueueDiskFull& full) {
+          co_return make_error(ErrorKind::disk_full, full.what());
+        }
         continue;
       }
       const auto append = [this] { return lines_.append_results(window_, at_, block_bytes, only_, block_); };
       const auto next = co_await context_.doors.file_worker.run(append);
       if (!next) {
-        context_.doors.log.error(
-            "results.unreadable",
-            {{"job", job_}, {"error", next.error().message}, {"hint", next.error().hint}});
+        context_.doors.log.error("results.unreadable",
+                                 {{"job", job_}, {"error", next.error().message}, {"hint", next.error().hint}});
         co_return next.error();
       }
       at_ = *next;

@@ -33,8 +33,7 @@ constexpr std::array<Route, 15> table{{
 }};
 
 // The parameters where `segments` are of this form.
-std::optional<std::vector<std::string>> match(std::string_view path,
-                                              const std::vector<std::string>& segments) {
+std::optional<std::vector<std::string>> match(std::string_view path, const std::vector<std::string>& segments) {
   std::vector<std::string> parameters;
   path.remove_prefix(1);
   for (const auto& segment : segments) {

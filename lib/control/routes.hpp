@@ -1,5 +1,5 @@
-// The routes of the status socket: one table, which the server follows and schema/openapi.json is tested
-// against. Pure.
+// The routes of the status socket: one table, which the server follows and schema/openapi.json is tested against.
+// Pure.
 #pragma once
 
 #include <cstdint>

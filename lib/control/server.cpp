@@ -39,8 +39,7 @@ std::string busy_text() {
 
 }  // namespace
 
-ControlServer::ControlServer(asio::any_io_executor executor, Control& control, Log& log,
-                             ControlServerOptions options)
+ControlServer::ControlServer(asio::any_io_executor executor, Control& control, Log& log, ControlServerOptions options)
     : executor_(std::move(executor)),
       control_(control),
       log_(log),

@@ -1,6 +1,6 @@
-// ControlServer: accepts connections at the Unix socket and runs one session coroutine each, a bounded number
-// of them. I/O thread. Used by the app: listen() after recovery and before any call to the provider, then
-// run() in a task group.
+// ControlServer: accepts connections at the Unix socket and runs one session coroutine each, a bounded number of
+// them. I/O thread. Used by the app: listen() after recovery and before any call to the provider, then run() in a
+// task group.
 #pragma once
 
 #include <cstddef>
@@ -22,16 +22,15 @@ struct ControlServerOptions {
 class ControlServer {
  public:
   // `control` and `log` outlive the server; the server outlives its run().
-  ControlServer(boost::asio::any_io_executor executor, Control& control, Log& log,
-                ControlServerOptions options);
+  ControlServer(boost::asio::any_io_executor executor, Control& control, Log& log, ControlServerOptions options);
   ~ControlServer();
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
 
   // From here on clients can connect; they are answered once run() runs.
   Result<void> listen();
-  // Until the task is canceled; then every session is cut and the socket's path removed. Throws what a
-  // session had to give up with: the database is broken.
+  // Until the task is canceled; then every session is cut and the socket's path removed. Throws what a session had
+  // to give up with: the database is broken.
   Task<> run();
 
  private:

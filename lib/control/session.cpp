@@ -78,8 +78,7 @@ class SessionBody final : public CallBody {
     }
     const bool malformed = ec.category() == make_error_code(http::error::end_of_stream).category() &&
                            ec != http::error::end_of_stream && ec != http::error::partial_message;
-    if (malformed)
-      return make_error(ErrorKind::invalid, fmt::format("the body is not HTTP: {}", ec.message()));
+    if (malformed) return make_error(ErrorKind::invalid, fmt::format("the body is not HTTP: {}", ec.message()));
     return make_error(ErrorKind::unavailable, fmt::format("the body did not arrive: {}", ec.message()));
   }
 
@@ -155,8 +154,7 @@ class Session {
     const bool plain = codings == 0 || (codings == 1 && head.version() == 11 &&
                                         beast::iequals(head[http::field::transfer_encoding], "chunked"));
     if (!plain || (codings != 0 && head.count(http::field::content_length) != 0)) {
-      return to_reply(
-          bad_request("this Transfer-Encoding is not taken", "send Content-Length, or chunked alone"));
+      return to_reply(bad_request("this Transfer-Encoding is not taken", "send Content-Length, or chunked alone"));
     }
     if (head.count(http::field::content_length) > 1) {
       return to_reply(bad_request("Content-Length is given twice", "send it once"));
@@ -167,8 +165,7 @@ class Session {
   // The header did not come, or is not HTTP.
   Task<After> refuse(ErrorCode ec) {
     const bool http_error = ec.category() == make_error_code(http::error::end_of_stream).category();
-    if (!http_error || ec == http::error::end_of_stream || ec == http::error::partial_message)
-      co_return After::close;
+    if (!http_error || ec == http::error::end_of_stream || ec == http::error::partial_message) co_return After::close;
     how_ = How();
     auto problem = bad_request(fmt::format("this is not HTTP: {}", ec.message()), "see schema/openapi.json");
     if (ec == http::error::header_limit || ec == http::error::buffer_overflow) {
@@ -178,8 +175,7 @@ class Session {
     } else if (ec == http::error::body_limit) {
       problem.status = 413;
       problem.title = "Body too long";
-      problem.hint =
-          fmt::format("a body has at most {} bytes here: intake.max_file_bytes", limits_.body_bytes);
+      problem.hint = fmt::format("a body has at most {} bytes here: intake.max_file_bytes", limits_.body_bytes);
     }
     co_return co_await send_and_close(to_reply(problem));
   }

@@ -1,5 +1,5 @@
-// One connection of the status socket, from its first byte to its last. session.cpp is the only file of
-// lib/control that knows Beast.
+// One connection of the status socket, from its first byte to its last. session.cpp is the only file of lib/control
+// that knows Beast.
 #pragma once
 
 #include <boost/asio/local/stream_protocol.hpp>
@@ -18,9 +18,8 @@ struct SessionLimits {
   std::uint64_t body_bytes = 64'000'000'000;
 };
 
-// Ends when the client has gone, is too slow, or sent something that is not HTTP. Throws where the task is
-// canceled or a reply said that the daemon must stop. `control` outlives the session.
-Task<> serve_session(boost::asio::local::stream_protocol::socket socket, Control& control,
-                     SessionLimits limits);
+// Ends when the client has gone, is too slow, or sent something that is not HTTP. Throws where the task is canceled
+// or a reply said that the daemon must stop. `control` outlives the session.
+Task<> serve_session(boost::asio::local::stream_protocol::socket socket, Control& control, SessionLimits limits);
 
 }  // namespace offpeak

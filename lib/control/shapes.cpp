@@ -32,9 +32,9 @@ std::string needs_human(const Status& status) {
   }
   for (const auto& job : status.held) {
     const auto name = escape_for_display(job.name, 60);
-    list.add(fmt::format("job {} ({}) is held{}{}", job.id.value, name, job.reason ? ": " : "",
-                         job.reason.value_or("")),
-             fmt::format("offpeak release {}", job.id.value));
+    list.add(
+        fmt::format("job {} ({}) is held{}{}", job.id.value, name, job.reason ? ": " : "", job.reason.value_or("")),
+        fmt::format("offpeak release {}", job.id.value));
   }
   return list.json();
 }
@@ -60,9 +60,9 @@ std::string to_json(const Batch& batch) {
       R"("canceled":{},"expired":{}}},"intent":{},"proven":{},"cancel_wanted":{},"reason":{},"next_action_at":{}}})",
       batch.id.value, json_quote(batch.provider_id), to_text(batch.state), batch.requests, batch.bytes,
       json_time(batch.created_at), json_time(batch.expires_at), json_time(batch.ended_at),
-      json_time(batch.collected_at), json_time(batch.archived_at), batch.processing, batch.succeeded,
-      batch.errored, batch.canceled, batch.expired, batch.intent.value, batch.proven, batch.cancel_wanted,
-      json_text(batch.reason), json_time(batch.next_action_at));
+      json_time(batch.collected_at), json_time(batch.archived_at), batch.processing, batch.succeeded, batch.errored,
+      batch.canceled, batch.expired, batch.intent.value, batch.proven, batch.cancel_wanted, json_text(batch.reason),
+      json_time(batch.next_action_at));
 }
 
 std::string to_json(const UnexplainedBatch& batch) {
@@ -73,23 +73,22 @@ std::string to_json(const UnexplainedBatch& batch) {
 }
 
 std::string unknown_intent_json(const Intent& intent) {
-  return fmt::format(
-      R"({{"id":"{}","kind":"unknown_intent","provider_id":null,"requests":{},"created_at":{},)"
-      R"("state":"{}","reason":{},"next_action_at":{}}})",
-      intent.id.value, intent.requests, json_time(intent.created_at), to_text(intent.state),
-      json_text(intent.reason), json_time(intent.next_action_at));
+  return fmt::format(R"({{"id":"{}","kind":"unknown_intent","provider_id":null,"requests":{},"created_at":{},)"
+                     R"("state":"{}","reason":{},"next_action_at":{}}})",
+                     intent.id.value, intent.requests, json_time(intent.created_at), to_text(intent.state),
+                     json_text(intent.reason), json_time(intent.next_action_at));
 }
 
 std::string status_json(const Status& status, const StatusExtras& extras) {
   const bool degraded = status.account.paused || !status.unexplained.empty() || extras.trouble;
-  return fmt::format(
-      R"({{"health":"{}","account":{},"counts":{},"open_batches":{},"next_poll_at":{},"needs_human":{},)"
-      R"("paused":{{"intake":{},"submitting":{}}},"jobs_open":{},"intakes":{},"unknown_intents":{},)"
-      R"("unexplained_batches":{},"spent_today_usd":{},"trouble":{},"version":"{}","now":{}}})",
-      degraded ? "degraded" : "ok", account_json(status.account), to_json(status.counts), status.open_batches,
-      json_time(extras.next_poll_at), needs_human(status), status.intake_paused, status.submitting_paused,
-      status.jobs_open, status.intakes, status.unknown_intents, text_list(status.unexplained),
-      json_usd(status.spent_today), json_text(extras.trouble), OFFPEAK_VERSION, json_time(extras.now));
+  return fmt::format(R"({{"health":"{}","account":{},"counts":{},"open_batches":{},"next_poll_at":{},"needs_human":{},)"
+                     R"("paused":{{"intake":{},"submitting":{}}},"jobs_open":{},"intakes":{},"unknown_intents":{},)"
+                     R"("unexplained_batches":{},"spent_today_usd":{},"trouble":{},"version":"{}","now":{}}})",
+                     degraded ? "degraded" : "ok", account_json(status.account), to_json(status.counts),
+                     status.open_batches, json_time(extras.next_poll_at), needs_human(status), status.intake_paused,
+                     status.submitting_paused, status.jobs_open, status.intakes, status.unknown_intents,
+                     text_list(status.unexplained), json_usd(status.spent_today), json_text(extras.trouble),
+                     OFFPEAK_VERSION, json_time(extras.now));
 }
 
 }  // namespace offpeak

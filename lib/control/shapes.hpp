@@ -17,8 +17,7 @@ std::string unknown_intent_json(const Intent& intent);
 struct StatusExtras {
   Instant now{};
   std::optional<Instant> next_poll_at;
-  std::optional<std::string>
-      trouble;  // a sentence, where something keeps the daemon from working (disk full)
+  std::optional<std::string> trouble;  // a sentence, where something keeps the daemon from working (disk full)
 };
 
 std::string status_json(const Status& status, const StatusExtras& extras);

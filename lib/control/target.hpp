@@ -18,8 +18,8 @@ struct Target {
   QueryMembers query;                 // decoded, in order
 };
 
-// Takes "/path?query" and the absolute form "http://any-host/path?query". ErrorKind::invalid for anything
-// else, for a bad percent escape, and for a query member given twice.
+// Takes "/path?query" and the absolute form "http://any-host/path?query". ErrorKind::invalid for anything else, for
+// a bad percent escape, and for a query member given twice.
 Result<Target> parse_target(std::string_view text);
 
 // The member's value, or nothing.

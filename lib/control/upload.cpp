@@ -108,8 +108,7 @@ Task<> drop(ControlContext& context, JobId id) {
   auto& files = context.doors.files;
   const auto remove = [&files, path = claimed_path(context, id)] { return files.remove(path); };
   const auto removed = co_await context.doors.file_worker.run(remove);
-  if (!removed)
-    context.doors.log.warning("upload.leftover", {{"job", id}, {"error", removed.error().message}});
+  if (!removed) context.doors.log.warning("upload.leftover", {{"job", id}, {"error", removed.error().message}});
   const auto forget = [id](Queue& queue) { queue.forget_intake(id); };
   co_await context.doors.database.run(forget);
 }
@@ -161,8 +160,8 @@ Verdict look(Queue& queue, JobId id) {
   return verdict;
 }
 
-// Until ingest has made the file a job or has rejected it. Goes on where the client is gone: nobody else
-// would take the rejected intake's document away.
+// Until ingest has made the file a job or has rejected it. Goes on where the client is gone: nobody else would take
+// the rejected intake's document away.
 Task<Verdict> await_verdict(ControlContext& context, JobId id) {
   WaitingUpload waiting(context);
   const auto read = [id](Queue& queue) { return look(queue, id); };

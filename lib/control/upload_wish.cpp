@@ -15,8 +15,7 @@ constexpr std::size_t name_bytes_max = 200;
 constexpr std::int64_t priority_max = 1'000'000;  // and its negative
 
 Error bad_member(std::string_view name, std::string_view value, std::string hint) {
-  return make_error(ErrorKind::invalid,
-                    fmt::format("{}={} is not possible", name, escape_for_display(value, 60)),
+  return make_error(ErrorKind::invalid, fmt::format("{}={} is not possible", name, escape_for_display(value, 60)),
                     std::move(hint));
 }
 
@@ -67,8 +66,7 @@ Result<std::optional<BodyCompression>> parse_encoding(std::string_view text) {
   if (word == "identity") return std::optional<BodyCompression>();
   if (word == "gzip" || word == "x-gzip") return std::optional<BodyCompression>(BodyCompression::gzip);
   if (word == "zstd") return std::optional<BodyCompression>(BodyCompression::zstd);
-  return make_error(ErrorKind::refused,
-                    fmt::format("Content-Encoding {} is not known", escape_for_display(text, 60)),
+  return make_error(ErrorKind::refused, fmt::format("Content-Encoding {} is not known", escape_for_display(text, 60)),
                     "send gzip, zstd or plain text");
 }
 
@@ -80,8 +78,7 @@ Result<void> read_overrides(const QueryMembers& query, IntakeOverrides& override
   if (const auto priority = query_member(query, "priority")) {
     overrides.priority = parse_integer(*priority);
     if (!overrides.priority || *overrides.priority > priority_max || *overrides.priority < -priority_max) {
-      return bad_member("priority", *priority,
-                        "use a whole number from -1000000 to 1000000; the higher goes first");
+      return bad_member("priority", *priority, "use a whole number from -1000000 to 1000000; the higher goes first");
     }
   }
   const auto hold = parse_flag(query, "hold");
@@ -120,8 +117,7 @@ Result<UploadWish> parse_upload_wish(const QueryMembers& query, std::string_view
 BodyCompression sniff_compression(std::string_view first_bytes) {
   if (first_bytes.starts_with("\x1f\x8b")) return BodyCompression::gzip;
   if (first_bytes.starts_with("\x28\xb5\x2f\xfd")) return BodyCompression::zstd;
-  const bool skippable = first_bytes.size() >= 4 &&
-                         (static_cast<unsigned char>(first_bytes[0]) & 0xF0) == 0x50 &&
+  const bool skippable = first_bytes.size() >= 4 && (static_cast<unsigned char>(first_bytes[0]) & 0xF0) == 0x50 &&
                          first_bytes.substr(1, 3) == "\x2a\x4d\x18";
   return skippable ? BodyCompression::zstd : BodyCompression::none;
 }

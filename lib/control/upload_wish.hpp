@@ -1,5 +1,5 @@
-// What POST /v1/jobs asks for beside the body: the intake's name and the options that win over the file's
-// own. Pure.
+// What POST /v1/jobs asks for beside the body: the intake's name and the options that win over the file's own.
+// Pure.
 #pragma once
 
 #include <string>

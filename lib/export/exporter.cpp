@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/crash_point.hpp"
 #include "base/backoff.hpp"
 #include "export/summary.hpp"
 
@@ -21,8 +22,7 @@ Task<> Exporter::run() {
     if (full) ++failures_;
     if (failures_ > failures_before) {
       const auto& retry = doors_.config.retry;
-      co_await bells_.own.wait_for(
-          backoff(retry.backoff, retry.max_backoff, failures_, doors_.random.unit()));
+      co_await bells_.own.wait_for(backoff(retry.backoff, retry.max_backoff, failures_, doors_.random.unit()));
     } else if (!finished_some) {
       failures_ = 0;
       co_await bells_.own.wait();
@@ -37,8 +37,7 @@ Task<> Exporter::remove_leftovers() {
     auto found = files->list(folder);
     if (!found) return;
     for (const auto& entry : *found) {
-      if (is_unfinished_folder_name(entry.name))
-        static_cast<void>(files->remove_tree(join_path(folder, entry.name)));
+      if (is_unfinished_folder_name(entry.name)) static_cast<void>(files->remove_tree(join_path(folder, entry.name)));
     }
   };
   co_await doors_.file_worker.run(std::move(remove));
@@ -67,6 +66,7 @@ Task<bool> Exporter::export_job(Job job) {
     co_await fail(std::move(job), written.error());
     co_return false;
   }
+  crash_point("results_written");
   co_return co_await finish(std::move(job), *written);
 }
 

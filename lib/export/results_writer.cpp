@@ -46,8 +46,8 @@ Result<void> ResultsWriter::begin() {
 
 Result<bool> ResultsWriter::write_some(const ResultWindow& window) {
   if (window.outcomes.size() != window.lines.size()) {
-    return make_error(ErrorKind::internal, fmt::format("job {}: a request from {} on has no outcome",
-                                                       job_.id.value, window.first));
+    return make_error(ErrorKind::internal,
+                      fmt::format("job {}: a request from {} on has no outcome", job_.id.value, window.first));
   }
   block_.clear();
   if (at_ < window.outcomes.size()) {

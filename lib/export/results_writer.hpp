@@ -55,8 +55,8 @@ class ResultsWriter {
   RequestCounts written_;
 };
 
-// When the results of this job were written, where they stand there already, complete and saying the same
-// as `summary_at` would with that time: a crash came between the rename and the database.
+// When the results of this job were written, where they stand there complete and the summary says just what it would
+// say now: a crash came between the rename and the database. Nothing where they must be written.
 std::optional<Instant> already_exported(Files& files, const std::string& results_folder, const Job& job,
                                         const JobTallies& tallies, const std::vector<Batch>& batches);
 

@@ -21,9 +21,8 @@ std::string to_object(const std::map<std::string, std::int64_t>& sums) {
 }
 
 std::string outcome_counts(const RequestCounts& counts) {
-  return fmt::format(R"({{"succeeded":{},"errored":{},"expired":{},"canceled":{}}})",
-                     counts[RequestState::succeeded], counts[RequestState::errored],
-                     counts[RequestState::expired], counts[RequestState::canceled]);
+  return fmt::format(R"({{"succeeded":{},"errored":{},"expired":{},"canceled":{}}})", counts[RequestState::succeeded],
+                     counts[RequestState::errored], counts[RequestState::expired], counts[RequestState::canceled]);
 }
 
 std::string batch_object(const Batch& batch) {

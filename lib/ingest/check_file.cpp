@@ -73,16 +73,15 @@ Result<CheckReport> check_file(Files& files, const std::string& path, const std:
   const auto stem = join_path(scratch_folder, fmt::format(".offpeak-check-{}-{}", ::getpid(), info->inode));
   const ScratchFile data{files, stem + ".data"};
   if (kind->compression != Compression::none) {
-    if (auto unpacked = unpack_whole(files, **file, kind->compression, data.path, settings.file_bytes_max);
-        !unpacked) {
+    if (auto unpacked = unpack_whole(files, **file, kind->compression, data.path, settings.file_bytes_max); !unpacked) {
       if (unpacked.error().kind == ErrorKind::invalid) return refused(unpacked.error());
       return unpacked.error();
     }
     file = files.open(data.path, OpenFor::reading);
     if (!file) return file.error();
   } else if (info->bytes > settings.file_bytes_max) {
-    return refused(make_error(ErrorKind::invalid,
-                              fmt::format("the file has more than {} bytes", settings.file_bytes_max)));
+    return refused(
+        make_error(ErrorKind::invalid, fmt::format("the file has more than {} bytes", settings.file_bytes_max)));
   }
   JsonChecker json;
   FileCheck check(**file, files, json, kind->format, settings, stem + ".ids");

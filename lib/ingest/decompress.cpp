@@ -28,8 +28,7 @@ Result<bool> Decompression::step(std::uint64_t budget) {
   for (std::uint64_t out = 0; out < budget;) {
     auto wrote = unpacker_->unpack(pending_, output_);
     if (!wrote)
-      return in_context(fmt::format("byte {} of the compressed file", read_ - pending_.size()),
-                        wrote.error());
+      return in_context(fmt::format("byte {} of the compressed file", read_ - pending_.size()), wrote.error());
     if (*wrote == 0) {
       auto more = refill();
       if (!more) return more.error();
@@ -47,8 +46,7 @@ Result<bool> Decompression::step(std::uint64_t budget) {
                         fmt::format("the file has more than {} bytes after decompression", bytes_max_),
                         "split it, or raise intake.max_file_bytes");
     }
-    if (auto appended = to_->append(std::string_view(output_).substr(0, *wrote)); !appended)
-      return appended.error();
+    if (auto appended = to_->append(std::string_view(output_).substr(0, *wrote)); !appended) return appended.error();
   }
   return false;
 }

@@ -22,9 +22,9 @@ std::string number_or_null(const std::optional<std::uint64_t>& number) {
 }  // namespace
 
 std::string to_json(const FileError& error) {
-  return fmt::format(R"({{"line":{},"column":{},"offset":{},"message":{},"hint":{}}})",
-                     number_or_null(error.line), number_or_null(error.column), number_or_null(error.offset),
-                     json_quote(error.message), json_quote(error.hint));
+  return fmt::format(R"({{"line":{},"column":{},"offset":{},"message":{},"hint":{}}})", number_or_null(error.line),
+                     number_or_null(error.column), number_or_null(error.offset), json_quote(error.message),
+                     json_quote(error.hint));
 }
 
 void ErrorReport::add(FileError error) {

@@ -36,8 +36,8 @@ std::string invalid_line_result(std::string_view message, std::uint64_t line) {
       json_quote(message), line);
 }
 
-FileCheck::FileCheck(File& file, Files& files, JsonChecker& json, JobFormat format,
-                     const CheckSettings& settings, const std::string& spill_path)
+FileCheck::FileCheck(File& file, Files& files, JsonChecker& json, JobFormat format, const CheckSettings& settings,
+                     const std::string& spill_path)
     : file_(file),
       format_(format),
       settings_(settings),
@@ -80,8 +80,7 @@ Result<void> FileCheck::find_options(std::uint64_t& budget) {
       take_options(piece, *text, *text);
     }
   } else if (*found == Found::piece) {
-    report_fault(piece, "",
-                 Fault{0, fmt::format("the options have more than {} bytes", options_bytes_max), ""});
+    report_fault(piece, "", Fault{0, fmt::format("the options have more than {} bytes", options_bytes_max), ""});
     fatal_ = true;
   }
   start_reading();
@@ -147,8 +146,7 @@ Result<void> FileCheck::take_line(Piece piece, CheckSlice& slice) {
 
 void FileCheck::take_options(const Piece& piece, std::string_view text, std::string_view value) {
   if (value.size() > options_bytes_max) {
-    report_fault(piece, text,
-                 Fault{0, fmt::format("the options have more than {} bytes", options_bytes_max), ""});
+    report_fault(piece, text, Fault{0, fmt::format("the options have more than {} bytes", options_bytes_max), ""});
     fatal_ = true;
     return;
   }
@@ -157,8 +155,8 @@ void FileCheck::take_options(const Piece& piece, std::string_view text, std::str
     report_fault(piece, text, fault);
     fatal_ = true;  // without its options nobody knows what the file means
   }
-  options_line_ = format_ == JobFormat::lines ? std::string(text)
-                                              : fmt::format(R"({{"offpeak":{}}})", json_on_one_line(value));
+  options_line_ =
+      format_ == JobFormat::lines ? std::string(text) : fmt::format(R"({{"offpeak":{}}})", json_on_one_line(value));
   checker_.use(Defaults(options_.defaults));
 }
 
@@ -234,7 +232,7 @@ void FileCheck::end_of_file(CheckSlice& slice) {
   reader_->drop_long_piece();
   phase_ = Phase::ids;
   if (requests_ == 0 && report_.empty()) {
-    report_.add("the file has no requests", "each line is a request: see the man page of offpeak");
+    report_.add("the file has no requests", R"(a request is {"custom_id": "...", "params": {...}})");
     fatal_ = true;
   }
   if (rejected() || entries_.empty()) return;

@@ -69,8 +69,7 @@ class FileCheck {
   Result<void> take_piece(const Piece& piece, CheckSlice& slice);
   Result<void> take_line(Piece piece, CheckSlice& slice);
   Result<void> take_request(const Piece& piece, std::string_view text, CheckSlice& slice);
-  Result<void> good_request(const Piece& piece, std::string_view text, CheckedLine& checked,
-                            CheckSlice& slice);
+  Result<void> good_request(const Piece& piece, std::string_view text, CheckedLine& checked, CheckSlice& slice);
   Result<void> remember_id(const Piece& piece, std::string_view text, const CheckedLine& checked);
   void bad_request(const Piece& piece, std::string_view text, const std::vector<Fault>& faults,
                    const CheckedLine& checked, CheckSlice& slice);

@@ -27,12 +27,10 @@ bool take_suffix(std::string_view& name, std::string_view suffix) {
 Error unknown_suffix(std::string_view name) {
   const auto dot = name.rfind('.');
   const auto suffix = dot == std::string_view::npos ? std::string_view() : name.substr(dot);
-  const auto what = suffix.empty()
-                        ? std::string("the name has no suffix")
-                        : fmt::format("the suffix {} is not known", escape_for_display(suffix, 40));
-  return make_error(
-      ErrorKind::invalid, what,
-      "a job file is named *.jsonl, *.ndjson or *.json, with .gz or .zst behind it if compressed");
+  const auto what = suffix.empty() ? std::string("the name has no suffix")
+                                   : fmt::format("the suffix {} is not known", escape_for_display(suffix, 40));
+  return make_error(ErrorKind::invalid, what,
+                    "a job file is named *.jsonl, *.ndjson or *.json, with .gz or .zst behind it if compressed");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/backoff.hpp"
+#include "base/crash_point.hpp"
 #include "base/task_group.hpp"
 #include "ingest/open_intake.hpp"
 #include "ingest/spool.hpp"
@@ -29,8 +30,8 @@ Result<std::uint64_t> size_of(Files& files, const std::string& path) {
 
 }  // namespace
 
-Ingester::Ingester(const IngestDoors& doors, boost::asio::any_io_executor executor, const Config& config,
-                   Wakeup& bell, IngestCalls calls)
+Ingester::Ingester(const IngestDoors& doors, boost::asio::any_io_executor executor, const Config& config, Wakeup& bell,
+                   IngestCalls calls)
     : doors_(doors),
       executor_(executor),
       config_(config),
@@ -62,8 +63,7 @@ Task<> Ingester::recover() {
     if (intake.source != IntakeSource::socket || intake.state != IntakeState::claiming) continue;
     // Its client is gone, and the upload is not whole.
     const auto path = claimed_path(claimed, intake.id);
-    const auto removed =
-        co_await doors_.file_worker.run([&files = doors_.files, path] { return files.remove(path); });
+    const auto removed = co_await doors_.file_worker.run([&files = doors_.files, path] { return files.remove(path); });
     if (!removed) continue;
     co_await doors_.database.run([id = intake.id](Queue& queue) { queue.forget_intake(id); });
   }
@@ -84,8 +84,7 @@ Task<> Ingester::take_in() {
     if (full) {
       complain_once("database", "intake.waiting",
                     {{"error", *full}, {"hint", "free some space; offpeak goes on by itself"}});
-      full_until_ =
-          now + backoff(first_backoff, std::max(config_.intake.rescan, first_backoff), ++full_tries_, 1);
+      full_until_ = now + backoff(first_backoff, std::max(config_.intake.rescan, first_backoff), ++full_tries_, 1);
     } else if (now >= full_until_) {
       full_tries_ = 0;
       complained_.erase("database");
@@ -163,8 +162,7 @@ Task<> Ingester::open_one(Intake intake) {
   // An upload that is going on: control rings when it is whole.
   if (intake.source == IntakeSource::socket && intake.state == IntakeState::claiming) co_return;
   const auto path = claimed_path(config_.paths.claimed(), intake.id);
-  const auto bytes =
-      co_await doors_.file_worker.run([&files = doors_.files, path] { return size_of(files, path); });
+  const auto bytes = co_await doors_.file_worker.run([&files = doors_.files, path] { return size_of(files, path); });
   if (!bytes && bytes.error().kind != ErrorKind::not_found) {
     complain_once(path, "intake.waiting", {{"intake", intake.id}, {"error", bytes.error().message}});
     co_return;
@@ -189,12 +187,14 @@ Task<> Ingester::open_one(Intake intake) {
 
 // The file never came into claimed/ (it is still in incoming/), or it went to rejected/ just before a crash.
 Task<> Ingester::drop_missing(Intake intake) {
+  const auto data = data_path(config_.paths.claimed(), intake.id);
+  const auto removed = co_await doors_.file_worker.run([&files = doors_.files, data] { return files.remove(data); });
+  if (!removed) doors_.log.warning("intake.not_cleaned", {{"intake", intake.id}, {"error", removed.error().message}});
   co_await discard_index(intake.id);
   ErrorReport report;
   report.add("the file is gone", "send it again");
   const auto document = intake.source == IntakeSource::socket ? report.document(intake.name) : "";
-  co_await doors_.database.run(
-      [id = intake.id, document](Queue& queue) { queue.reject_intake(id, document); });
+  co_await doors_.database.run([id = intake.id, document](Queue& queue) { queue.reject_intake(id, document); });
   if (intake.source == IntakeSource::socket && calls_.rejected) calls_.rejected(intake.id);
 }
 
@@ -203,8 +203,7 @@ Task<> Ingester::claim_ready() {
   paused_ = co_await doors_.database.run([](Queue& queue) { return queue.intake_paused(); });
   if (paused_) co_return;
   while (open_.size() < open_max) {
-    const auto next =
-        std::ranges::find_if(ready_, [this](const FileInfo& info) { return has_room(info.bytes); });
+    const auto next = std::ranges::find_if(ready_, [this](const FileInfo& info) { return has_room(info.bytes); });
     if (next == ready_.end()) break;
     const auto info = *next;
     ready_.erase(next);
@@ -227,8 +226,7 @@ Task<> Ingester::claim(FileInfo info) {
     stuck_.erase(stuck);
   }
   const auto path = join_path(config_.paths.incoming(), info.name);
-  const auto there =
-      co_await doors_.file_worker.run([&files = doors_.files, path] { return files.info(path); });
+  const auto there = co_await doors_.file_worker.run([&files = doors_.files, path] { return files.info(path); });
   if (!there || *there != info) {
     // Gone, or written to since the last look: the next one will tell.
     if (there) next_look_ = std::min(next_look_, now + config_.intake.settle);
@@ -241,7 +239,9 @@ Task<> Ingester::claim(FileInfo info) {
   intake.id = co_await doors_.database.run([name = info.name, at = intake.created_at](Queue& queue) {
     return queue.announce_intake(IntakeSource::folder, name, {}, at);
   });
+  crash_point("intake_announced");
   if (!co_await move_to_claimed(info.name, intake.id)) co_return;
+  crash_point("file_claimed");
   co_await doors_.database.run([id = intake.id](Queue& queue) { queue.intake_in_claimed(id); });
   intake.state = IntakeState::checking;
   seen_.erase(info.name);

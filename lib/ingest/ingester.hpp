@@ -44,15 +44,14 @@ struct IngestDoors {
 struct IngestCalls {
   std::function<std::set<std::string>()> take_moved_in;  // Watcher::take_moved_in, or empty
   std::function<void(JobId)> accepted;                   // the job is durably queued
-  std::function<void(JobId)>
-      rejected;  // the intake has ended without a job; a socket's document waits in the queue
+  std::function<void(JobId)> rejected;  // the intake has ended without a job; a socket's document waits in the queue
 };
 
 class Ingester {
  public:
   // `config` may change between two rounds (a reload). Whoever has something for ingest rings `bell`.
-  Ingester(const IngestDoors& doors, boost::asio::any_io_executor executor, const Config& config,
-           Wakeup& bell, IngestCalls calls);
+  Ingester(const IngestDoors& doors, boost::asio::any_io_executor executor, const Config& config, Wakeup& bell,
+           IngestCalls calls);
   ~Ingester();
 
   // Cleans up after a crash. Before the socket takes jobs: an upload that it began earlier is over.
@@ -109,8 +108,7 @@ class Ingester {
   std::deque<Intake> waiting_;  // announced, not open yet
   std::deque<FileInfo> ready_;  // in incoming/, not claimed yet
   SeenFiles seen_;
-  std::map<std::string, SteadyTime>
-      stuck_;  // names that could not be claimed, and until when they are left alone
+  std::map<std::string, SteadyTime> stuck_;  // names that could not be claimed, and until when they are left alone
   std::set<std::string> complained_;
   SteadyTime next_look_{};
   SteadyTime full_until_{};  // the database found the disk full

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/backoff.hpp"
+#include "base/crash_point.hpp"
 #include "base/text.hpp"
 #include "ingest/ingester.hpp"
 #include "ingest/open_intake.hpp"
@@ -19,12 +20,10 @@ constexpr int changes_max = 10;
 constexpr Duration first_backoff = std::chrono::seconds(1);
 constexpr std::size_t job_name_bytes_max = 200;
 
-// Removes what only the check needed, and for a socket's file the file itself.
-Result<void> remove_leftovers(Files& files, const std::string& claimed, JobId id, bool original, bool data) {
-  if (data) {
-    if (auto removed = files.remove(data_path(claimed, id)); !removed) return removed;
-  }
-  if (original) return files.remove(claimed_path(claimed, id));
+// Removes what only the check needed, and a socket's file itself: its client has it still.
+Result<void> remove_leftovers(Files& files, const std::string& claimed, JobId id, IntakeSource source) {
+  if (auto removed = files.remove(data_path(claimed, id)); !removed) return removed;
+  if (source == IntakeSource::socket) return files.remove(claimed_path(claimed, id));
   return {};
 }
 
@@ -43,8 +42,7 @@ Task<> Ingester::advance_all() {
 Task<> Ingester::advance(Open& open) {
   if (open.start_over) co_await restart(open);
   if (!open.finished) {
-    auto slice =
-        co_await doors_.file_worker.run([check = open.check.get()] { return check->step(slice_bytes); });
+    auto slice = co_await doors_.file_worker.run([check = open.check.get()] { return check->step(slice_bytes); });
     if (!slice && slice.error().kind == ErrorKind::not_found) {
       co_await drop(open);
       co_return;
@@ -98,8 +96,7 @@ Task<> Ingester::store(Open& open) {
     open.stored_any = true;
   }
   if (!open.made.empty()) {
-    co_await doors_.database.run(
-        [id, &made = open.made](Queue& queue) { queue.add_made_outcomes(id, made); });
+    co_await doors_.database.run([id, &made = open.made](Queue& queue) { queue.add_made_outcomes(id, made); });
     open.made.clear();
     open.stored_any = true;
   }
@@ -143,13 +140,14 @@ Task<> Ingester::accept(Open& open) {
   const bool hold = overrides.hold.value_or(options.hold.value_or(false));
   const auto job = make_job(open);
   const auto now = doors_.clock.now();
+  crash_point("before_accepted");
   const auto accepted = co_await doors_.database.run(
       [&job, again, hold, now](Queue& queue) { return queue.accept_job(job, again, hold, now); });
+  crash_point("after_accepted");
   if (accepted.duplicate_of) {
     open.refusal.emplace();
-    open.refusal->add(
-        "duplicate of job " + std::to_string(accepted.duplicate_of->value),
-        "to run the same content again set the option \"rerun\": true, or use: offpeak submit --again");
+    open.refusal->add("duplicate of job " + std::to_string(accepted.duplicate_of->value),
+                      "to run the same content again set the option \"rerun\": true, or use: offpeak submit --again");
     co_return;
   }
   open.ended = true;
@@ -161,10 +159,8 @@ Task<> Ingester::accept(Open& open) {
   if (calls_.accepted) calls_.accepted(job.id);
   if (open.check->kind().compression == Compression::none) co_return;
   const auto path = claimed_path(config_.paths.claimed(), job.id);
-  const auto removed =
-      co_await doors_.file_worker.run([&files = doors_.files, path] { return files.remove(path); });
-  if (!removed)
-    doors_.log.warning("intake.not_cleaned", {{"job", job.id}, {"error", removed.error().message}});
+  const auto removed = co_await doors_.file_worker.run([&files = doors_.files, path] { return files.remove(path); });
+  if (!removed) doors_.log.warning("intake.not_cleaned", {{"job", job.id}, {"error", removed.error().message}});
 }
 
 Job Ingester::make_job(const Open& open) const {
@@ -199,10 +195,10 @@ Task<> Ingester::reject(Open& open) {
   const bool folder = intake.source == IntakeSource::folder;
   const auto paths = config_.paths;
   if (folder && !open.moved) {
-    const auto moved = co_await doors_.file_worker.run([&files = doors_.files, paths, id = intake.id,
-                                                        name = intake.name, &document] {
-      return move_to_rejected(files, claimed_path(paths.claimed(), id), paths.rejected(), name, id, document);
-    });
+    const auto moved =
+        co_await doors_.file_worker.run([&files = doors_.files, paths, id = intake.id, name = intake.name, &document] {
+          return move_to_rejected(files, claimed_path(paths.claimed(), id), paths.rejected(), name, id, document);
+        });
     if (!moved) {
       put_off(open, moved.error());
       co_return;
@@ -213,14 +209,12 @@ Task<> Ingester::reject(Open& open) {
                                         {"see", join_path(paths.rejected(), *moved + ".error.json")}});
   }
   const auto removed =
-      co_await doors_.file_worker.run([&files = doors_.files, paths, id = intake.id, folder] {
-        return remove_leftovers(files, paths.claimed(), id, !folder, true);
+      co_await doors_.file_worker.run([&files = doors_.files, paths, id = intake.id, source = intake.source] {
+        return remove_leftovers(files, paths.claimed(), id, source);
       });
-  if (!removed)
-    doors_.log.warning("intake.not_cleaned", {{"intake", intake.id}, {"error", removed.error().message}});
+  if (!removed) doors_.log.warning("intake.not_cleaned", {{"intake", intake.id}, {"error", removed.error().message}});
   if (open.stored_any) co_await discard_index(intake.id);
-  co_await doors_.database.run(
-      [id = intake.id, &document](Queue& queue) { queue.reject_intake(id, document); });
+  co_await doors_.database.run([id = intake.id, &document](Queue& queue) { queue.reject_intake(id, document); });
   open.ended = true;
   if (!folder) doors_.log.info("job.rejected", {{"intake", intake.id}, {"errors", report.count()}});
   if (calls_.rejected) calls_.rejected(intake.id);
@@ -241,13 +235,12 @@ Task<> Ingester::discard_index(JobId id) {
 // Nothing is lost by trying again later.
 void Ingester::put_off(Open& open, const Error& error) {
   ++open.tries;
-  open.not_before = doors_.clock.steady_now() +
-                    backoff(first_backoff, std::max(config_.intake.rescan, first_backoff), open.tries, 1);
+  open.not_before =
+      doors_.clock.steady_now() + backoff(first_backoff, std::max(config_.intake.rescan, first_backoff), open.tries, 1);
   if (open.tries == 1) {
-    doors_.log.warning("intake.waiting", {{"intake", open.intake.id},
-                                          {"file", open.intake.name},
-                                          {"error", error.message},
-                                          {"hint", error.hint}});
+    doors_.log.warning(
+        "intake.waiting",
+        {{"intake", open.intake.id}, {"file", open.intake.name}, {"error", error.message}, {"hint", error.hint}});
   }
 }
 
@@ -255,8 +248,7 @@ void Ingester::put_off(Open& open, const Error& error) {
 // job is accepted when both are done.
 Task<> Ingester::sync_files() {
   for (;;) {
-    const auto next =
-        std::ranges::find_if(open_, [](const auto& open) { return open->sync == SyncState::wanted; });
+    const auto next = std::ranges::find_if(open_, [](const auto& open) { return open->sync == SyncState::wanted; });
     if (next == open_.end()) {
       co_await sync_wanted_.wait();
       continue;
@@ -266,9 +258,10 @@ Task<> Ingester::sync_files() {
     const auto id = open.intake.id;
     const auto round = open.sync_round;
     const auto claimed = config_.paths.claimed();
+    const bool made_here = open.check->kind().compression != Compression::none;  // a name that no move has synced
     const auto synced = co_await doors_.sync_worker.run(
-        [&files = doors_.files, claimed, file = open.check->data()]() -> Result<void> {
-          if (auto done = file->sync(); !done) return done;
+        [&files = doors_.files, claimed, made_here, file = open.check->data()]() -> Result<void> {
+          if (auto done = file->sync(); !done || !made_here) return done;
           return files.sync_folder(claimed);
         });
     // The file may have ended or started over meanwhile.

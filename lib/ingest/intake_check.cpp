@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "ingest/spool.hpp"
@@ -24,6 +25,24 @@ std::string_view type_name(FileType type) {
   return "";
 }
 
+// Ends where the file ended when it was opened: a writer that appends as fast as we read is not chased for ever. That
+// it did is seen by comparing.
+class BoundedFile final : public File {
+ public:
+  BoundedFile(std::unique_ptr<File> file, std::uint64_t bytes) : file_(std::move(file)), bytes_(bytes) {}
+  Result<std::size_t> read_at(std::span<char> buffer, std::uint64_t offset) override {
+    const auto left = offset < bytes_ ? bytes_ - offset : 0;
+    return file_->read_at(buffer.first(static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), left))), offset);
+  }
+  Result<void> append(std::string_view bytes) override { return file_->append(bytes); }
+  Result<void> sync() override { return file_->sync(); }
+  Result<FileInfo> info() override { return file_->info(); }
+
+ private:
+  std::unique_ptr<File> file_;
+  std::uint64_t bytes_;
+};
+
 CheckSlice finished() {
   CheckSlice slice;
   slice.finished = true;
@@ -34,12 +53,7 @@ CheckSlice finished() {
 
 IntakeCheck::IntakeCheck(Files& files, JsonChecker& json, std::string claimed, JobId id, std::string name,
                          const CheckSettings& settings)
-    : files_(files),
-      json_(json),
-      claimed_(std::move(claimed)),
-      id_(id),
-      name_(std::move(name)),
-      settings_(settings) {}
+    : files_(files), json_(json), claimed_(std::move(claimed)), id_(id), name_(std::move(name)), settings_(settings) {}
 
 Result<CheckSlice> IntakeCheck::step(std::uint64_t budget) {
   if (refused_) return finished();
@@ -81,10 +95,10 @@ Result<void> IntakeCheck::open() {
     return {};
   }
   if (!opened) return opened.error();
-  file_ = std::move(*opened);
-  const auto info = file_->info();
+  const auto info = (*opened)->info();
   if (!info) return info.error();
   before_ = *info;
+  file_ = std::make_shared<BoundedFile>(std::move(*opened), info->bytes);
   if (is_plain(*info) && kind_.compression == Compression::none && info->bytes > settings_.file_bytes_max) {
     refuse(fmt::format("the file has {} bytes; at most {} are taken", info->bytes, settings_.file_bytes_max),
            "split it, or raise intake.max_file_bytes");

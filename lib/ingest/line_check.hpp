@@ -28,8 +28,7 @@ class Defaults {
   // `raw` is an object that passed ParamsRules, or empty.
   explicit Defaults(std::string_view raw = "");
   // The size of merge_defaults(params, raw), without making it.
-  std::uint64_t merged_bytes(std::size_t params_bytes,
-                             const std::vector<std::string_view>& params_keys) const;
+  std::uint64_t merged_bytes(std::size_t params_bytes, const std::vector<std::string_view>& params_keys) const;
   bool has_model = false, has_max_tokens = false, has_messages = false;
 
  private:
@@ -42,9 +41,8 @@ class Defaults {
 
 class LineChecker {
  public:
-  // `json` must outlive this. `batch_bytes_max` bounds the HTTP body that one request alone would make.
-  LineChecker(JsonChecker& json, std::uint64_t batch_bytes_max)
-      : json_(json), batch_bytes_max_(batch_bytes_max) {}
+  // `json` must outlive this. `body_bytes_max` bounds the HTTP body that one request alone would make.
+  LineChecker(JsonChecker& json, std::uint64_t body_bytes_max) : json_(json), batch_bytes_max_(body_bytes_max) {}
 
   void use(Defaults defaults) { defaults_ = std::move(defaults); }
 
@@ -68,10 +66,12 @@ class LineChecker {
   // What may stand beside the params: an escaped custom_id, keys and white space.
   static constexpr std::uint64_t line_bytes_beyond_params = 64 * 1024;
 
+  bool check_usual_form(std::string_view line, CheckedLine& checked);
   void check_members(std::string_view line, CheckedLine& checked);
   void unknown_member(std::string_view line, const JsonMember& member, std::string_view key);
   void check_id(std::string_view line, std::string_view value, CheckedLine& checked);
   void check_params(std::string_view line, std::string_view value, CheckedLine& checked);
+  void finish_params(std::size_t offset, std::string_view value, const ParamsRules::Found& found, CheckedLine& checked);
   void add(std::size_t offset, std::string message, std::string hint = "");
 
   JsonChecker& json_;

@@ -23,8 +23,8 @@ constexpr std::size_t header_word_bytes_max = 128;
 // A value that may stand in a header without quoting, and holds no comma.
 bool is_header_word(std::string_view word) {
   return !word.empty() && word.size() <= header_word_bytes_max && std::ranges::all_of(word, [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.';
   });
 }
 
@@ -97,8 +97,7 @@ class OptionsParser {
   }
 
   void take_bool(std::string_view key, std::string_view value, std::optional<bool>& out) {
-    if (json_kind(value) != JsonKind::boolean)
-      return add(value, fmt::format("\"{}\" must be true or false", key));
+    if (json_kind(value) != JsonKind::boolean) return add(value, fmt::format("\"{}\" must be true or false", key));
     out = value == "true";
   }
 
@@ -111,8 +110,7 @@ class OptionsParser {
     for (std::string_view element; elements.next(element);) {
       auto beta = json_kind(element) == JsonKind::string ? json_decode_string(element) : "";
       if (!is_header_word(beta)) {
-        return add(element,
-                   "each of \"anthropic_beta\" must be a string of letters, digits, \"-\", \"_\" and \".\"");
+        return add(element, "each of \"anthropic_beta\" must be a string of letters, digits, \"-\", \"_\" and \".\"");
       }
       if (std::ranges::find(betas, beta) != betas.end()) {
         return add(element, fmt::format("the beta {} is given twice", quoted(beta)));

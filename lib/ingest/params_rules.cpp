@@ -16,9 +16,7 @@ bool is_empty_array(std::string_view array) {
   return at == std::string_view::npos || array[at] == ']';
 }
 
-bool is_non_empty_string(std::string_view value) {
-  return json_kind(value) == JsonKind::string && value.size() > 2;
-}
+bool is_non_empty_string(std::string_view value) { return json_kind(value) == JsonKind::string && value.size() > 2; }
 
 // A JSON integer: digits alone, however many.
 bool is_integer(std::string_view value) {
@@ -42,6 +40,7 @@ ParamsRules::Found ParamsRules::check(std::string_view object, std::size_t base,
     keys_.push_back(key);
     raw_keys_.push_back(member.key);
     const auto value = member.value;
+    found.end = offset_in(object, value) + value.size();
     if (key == "model") {
       found.model = true;
       if (!is_non_empty_string(value)) add(value, fmt::format("{}.model must be a non-empty string", what));

@@ -21,7 +21,8 @@ class ParamsRules {
     bool model = false;
     bool max_tokens = false;
     bool messages = false;
-    bool empty = true;  // no member at all
+    bool empty = true;    // no member at all
+    std::size_t end = 0;  // behind the last member's value
   };
 
   // Checks the members of `object`, which is valid JSON and an object. A fault's offset is `base` plus its
@@ -33,8 +34,7 @@ class ParamsRules {
 
  private:
   std::string_view decoded(std::string_view raw_key);
-  void check_twice(std::string_view object, std::size_t base, std::string_view what,
-                   std::vector<Fault>& faults);
+  void check_twice(std::string_view object, std::size_t base, std::string_view what, std::vector<Fault>& faults);
 
   std::vector<std::string_view> keys_;
   std::vector<std::string_view> raw_keys_;

@@ -21,8 +21,7 @@ Result<Found> PieceReader::next(std::uint64_t& budget) {
   for (;;) {
     if (scanned_ < window_bytes_) {
       std::size_t taken = 0;
-      const auto found =
-          splitter_->scan(std::string_view(window_).substr(scanned_, window_bytes_ - scanned_), taken);
+      const auto found = splitter_->scan(std::string_view(window_).substr(scanned_, window_bytes_ - scanned_), taken);
       scanned_ += taken;
       if (found != Found::more) return found;
       continue;

@@ -49,9 +49,8 @@ Found RequestsSplitter::step(char c) {
     case State::start:
       if (c != '{') {
         return fail(
-            fmt::format(
-                "a *.json job file is one object, {{\"requests\": [...]}}, and begins with a brace, not {}",
-                shown(c)),
+            fmt::format("a *.json job file is one object, {{\"requests\": [...]}}, and begins with a brace, not {}",
+                        shown(c)),
             c == '[' ? "put the array into {\"requests\": ...}" : "");
       }
       state_ = State::first_key;
@@ -90,8 +89,7 @@ Found RequestsSplitter::step(char c) {
       return Found::more;
     case State::after_element:
       if (c != ',' && c != ']') {
-        return fail(
-            fmt::format("expected \",\" or \"]\" behind an element of \"requests\", not {}", shown(c)));
+        return fail(fmt::format("expected \",\" or \"]\" behind an element of \"requests\", not {}", shown(c)));
       }
       state_ = c == ',' ? State::element : State::after_value;
       return Found::more;
@@ -126,9 +124,9 @@ Found RequestsSplitter::end_key() {
   }
   if (key_ != "offpeak" && key_ != "requests") {
     const bool line = key_ == "custom_id" || key_ == "params";
-    return fail(fmt::format("unknown member {}: a *.json job file has \"requests\" and may have \"offpeak\"",
-                            quoted(key_)),
-                line ? "if each line is a request, name the file *.jsonl" : "");
+    return fail(
+        fmt::format("unknown member {}: a *.json job file has \"requests\" and may have \"offpeak\"", quoted(key_)),
+        line ? "if each line is a request, name the file *.jsonl" : "");
   }
   bool& seen = key_ == "offpeak" ? has_options_ : has_requests_;
   if (seen) return fail(fmt::format("the member \"{}\" is given twice", key_));
@@ -143,8 +141,7 @@ Found RequestsSplitter::begin_value(char c) {
     state_ = State::first_element;
     return Found::more;
   }
-  if (c == ',' || c == '}' || c == ']' || c == ':')
-    return fail(fmt::format("expected a value, not {}", shown(c)));
+  if (c == ',' || c == '}' || c == ']' || c == ':') return fail(fmt::format("expected a value, not {}", shown(c)));
   begin_piece(c, PieceKind::options);
   return Found::more;
 }

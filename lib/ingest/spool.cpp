@@ -41,8 +41,7 @@ Result<void> write_document(Files& files, const std::string& path, std::string_v
 }
 
 // False where the name is taken.
-Result<bool> move_as(Files& files, const std::string& from, const std::string& to,
-                     std::string_view document) {
+Result<bool> move_as(Files& files, const std::string& from, const std::string& to, std::string_view document) {
   const auto document_path = to + std::string(error_suffix);
   const auto taken = exists(files, to);
   if (!taken) return taken;
@@ -68,13 +67,9 @@ std::optional<JobId> parse_id(std::string_view name) {
 
 std::string claimed_name(JobId id) { return fmt::format("{}", id.value); }
 std::string data_name(JobId id) { return claimed_name(id).append(data_suffix); }
-std::string claimed_path(const std::string& claimed, JobId id) {
-  return join_path(claimed, claimed_name(id));
-}
+std::string claimed_path(const std::string& claimed, JobId id) { return join_path(claimed, claimed_name(id)); }
 std::string data_path(const std::string& claimed, JobId id) { return join_path(claimed, data_name(id)); }
-std::string ids_path(const std::string& claimed, JobId id) {
-  return claimed_path(claimed, id).append(ids_suffix);
-}
+std::string ids_path(const std::string& claimed, JobId id) { return claimed_path(claimed, id).append(ids_suffix); }
 
 std::string rejected_name(std::string_view name) {
   auto shown = escape_for_display(name, 4 * name.size() + 1);
@@ -99,8 +94,7 @@ Result<std::string> move_to_rejected(Files& files, const std::string& from, cons
     if (!moved) return moved.error();
     if (*moved) return base + suffix;
   }
-  return make_error(ErrorKind::io, fmt::format("no free name for {} in {}", base, rejected),
-                    "empty the folder");
+  return make_error(ErrorKind::io, fmt::format("no free name for {} in {}", base, rejected), "empty the folder");
 }
 
 Result<void> clean_claimed(Files& files, const std::string& claimed, const std::set<JobId>& checking) {
@@ -110,8 +104,7 @@ Result<void> clean_claimed(Files& files, const std::string& claimed, const std::
   for (const auto& info : *listed) names.insert(info.name);
   for (const auto& name : names) {
     bool left_over = name.ends_with(ids_suffix);
-    if (const auto id = parse_id(name); id && !checking.contains(*id))
-      left_over = names.contains(data_name(*id));
+    if (const auto id = parse_id(name); id && !checking.contains(*id)) left_over = names.contains(data_name(*id));
     if (!left_over) continue;
     if (auto removed = files.remove(join_path(claimed, name)); !removed) return removed;
   }

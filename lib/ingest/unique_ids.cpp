@@ -31,9 +31,7 @@ IdUse id_use(const Digest128& digest) {
 }
 
 UniqueIds::UniqueIds(Files& files, std::string spill_path, std::size_t run_entries)
-    : files_(files),
-      spill_path_(std::move(spill_path)),
-      run_entries_(std::max<std::size_t>(run_entries, 1)) {}
+    : files_(files), spill_path_(std::move(spill_path)), run_entries_(std::max<std::size_t>(run_entries, 1)) {}
 
 UniqueIds::~UniqueIds() {
   // A leftover is removed when the daemon starts, so a failure here is no loss.

@@ -50,8 +50,7 @@ PollReading read_poll(const Batch& known, const ProviderBatch& told, Instant now
   reading.seen.expired = told.counts.expired;
   reading.seen.ended_at = told.ended_at;
   reading.seen.archived_at = told.archived_at;
-  const bool counts_moved = known.processing != told.counts.processing ||
-                            known.succeeded != told.counts.succeeded ||
+  const bool counts_moved = known.processing != told.counts.processing || known.succeeded != told.counts.succeeded ||
                             known.errored != told.counts.errored || known.canceled != told.counts.canceled ||
                             known.expired != told.counts.expired;
   reading.changed = counts_moved || reading.seen.state != known.state;
@@ -67,13 +66,12 @@ std::optional<std::string> oddness(const Batch& known, const PollReading& readin
                        known.provider_id);
   }
   if (reading.went_back) {
-    return fmt::format("the provider's status of batch {} went back from {}; it is not believed",
-                       known.provider_id, to_text(known.state));
+    return fmt::format("the provider's status of batch {} went back from {}; it is not believed", known.provider_id,
+                       to_text(known.state));
   }
   if (reading.late) {
-    return fmt::format(
-        "batch {} should have ended by {}; its requests are not sent again while it may still run",
-        known.provider_id, to_rfc3339(known.expires_at));
+    return fmt::format("batch {} should have ended by {}; its requests are not sent again while it may still run",
+                       known.provider_id, to_rfc3339(known.expires_at));
   }
   return std::nullopt;
 }
@@ -98,14 +96,11 @@ PageMatch match_page(const std::vector<Batch>& open, const std::vector<ProviderB
   return match;
 }
 
-std::vector<std::size_t> choose_to_retrieve(const std::vector<Batch>& open,
-                                            const std::vector<std::size_t>& missing, BatchId last_asked,
-                                            std::size_t most) {
+std::vector<std::size_t> choose_to_retrieve(const std::vector<Batch>& open, const std::vector<std::size_t>& missing,
+                                            BatchId last_asked, std::size_t most) {
   auto order = missing;
-  std::sort(order.begin(), order.end(),
-            [&](std::size_t a, std::size_t b) { return open[a].id < open[b].id; });
-  const auto next =
-      std::find_if(order.begin(), order.end(), [&](std::size_t i) { return open[i].id > last_asked; });
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return open[a].id < open[b].id; });
+  const auto next = std::find_if(order.begin(), order.end(), [&](std::size_t i) { return open[i].id > last_asked; });
   std::rotate(order.begin(), next, order.end());
   if (order.size() > most) order.resize(most);
   return order;

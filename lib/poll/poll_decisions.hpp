@@ -46,9 +46,8 @@ struct PageMatch {
 PageMatch match_page(const std::vector<Batch>& open, const std::vector<ProviderBatch>& page);
 
 // The next `most` of the missing ones, going round: those after `last_asked` first, in order of id.
-std::vector<std::size_t> choose_to_retrieve(const std::vector<Batch>& open,
-                                            const std::vector<std::size_t>& missing, BatchId last_asked,
-                                            std::size_t most);
+std::vector<std::size_t> choose_to_retrieve(const std::vector<Batch>& open, const std::vector<std::size_t>& missing,
+                                            BatchId last_asked, std::size_t most);
 
 // How fast to poll. Fast after a change, ever slower while nothing changes.
 class PollPace {

@@ -117,8 +117,7 @@ void Poller::take(const Batch& known, const ProviderBatch& told, Round& round) {
 
 void Poller::note(const Batch& known, std::string reason, Round& round) {
   const bool said_before = known.reason == reason;
-  const bool forgotten =
-      !round.seen.empty() && round.seen.back().id == known.id;  // writing it clears its reason
+  const bool forgotten = !round.seen.empty() && round.seen.back().id == known.id;  // writing it clears its reason
   if (said_before && !forgotten) return;
   if (!said_before) {
     doors_.log.error("batch.odd", {{"batch", known.id},
@@ -167,8 +166,7 @@ Task<> Poller::cancel(Batch batch) {
   co_await doors_.database.run(std::move(requested));
   doors_.log.info("batch.cancel_requested", {{"batch", batch.id}, {"provider_id", batch.provider_id}});
   co_await record(std::move(round));
-  due_ =
-      std::max(not_before_, std::min(due_, doors_.clock.steady_now() + pace_.after_news(doors_.config.poll)));
+  due_ = std::max(not_before_, std::min(due_, doors_.clock.steady_now() + pace_.after_news(doors_.config.poll)));
 }
 
 }  // namespace offpeak

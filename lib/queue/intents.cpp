@@ -141,7 +141,6 @@ BatchId Queue::record_created(IntentId id, const Batch& batch, bool proven, Inst
       id, batch.provider_id, to_text(batch.state), batch.created_at, batch.expires_at, batch.processing,
       batch.succeeded, batch.errored, batch.canceled, batch.expired, proven);
   const BatchId created{sql_->last_id()};
-  if (batch.ended_at) sql_->run("UPDATE batch SET ended_at = ?2 WHERE id = ?1", created, batch.ended_at);
   std::map<JobId, std::int64_t> submitted;
   for (const auto& assignment : read_assignments(*sql_, id)) submitted[assignment.range.job] += assignment.range.count;
   for (const auto& [job, count] : submitted) {

@@ -91,7 +91,7 @@ void add_made(Sql& sql, JobId job, Seq first, std::int64_t end, std::vector<Outc
 std::vector<Job> Queue::jobs_to_export() {
   return read_jobs(*sql_,
                    "WHERE state IN ('queued', 'running', 'held', 'canceling') AND pending + assigned + submitted = 0 "
-                   "ORDER BY id LIMIT 100");
+                   "ORDER BY state = 'held', id LIMIT 100");
 }
 
 std::vector<OutcomeRow> Queue::outcomes(JobId job, Seq first, std::uint32_t count) {

@@ -51,17 +51,12 @@ std::string download_name(BatchId batch, std::uint32_t download) {
 }
 
 ResultLines::ResultLines(Files& files, ResultFolders folders, const Job& job)
-    : files_(files),
-      folders_(std::move(folders)),
-      job_(job.id),
-      data_name_(job.data_name),
-      format_(job.format) {}
+    : files_(files), folders_(std::move(folders)), job_(job.id), data_name_(job.data_name), format_(job.format) {}
 
 ResultLines::~ResultLines() = default;
 
-Result<std::size_t> ResultLines::append_results(const ResultWindow& window, std::size_t at,
-                                                std::size_t enough_bytes, std::optional<OutcomeType> only,
-                                                std::string& out) {
+Result<std::size_t> ResultLines::append_results(const ResultWindow& window, std::size_t at, std::size_t enough_bytes,
+                                                std::optional<OutcomeType> only, std::string& out) {
   auto next = lay_out(window, at, enough_bytes, only, out);
   if (!next) return next;
   for (const auto& placed : placed_) {
@@ -106,9 +101,8 @@ Result<std::size_t> ResultLines::lay_out(const ResultWindow& window, std::size_t
 Result<const LineEntry*> ResultLines::line_of(const ResultWindow& window, const OutcomeRow& outcome) const {
   const std::size_t index = outcome.seq - window.first;
   if (outcome.seq < window.first || index >= window.lines.size()) {
-    return make_error(
-        ErrorKind::internal,
-        fmt::format("job {}: request {} has an outcome but no line in the index", job_.value, outcome.seq));
+    return make_error(ErrorKind::internal, fmt::format("job {}: request {} has an outcome but no line in the index",
+                                                       job_.value, outcome.seq));
   }
   return &window.lines[index];
 }
@@ -119,8 +113,7 @@ Result<void> ResultLines::put_id(const Placed& placed, std::string& out) {
     // The whole line passes through the block anyway: whoever changed the file is found out here.
     auto bytes = claimed_bytes(line.offset, line.bytes);
     if (!bytes) return bytes.error();
-    if (line.params_bytes > 0 &&
-        checksum32(bytes->substr(line.params_offset, line.params_bytes)) != line.checksum) {
+    if (line.params_bytes > 0 && checksum32(bytes->substr(line.params_offset, line.params_bytes)) != line.checksum) {
       return changed(join_path(folders_.claimed, data_name_), line.offset, "the request line has changed");
     }
     const auto id = bytes->substr(line.id_offset, line.id_bytes);
@@ -176,8 +169,7 @@ Result<void> ResultLines::put_run(PlacedIterator first, PlacedIterator last, std
     const auto bytes =
         std::string_view(target.data(), target.size()).substr(outcome.offset - head.offset, outcome.bytes);
     if (checksum32(bytes) != outcome.checksum) return changed(path, outcome.offset, "the result has changed");
-    if (!alone)
-      std::copy(bytes.begin(), bytes.end(), out.begin() + static_cast<std::ptrdiff_t>(it->result_at));
+    if (!alone) std::copy(bytes.begin(), bytes.end(), out.begin() + static_cast<std::ptrdiff_t>(it->result_at));
   }
   return {};
 }
@@ -201,8 +193,8 @@ Result<ResultLines::FailedPlace> ResultLines::append_failed(const ResultWindow& 
     if (format_ == JobFormat::requests) {
       // As json_on_one_line, for a piece of a value.
       std::replace_if(
-          out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(),
-          [](char c) { return c == '\n' || c == '\r'; }, ' ');
+          out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(), [](char c) { return c == '\n' || c == '\r'; },
+          ' ');
     }
     from.inside += size;
     if (from.inside == (*line)->bytes) {

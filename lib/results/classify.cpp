@@ -40,17 +40,13 @@ ResultAction classify_result(const ResultLine& line, const ResultContext& contex
   return ResultAction::outcome;
 }
 
-ErrorMeaning meaning_of_error(std::string_view error_type, std::string_view message,
-                              std::string_view error_code) {
-  if (error_type == "authentication_error" || error_type == "permission_error" ||
-      error_type == "billing_error") {
+ErrorMeaning meaning_of_error(std::string_view error_type, std::string_view message, std::string_view error_code) {
+  if (error_type == "authentication_error" || error_type == "permission_error" || error_type == "billing_error") {
     return ErrorMeaning::of_account;
   }
   const bool may_be_limits = error_type == "invalid_request_error" || error_type == "rate_limit_error";
-  if (may_be_limits && speaks_of_account_limits(error_type, message, error_code))
-    return ErrorMeaning::of_account;
-  if (error_type == "invalid_request_error" || error_type == "not_found_error" ||
-      error_type == "request_too_large") {
+  if (may_be_limits && speaks_of_account_limits(error_type, message, error_code)) return ErrorMeaning::of_account;
+  if (error_type == "invalid_request_error" || error_type == "not_found_error" || error_type == "request_too_large") {
     return ErrorMeaning::of_request;
   }
   return ErrorMeaning::passing;

@@ -14,7 +14,7 @@ namespace offpeak {
 struct ResultContext {
   std::uint32_t attempts = 0;      // counted attempts before this one
   std::uint32_t max_attempts = 5;  // of its job
-  bool canceling = false;  // its job is being canceled: every line is its true outcome, nothing goes again
+  bool canceling = false;          // its job is being canceled: every line is its true outcome, nothing goes again
 };
 
 ResultAction classify_result(const ResultLine& line, const ResultContext& context);
@@ -24,7 +24,6 @@ enum class ErrorMeaning : std::uint8_t {
   of_account,  // whoever pays or owns the key must act; the request is innocent
   passing,     // everything else, known or not
 };
-ErrorMeaning meaning_of_error(std::string_view error_type, std::string_view message,
-                              std::string_view error_code);
+ErrorMeaning meaning_of_error(std::string_view error_type, std::string_view message, std::string_view error_code);
 
 }  // namespace offpeak

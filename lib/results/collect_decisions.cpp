@@ -62,9 +62,7 @@ bool is_overdue(const Batch& batch, Instant now) {
   return now >= batch.created_at + std::chrono::days(results_kept_days);
 }
 
-bool is_at_risk(const Batch& batch, Instant now) {
-  return now >= batch.created_at + std::chrono::days(at_risk_days);
-}
+bool is_at_risk(const Batch& batch, Instant now) { return now >= batch.created_at + std::chrono::days(at_risk_days); }
 
 std::string lost_result(const Batch& batch) {
   const auto message = fmt::format(

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
 
+#include "base/crash_point.hpp"
 #include "base/backoff.hpp"
 #include "base/task_group.hpp"
 #include "queue/result_lines.hpp"
@@ -47,8 +48,7 @@ Task<> Collector::run() {
       ++full_tries;
       doors_.log.error("results.disk_full", {{"hint", "free some space; offpeak goes on by itself"}});
       const auto& retry = doors_.config.retry;
-      co_await bells_.own.wait_for(
-          backoff(retry.backoff, retry.max_backoff, full_tries, doors_.random.unit()));
+      co_await bells_.own.wait_for(backoff(retry.backoff, retry.max_backoff, full_tries, doors_.random.unit()));
       continue;
     }
     full_tries = 0;
@@ -109,6 +109,7 @@ Task<Collector::Download> Collector::download(Batch batch) {
   auto begin = [id = batch.id](Queue& queue) { return queue.begin_download(id); };
   Download download;
   download.number = co_await doors_.database.run(std::move(begin));
+  crash_point("download_begun");
   download.path = join_path(doors_.config.paths.downloads(), download_name(batch.id, download.number));
   DownloadSink sink(doors_.files, doors_.file_worker, download.path + std::string(unfinished_suffix));
   auto called = co_await doors_.provider.results(batch.provider_id, sink);
@@ -123,8 +124,7 @@ Task<Collector::Download> Collector::download(Batch batch) {
     download.end = disk_full ? TransferEnd::disk_full : TransferEnd::cut;
     download.problem = finished.error().message;
   }
-  if (download.problem.empty() && download.end != TransferEnd::complete)
-    download.problem = "the transfer was cut";
+  if (download.problem.empty() && download.end != TransferEnd::complete) download.problem = "the transfer was cut";
   co_return co_await keep(std::move(download));
 }
 
@@ -139,6 +139,7 @@ Task<Collector::Download> Collector::keep(Download download) {
     return files->move(unfinished, path);
   };
   auto settled = co_await doors_.file_worker.run(std::move(settle));
+  crash_point("download_kept");
   if (!settled && wanted) {
     download.end = settled.error().kind == ErrorKind::disk_full ? TransferEnd::disk_full : TransferEnd::cut;
     download.problem = settled.error().message;
@@ -171,8 +172,7 @@ Task<ReadPlan> Collector::plan_for(Batch batch, bool complete) {
 Task<Result<ReadTally>> Collector::record(Batch batch, Download download) {
   recorded_new_ = false;
   auto plan = co_await plan_for(batch, download.end == TransferEnd::complete);
-  auto open = [files = &doors_.files, path = download.path,
-               plan = std::move(plan)]() mutable -> Result<Reader> {
+  auto open = [files = &doors_.files, path = download.path, plan = std::move(plan)]() mutable -> Result<Reader> {
     auto raw = files->open(path, OpenFor::reading);
     if (!raw) return raw.error();
     return std::make_shared<DownloadReader>(*files, std::move(*raw), std::move(plan));
@@ -240,6 +240,7 @@ Task<> Collector::record_slice(Batch batch, std::uint32_t download, std::vector<
     return queue.record_results(id, download, rows, now);
   };
   const auto recorded = co_await doors_.database.run(std::move(record));
+  crash_point("results_recorded");
   recorded_new_ = recorded_new_ || recorded.recorded > 0;
 }
 

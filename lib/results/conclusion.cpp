@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/crash_point.hpp"
 #include "base/backoff.hpp"
 #include "results/collector.hpp"
 
@@ -25,8 +26,7 @@ BatchSeen as_seen(BatchId id, const ProviderBatch& told) {
 }
 
 std::string counts_text(const std::array<std::int64_t, 4>& counts) {
-  return fmt::format("{} succeeded, {} errored, {} expired, {} canceled", counts[0], counts[1], counts[2],
-                     counts[3]);
+  return fmt::format("{} succeeded, {} errored, {} expired, {} canceled", counts[0], counts[1], counts[2], counts[3]);
 }
 
 }  // namespace
@@ -34,10 +34,9 @@ std::string counts_text(const std::array<std::int64_t, 4>& counts) {
 Task<> Collector::conclude(Batch batch, Download download, ReadTally tally) {
   report_odd_lines(batch, tally);
   if (!batch.proven && tally.own > 0 && tally.foreign > 0) {
-    co_await hold_jobs(batch,
-                       fmt::format("batch {} carries lines of offpeak and of somebody else; look at it, then "
-                                   "`offpeak release` the job",
-                                   batch.provider_id));
+    co_await hold_jobs(batch, fmt::format("batch {} carries lines of offpeak and of somebody else; look at it, then "
+                                          "`offpeak release` the job",
+                                          batch.provider_id));
   }
   CollectFacts facts;
   facts.end = download.end;
@@ -87,7 +86,9 @@ Task<> Collector::finish(Batch batch, ReadTally tally) {
   auto collect = [id = batch.id, rules, now = doors_.clock.now()](Queue& queue) {
     return queue.collect(id, rules, now);
   };
+  crash_point("before_collected");
   const auto collected = co_await doors_.database.run(std::move(collect));
+  crash_point("after_collected");
   if (!collected.complete) {
     if (is_overdue(batch, doors_.clock.now())) {
       co_await give_up(std::move(batch));
@@ -107,21 +108,20 @@ Task<> Collector::finish(Batch batch, ReadTally tally) {
 
 Task<> Collector::pause_for(Batch batch, std::string error_type) {
   const auto& retry = doors_.config.retry;
-  auto pause = [now = doors_.clock.now(), first = retry.backoff, most = retry.max_backoff,
-                unit = doors_.random.unit(), error_type, provider_id = batch.provider_id](Queue& queue) {
+  auto pause = [now = doors_.clock.now(), first = retry.backoff, most = retry.max_backoff, unit = doors_.random.unit(),
+                error_type, provider_id = batch.provider_id](Queue& queue) {
     const auto account = queue.account();
     if (account.paused) return false;
     const int tries = account.tries + 1;
-    queue.pause_account(fmt::format("results of batch {} say {}: check the API key, credit and limits",
-                                    provider_id, error_type),
-                        now + backoff(first, most, tries, unit), tries);
+    queue.pause_account(
+        fmt::format("results of batch {} say {}: check the API key, credit and limits", provider_id, error_type),
+        now + backoff(first, most, tries, unit), tries);
     return true;
   };
   if (!co_await doors_.database.run(std::move(pause))) co_return;
-  doors_.log.error("account.paused",
-                   {{"batch", batch.provider_id},
-                    {"error_type", error_type},
-                    {"hint", "check the API key, credit and limits; offpeak tries again by itself"}});
+  doors_.log.error("account.paused", {{"batch", batch.provider_id},
+                                      {"error_type", error_type},
+                                      {"hint", "check the API key, credit and limits; offpeak tries again by itself"}});
 }
 
 // The provider may have counted on since the poll that saw the end.
@@ -160,9 +160,8 @@ Task<> Collector::ask_whether_archived(Batch batch, Download download) {
     co_return;
   }
   if (told.value().status != ProcessingStatus::ended) {
-    doors_.log.error("batch.went_back",
-                     {{"batch", batch.provider_id},
-                      {"hint", "it had ended and says that it has not; waiting for its results"}});
+    doors_.log.error("batch.went_back", {{"batch", batch.provider_id},
+                                         {"hint", "it had ended and says that it has not; waiting for its results"}});
   }
   co_await try_again(std::move(batch), std::move(download.problem), download.retry_after);
 }
@@ -180,18 +179,16 @@ Task<> Collector::give_up(Batch batch) {
   };
   const auto lost = co_await doors_.database.run(std::move(lose));
   disagreed_.erase(batch.id);
-  doors_.log.error("results.lost",
-                   {{"batch", batch.id},
-                    {"provider_id", batch.provider_id},
-                    {"requests", lost.missing},
-                    {"hint", "they may have been paid for; `offpeak retry` sends them again"}});
+  doors_.log.error("results.lost", {{"batch", batch.id},
+                                    {"provider_id", batch.provider_id},
+                                    {"requests", lost.missing},
+                                    {"hint", "they may have been paid for; `offpeak retry` sends them again"}});
   ring();
 }
 
 Task<> Collector::try_again(Batch batch, std::string reason, std::optional<Duration> retry_after) {
   const auto& retry = doors_.config.retry;
-  auto wait =
-      backoff(retry.backoff, retry.max_backoff, static_cast<int>(batch.failures) + 1, doors_.random.unit());
+  auto wait = backoff(retry.backoff, retry.max_backoff, static_cast<int>(batch.failures) + 1, doors_.random.unit());
   if (retry_after) wait = std::max(wait, *retry_after);
   const auto now = doors_.clock.now();
   const auto next = now + std::max(wait, Duration(1));

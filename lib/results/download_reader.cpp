@@ -28,6 +28,7 @@ DownloadReader::~DownloadReader() = default;
 
 Result<std::vector<ResultRow>> DownloadReader::next(std::size_t most_rows) {
   std::vector<ResultRow> rows;
+  rows.reserve(std::min<std::size_t>(most_rows, plan_.requests));
   const auto begin = lines_.offset();
   while (rows.size() < most_rows && lines_.offset() - begin < slice_bytes) {
     FileLine line;
@@ -87,9 +88,8 @@ bool DownloadReader::first_of_its_request(std::uint32_t place, std::uint32_t che
 
 const Assignment* DownloadReader::assignment_of(std::uint32_t place) const {
   if (place >= plan_.requests) return nullptr;
-  const auto behind =
-      std::upper_bound(plan_.assignments.begin(), plan_.assignments.end(), place,
-                       [](std::uint32_t p, const Assignment& a) { return p < a.first_place; });
+  const auto behind = std::upper_bound(plan_.assignments.begin(), plan_.assignments.end(), place,
+                                       [](std::uint32_t p, const Assignment& a) { return p < a.first_place; });
   if (behind == plan_.assignments.begin()) return nullptr;
   const auto& found = *(behind - 1);
   return place - found.first_place < found.range.count ? &found : nullptr;

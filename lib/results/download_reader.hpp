@@ -77,8 +77,8 @@ class DownloadReader {
   Result<void> copy_aside(const FileLine& line);
   const Assignment* assignment_of(std::uint32_t place) const;
   bool first_of_its_request(std::uint32_t place, std::uint32_t checksum, bool& same);
-  void add_row(const FileLine& line, const Assignment& assignment, std::uint32_t place,
-               std::uint32_t checksum, std::vector<ResultRow>& rows);
+  void add_row(const FileLine& line, const Assignment& assignment, std::uint32_t place, std::uint32_t checksum,
+               std::vector<ResultRow>& rows);
   void price(ResultRow& row) const;
 
   Files& files_;

@@ -11,8 +11,7 @@ struct Written {
   std::string memory;  // used again for the next block
 };
 
-Result<Written> write_block(Files& files, const std::string& path, std::shared_ptr<File> file,
-                            std::string block) {
+Result<Written> write_block(Files& files, const std::string& path, std::shared_ptr<File> file, std::string block) {
   if (!file) {
     auto opened = files.open(path, OpenFor::rewriting);
     if (!opened) return opened.error();

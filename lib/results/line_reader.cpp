@@ -19,8 +19,7 @@ const char* find_byte(const char* begin, const char* end, char wanted) {
 
 }  // namespace
 
-LineReader::LineReader(File& file, std::size_t line_bytes_max)
-    : file_(file), line_bytes_max_(line_bytes_max) {
+LineReader::LineReader(File& file, std::size_t line_bytes_max) : file_(file), line_bytes_max_(line_bytes_max) {
   buffer_.resize(2 * block_bytes);
 }
 

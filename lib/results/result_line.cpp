@@ -19,9 +19,7 @@ bool take_text(std::string_view value, std::string& text) {
 
 bool is_object(std::string_view value) { return !value.empty() && value.front() == '{'; }
 
-std::int64_t count_of(std::string_view value) {
-  return std::max<std::int64_t>(0, json_integer(value).value_or(0));
-}
+std::int64_t count_of(std::string_view value) { return std::max<std::int64_t>(0, json_integer(value).value_or(0)); }
 
 void read_error(std::string_view document, ResultLine& line) {
   const auto error = json_path(document, {"error"});
@@ -109,9 +107,7 @@ Usage parse_usage(std::string_view text) {
       creation_total = count_of(member.value);
     } else if (member.key == "cache_creation" && is_object(member.value)) {
       has_parts = true;
-      const auto part = [&](std::string_view key) {
-        return count_of(json_member(member.value, key).value_or("0"));
-      };
+      const auto part = [&](std::string_view key) { return count_of(json_member(member.value, key).value_or("0")); };
       usage.cache_creation_5m_input_tokens = part("ephemeral_5m_input_tokens");
       usage.cache_creation_1h_input_tokens = part("ephemeral_1h_input_tokens");
     } else if (member.key == "server_tool_use" && is_object(member.value)) {

@@ -4,6 +4,7 @@
 
 #include "base/json.hpp"
 #include "model/params.hpp"
+#include "submit/new_batch.hpp"
 
 namespace offpeak {
 
@@ -51,21 +52,6 @@ class FirstLine final : public ResultsSink {
   std::string line_;
   bool complete_ = false;
 };
-
-Batch to_batch(const ProviderBatch& found) {
-  Batch batch;
-  batch.provider_id = found.id;
-  batch.state = static_cast<BatchState>(found.status);
-  batch.created_at = found.created_at;
-  batch.expires_at = found.expires_at;
-  batch.ended_at = found.ended_at;
-  batch.processing = found.counts.processing;
-  batch.succeeded = found.counts.succeeded;
-  batch.errored = found.counts.errored;
-  batch.canceled = found.counts.canceled;
-  batch.expired = found.counts.expired;
-  return batch;
-}
 
 }  // namespace
 
@@ -150,7 +136,7 @@ Task<> Settler::look(Intent intent) {
 
 Task<> Settler::adopt(Intent intent, ProviderBatch batch, bool proven) {
   log_.info("intent.adopted", {{"intent", intent.id}, {"batch", batch.id}, {"proven", proven}});
-  co_await database_.run([intent, record = to_batch(batch), proven, now = clock_.now()](Queue& queue) {
+  co_await database_.run([intent, record = new_batch(batch), proven, now = clock_.now()](Queue& queue) {
     queue.record_created(intent.id, record, proven, now);
   });
   bells_.poll.notify();

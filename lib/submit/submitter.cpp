@@ -3,25 +3,11 @@
 #include <fmt/format.h>
 
 #include "base/crash_point.hpp"
+#include "submit/new_batch.hpp"
 
 namespace offpeak {
 
 namespace {
-
-Batch to_batch(const ProviderBatch& created) {
-  Batch batch;
-  batch.provider_id = created.id;
-  batch.state = static_cast<BatchState>(created.status);
-  batch.created_at = created.created_at;
-  batch.expires_at = created.expires_at;
-  batch.ended_at = created.ended_at;
-  batch.processing = created.counts.processing;
-  batch.succeeded = created.counts.succeeded;
-  batch.errored = created.counts.errored;
-  batch.canceled = created.counts.canceled;
-  batch.expired = created.counts.expired;
-  return batch;
-}
 
 // Where the answer of a create names a batch that we already have, it cannot be this intent's.
 BatchId record_created_once(Queue& queue, const Intent& intent, const ProviderBatch& created, Instant now) {
@@ -30,7 +16,7 @@ BatchId record_created_once(Queue& queue, const Intent& intent, const ProviderBa
     queue.exclude_candidate(intent.id, created.id);
     return BatchId();
   }
-  return queue.record_created(intent.id, to_batch(created), true, now);
+  return queue.record_created(intent.id, new_batch(created), true, now);
 }
 
 }  // namespace

@@ -41,8 +41,7 @@ Settled look_for_settled(const SeenFiles& before, const std::vector<FileInfo>& f
     }
     settled.seen.emplace(info.name, seen);
   }
-  std::ranges::sort(settled.ready, {},
-                    [](const FileInfo& info) { return std::tie(info.modified_ns, info.name); });
+  std::ranges::sort(settled.ready, {}, [](const FileInfo& info) { return std::tie(info.modified_ns, info.name); });
   return settled;
 }
 

@@ -101,8 +101,7 @@ bool Watcher::take_events(std::string_view records) {
     // The name is padded with NULs.
     const auto padded = records.substr(sizeof event, event.len);
     const auto name = padded.substr(0, padded.find('\0'));
-    if ((event.mask & IN_MOVED_TO) != 0 && !name.empty() && moved_in_.size() < names_max)
-      moved_in_.emplace(name);
+    if ((event.mask & IN_MOVED_TO) != 0 && !name.empty() && moved_in_.size() < names_max) moved_in_.emplace(name);
     gone = gone || (event.mask & lost) != 0;
     records.remove_prefix(sizeof event + event.len);
   }

@@ -39,16 +39,14 @@ std::string content_of(int fd) {
   std::string text;
   char block[65536];
   ::lseek(fd, 0, SEEK_SET);
-  for (ssize_t n = 0; (n = ::read(fd, block, sizeof(block))) > 0;)
-    text.append(block, static_cast<std::size_t>(n));
+  for (ssize_t n = 0; (n = ::read(fd, block, sizeof(block))) > 0;) text.append(block, static_cast<std::size_t>(n));
   ::close(fd);
   return text;
 }
 
 const char* no_environment(const char*) { return nullptr; }
 
-Ran run(std::vector<std::string> arguments, const std::string& input = "",
-        Environment environment = no_environment) {
+Ran run(std::vector<std::string> arguments, const std::string& input = "", Environment environment = no_environment) {
   Streams streams;
   streams.in = ::memfd_create("in", 0);
   streams.out = ::memfd_create("out", 0);
@@ -83,8 +81,7 @@ TEST_F(Commands, SubmitPrintsTheJobsNumber) {
 }
 
 TEST_F(Commands, SubmitTakesStandardInputAndOptions) {
-  const auto ran =
-      run_here({"submit", "-", "--name", "my job", "--priority", "-5", "--hold", "--json"}, two_lines);
+  const auto ran = run_here({"submit", "-", "--name", "my job", "--priority", "-5", "--hold", "--json"}, two_lines);
   EXPECT_EQ(ran.code, 0) << ran.err;
   EXPECT_THAT(ran.out, HasSubstr(R"("name":"my job")"));
   EXPECT_THAT(ran.out, HasSubstr(R"("priority":-5)"));
@@ -149,8 +146,7 @@ TEST_F(Commands, JobsIsATableOrJsonLines) {
 
 TEST_F(Commands, HostileNamesAreEscaped) {
   run_here({"submit", "-", "--name", "a\x1b[2Jb\nc"}, two_lines);
-  for (const auto* verb : {"jobs", "status"})
-    EXPECT_THAT(run_here({verb}).out, Not(HasSubstr("\x1b"))) << verb;
+  for (const auto* verb : {"jobs", "status"}) EXPECT_THAT(run_here({verb}).out, Not(HasSubstr("\x1b"))) << verb;
   EXPECT_THAT(run_here({"show", "1"}).out, HasSubstr("a\\x1b[2Jb\\x0ac"));
 }
 
@@ -262,10 +258,10 @@ TEST(CommandLine, TheSocketComesFromTheEnvironment) {
 }
 
 TEST(CommandLine, EveryVerbSaysThatTheDaemonIsAway) {
-  const std::vector<std::vector<std::string>> verbs{
-      {"submit", "-"},  {"status"},    {"jobs"},         {"show", "1"},   {"watch"},
-      {"watch", "1"},   {"wait", "1"}, {"results", "1"}, {"cancel", "1"}, {"hold", "1"},
-      {"release", "1"}, {"pause"},     {"resume"},       {"batches"},     {"reconcile"}};
+  const std::vector<std::vector<std::string>> verbs{{"submit", "-"}, {"status"},     {"jobs"},         {"show", "1"},
+                                                    {"watch"},       {"watch", "1"}, {"wait", "1"},    {"results", "1"},
+                                                    {"cancel", "1"}, {"hold", "1"},  {"release", "1"}, {"pause"},
+                                                    {"resume"},      {"batches"},    {"reconcile"}};
   for (auto arguments : verbs) {
     arguments.insert(arguments.end(), {"--socket", "/nowhere/s"});
     const auto ran = run(arguments);
@@ -275,12 +271,8 @@ TEST(CommandLine, EveryVerbSaysThatTheDaemonIsAway) {
 }
 
 TEST(CommandLine, WrongArgumentsAreUsage) {
-  for (const auto& arguments : std::vector<std::vector<std::string>>{{},
-                                                                     {"dance"},
-                                                                     {"status", "--loud"},
-                                                                     {"submit"},
-                                                                     {"show"},
-                                                                     {"submit", "-", "--priority", "high"}}) {
+  for (const auto& arguments : std::vector<std::vector<std::string>>{
+           {}, {"dance"}, {"status", "--loud"}, {"submit"}, {"show"}, {"submit", "-", "--priority", "high"}}) {
     const auto ran = run(arguments);
     EXPECT_EQ(ran.code, 2);
     EXPECT_THAT(ran.err, StartsWith("offpeak: "));
@@ -305,8 +297,7 @@ TEST(Check, NeedsNoDaemon) {
   EXPECT_THAT(good.out, HasSubstr(R"("requests":2,)"));
   EXPECT_THAT(good.out, HasSubstr(R"("errors":[],"plan":[{"requests":2,"bytes":)"));
   EXPECT_THAT(good.out, HasSubstr(R"("output_tokens_max":20)"));
-  const auto bad =
-      run({"submit", "--dry-run", "--json", folder.write("bad.jsonl", two_lines + "{\"custom_id\":1}\n")});
+  const auto bad = run({"submit", "--dry-run", "--json", folder.write("bad.jsonl", two_lines + "{\"custom_id\":1}\n")});
   EXPECT_EQ(bad.code, 1);
   EXPECT_THAT(bad.out, HasSubstr(R"("line":3)"));
   EXPECT_THAT(bad.out, HasSubstr(R"("plan":[])"));

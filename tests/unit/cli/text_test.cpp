@@ -70,9 +70,7 @@ TEST(Ids, AreJobsOrBatches) {
   for (const auto* text : {"", "b", "bx", "-1", "7x", "reviews"}) EXPECT_FALSE(parse_thing_id(text)) << text;
 }
 
-TEST(PercentEncode, KeepsOnlyWhatIsPlain) {
-  EXPECT_EQ(percent_encode("a/b c%\xc3\xa9-._~"), "a%2Fb%20c%25%C3%A9-._~");
-}
+TEST(PercentEncode, KeepsOnlyWhatIsPlain) { EXPECT_EQ(percent_encode("a/b c%\xc3\xa9-._~"), "a%2Fb%20c%25%C3%A9-._~"); }
 
 JobView job_at(std::int64_t succeeded, std::int64_t errored) {
   JobView job;
@@ -107,8 +105,7 @@ TEST(Progress, ABarIsFullOnlyAtTheEnd) {
 TEST(Progress, APlainLineIsKeysAndValues) {
   const auto now = Instant(Duration(1'790'000'000'000));
   EXPECT_EQ(plain_line(job_at(36, 2), now),
-            to_rfc3339(now) +
-                " job=7 name=reviews state=running finished=38/100 pending=62 succeeded=36 errored=2");
+            to_rfc3339(now) + " job=7 name=reviews state=running finished=38/100 pending=62 succeeded=36 errored=2");
 }
 
 }  // namespace

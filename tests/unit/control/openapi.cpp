@@ -28,8 +28,7 @@ bool is_of(std::string_view type, const json::value& value) {
 
 bool type_fits(const json::value& type, const json::value& value) {
   if (type.is_string()) return is_of(type.get_string(), value);
-  return std::ranges::any_of(type.get_array(),
-                             [&](const auto& one) { return is_of(one.get_string(), value); });
+  return std::ranges::any_of(type.get_array(), [&](const auto& one) { return is_of(one.get_string(), value); });
 }
 
 }  // namespace
@@ -96,8 +95,7 @@ std::string OpenApi::check_value(const json::value& node, const json::value& val
   }
   if (const auto* words = schema.if_contains("enum"); words != nullptr && value.is_string()) {
     const auto& known = words->as_array();
-    if (std::find(known.begin(), known.end(), value) == known.end())
-      return place + " is " + json::serialize(value);
+    if (std::find(known.begin(), known.end(), value) == known.end()) return place + " is " + json::serialize(value);
   }
   if (const auto* items = schema.if_contains("items"); items != nullptr && value.is_array()) {
     for (const auto& item : value.get_array()) {

@@ -15,14 +15,12 @@ class OpenApi {
   std::set<std::string> operations() const;
   // The query members of an operation, in order, joined by a comma.
   std::string query_of(const std::string& method, const std::string& path) const;
-  // What is wrong with a reply, or empty: a status that is not described, a required member that is missing,
-  // a type or a word that is not allowed.
-  std::string check(const std::string& method, const std::string& path, int status,
-                    const std::string& body) const;
+  // What is wrong with a reply, or empty: a status that is not described, a required member that is missing, a type
+  // or a word that is not allowed.
+  std::string check(const std::string& method, const std::string& path, int status, const std::string& body) const;
 
  private:
-  std::string check_value(const boost::json::value& schema, const boost::json::value& value,
-                          std::string place) const;
+  std::string check_value(const boost::json::value& schema, const boost::json::value& value, std::string place) const;
   const boost::json::value& resolve(const boost::json::value& node) const;
   boost::json::value document_;
 };

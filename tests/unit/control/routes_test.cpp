@@ -89,24 +89,20 @@ TEST(Paging, ReadsItsOptions) {
   EXPECT_EQ(options->state, "done");
   EXPECT_EQ(options->limit, 1000U);
   EXPECT_EQ(options->after, 41);
-  const std::vector<QueryMembers> bad{{{"limit", "0"}},   {{"limit", "1001"}}, {{"limit", "x"}},
-                                      {{"limit", ""}},    {{"after", "-1"}},   {{"after", "7x"}},
-                                      {{"state", "odd"}}, {{"state", ""}}};
-  for (const auto& query : bad)
-    EXPECT_FALSE(parse_list_options(query, states)) << query[0].first << query[0].second;
+  const std::vector<QueryMembers> bad{{{"limit", "0"}},  {{"limit", "1001"}}, {{"limit", "x"}},   {{"limit", ""}},
+                                      {{"after", "-1"}}, {{"after", "7x"}},   {{"state", "odd"}}, {{"state", ""}}};
+  for (const auto& query : bad) EXPECT_FALSE(parse_list_options(query, states)) << query[0].first << query[0].second;
 }
 
 TEST(UploadWish, NamesTheIntakeByFormatAndCompression) {
   const auto wish = parse_upload_wish({{"name", "a/b"}}, "");
   ASSERT_TRUE(wish);
   EXPECT_EQ(intake_name(*wish, BodyCompression::gzip), "a_b.jsonl.gz");
-  EXPECT_EQ(intake_name(*parse_upload_wish({{"file", "dir/all.json.zst"}}, ""), BodyCompression::zstd),
-            "all.json.zst");
+  EXPECT_EQ(intake_name(*parse_upload_wish({{"file", "dir/all.json.zst"}}, ""), BodyCompression::zstd), "all.json.zst");
   EXPECT_EQ(intake_name(*parse_upload_wish({{"file", "r.ndjson"}}, ""), BodyCompression::none), "r.jsonl");
   EXPECT_EQ(intake_name(*parse_upload_wish({}, ""), BodyCompression::none), "job.jsonl");
-  EXPECT_EQ(
-      intake_name(*parse_upload_wish({{"file", ".jsonl"}, {"format", "json"}}, ""), BodyCompression::none),
-      "job.json");
+  EXPECT_EQ(intake_name(*parse_upload_wish({{"file", ".jsonl"}, {"format", "json"}}, ""), BodyCompression::none),
+            "job.json");
 }
 
 TEST(UploadWish, LeavesTheFilesOwnNameAlone) {
@@ -125,13 +121,9 @@ TEST(UploadWish, ReadsTheOverrides) {
 }
 
 TEST(UploadWish, RefusesWhatItCannotMean) {
-  const std::vector<QueryMembers> bad{{{"priority", "high"}},
-                                      {{"priority", "9999999999"}},
-                                      {{"hold", "yes"}},
-                                      {{"format", "csv"}},
-                                      {{"name", ""}},
-                                      {{"name", "\xff"}},
-                                      {{"name", std::string(201, 'x')}}};
+  const std::vector<QueryMembers> bad{
+      {{"priority", "high"}}, {{"priority", "9999999999"}},     {{"hold", "yes"}}, {{"format", "csv"}}, {{"name", ""}},
+      {{"name", "\xff"}},     {{"name", std::string(201, 'x')}}};
   for (const auto& query : bad) {
     const auto wish = parse_upload_wish(query, "");
     ASSERT_FALSE(wish) << query[0].first;

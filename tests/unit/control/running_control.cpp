@@ -64,9 +64,8 @@ void accept(Queue& queue, const offpeak::Intake& intake, std::string_view text) 
   if (!accepted.duplicate_of) return;
   while (!queue.discard_index(intake.id)) {
   }
-  queue.reject_intake(intake.id,
-                      R"({"file":"x","error_count":1,"errors":[{"line":null,"column":null,"offset":null,)"
-                      R"("message":"the same content was a job before","hint":"--again"}]})");
+  queue.reject_intake(intake.id, R"({"file":"x","error_count":1,"errors":[{"line":null,"column":null,"offset":null,)"
+                                 R"("message":"the same content was a job before","hint":"--again"}]})");
 }
 
 }  // namespace
@@ -79,24 +78,21 @@ struct RunningControl::Parts {
         worker(context.get_executor()),
         database(queue, worker),
         control(ControlDoors{context.get_executor(), database, files, worker, clock, log},
-                ControlFolders{claimed, owner.downloads()},
-                ControlHooks{[this] { take_intakes(); }, {}, {}, {}}),
-        server(context.get_executor(), control, log,
-               ControlServerOptions{{owner.socket()}, limits, sessions_max}),
+                ControlFolders{claimed, owner.downloads()}, ControlHooks{[this] { take_intakes(); }, {}, {}, {}}),
+        server(context.get_executor(), control, log, ControlServerOptions{{owner.socket()}, limits, sessions_max}),
         group(context.get_executor()) {}
 
   void take_intakes() {
     if (intake == Intake::wait) return;
     for (const auto& found : queue.intakes()) {
       if (found.state != IntakeState::checking) continue;
-      const auto text =
-          read_small_file(files, claimed + "/" + std::to_string(found.id.value), 1 << 26).value();
+      const auto text = read_small_file(files, claimed + "/" + std::to_string(found.id.value), 1 << 26).value();
       if (text.find("REJECT") == std::string::npos) {
         accept(queue, found, text);
       } else {
-        queue.reject_intake(
-            found.id, R"({"file":"bad.jsonl","error_count":1,"errors":[{"line":3,"column":14,"offset":210,)"
-                      R"("message":"bad \u001b line","hint":"mend it"}]})");
+        queue.reject_intake(found.id,
+                            R"({"file":"bad.jsonl","error_count":1,"errors":[{"line":3,"column":14,"offset":210,)"
+                            R"("message":"bad \u001b line","hint":"mend it"}]})");
       }
     }
     control.intake_settled();
@@ -165,7 +161,7 @@ int connect_to(const std::string& socket) {
   return fd;
 }
 
-std::string exchange(const std::string& socket, std::string_view bytes, Sending sending) {
+std::string send_and_read(const std::string& socket, std::string_view bytes, Sending sending) {
   const int fd = connect_to(socket);
   EXPECT_GE(fd, 0);
   while (!bytes.empty()) {
@@ -185,12 +181,11 @@ std::string exchange(const std::string& socket, std::string_view bytes, Sending 
   return got;
 }
 
-Response call(const std::string& socket, const std::string& method, const std::string& target,
-              const std::string& body, const std::string& headers) {
+Response call(const std::string& socket, const std::string& method, const std::string& target, const std::string& body,
+              const std::string& headers) {
   const auto length = method == "GET" ? "" : fmt::format("Content-Length: {}\r\n", body.size());
-  const auto text =
-      exchange(socket, fmt::format("{} {} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{}{}\r\n{}", method,
-                                   target, length, headers, body));
+  const auto text = send_and_read(socket, fmt::format("{} {} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{}{}\r\n{}",
+                                                      method, target, length, headers, body));
   Response response;
   const auto end = text.find("\r\n\r\n");
   if (text.size() > 12) response.status = std::atoi(text.substr(9, 3).c_str());

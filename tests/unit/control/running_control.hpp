@@ -1,5 +1,5 @@
-// A status socket that really runs, over a real queue in a temporary folder, with a stand-in for ingest. For
-// the tests of control and of the command line.
+// A status socket that really runs, over a real queue in a temporary folder, with a stand-in for ingest. For the
+// tests of control and of the command line.
 #pragma once
 
 #include <memory>
@@ -19,8 +19,7 @@ enum class Intake : std::uint8_t {
 
 class RunningControl {
  public:
-  explicit RunningControl(SessionLimits limits = {}, std::size_t sessions_max = 256,
-                          Intake intake = Intake::decide);
+  explicit RunningControl(SessionLimits limits = {}, std::size_t sessions_max = 256, Intake intake = Intake::decide);
   ~RunningControl();
   RunningControl(const RunningControl&) = delete;
   RunningControl& operator=(const RunningControl&) = delete;
@@ -44,8 +43,7 @@ class RunningControl {
 
 // Sends the bytes, then reads until the server closes. `ends`: tell the server that nothing more comes.
 enum class Sending : std::uint8_t { stays_open, ends };
-std::string exchange(const std::string& socket, std::string_view bytes,
-                     Sending sending = Sending::stays_open);
+std::string send_and_read(const std::string& socket, std::string_view bytes, Sending sending = Sending::stays_open);
 // A connected Unix socket.
 int connect_to(const std::string& socket);
 

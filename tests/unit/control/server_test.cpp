@@ -19,28 +19,25 @@ namespace offpeak {
 namespace {
 
 using testing::call;
-using testing::exchange;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using testing::RunningControl;
+using testing::send_and_read;
 using testing::Sending;
 using ::testing::StartsWith;
 
-const std::string three_lines =
-    R"({"custom_id":"a","params":{"model":"m","max_tokens":1,"messages":[1]}})"
-    "\n"
-    R"({"custom_id":"b\u00e9","params":{"model":"m","max_tokens":1,"messages":[2]}})"
-    "\n"
-    R"({"custom_id":"c","params":{"model":"m","max_tokens":1,"messages":[3]}})"
-    "\n";
+const std::string three_lines = R"({"custom_id":"a","params":{"model":"m","max_tokens":1,"messages":[1]}})"
+                                "\n"
+                                R"({"custom_id":"b\u00e9","params":{"model":"m","max_tokens":1,"messages":[2]}})"
+                                "\n"
+                                R"({"custom_id":"c","params":{"model":"m","max_tokens":1,"messages":[3]}})"
+                                "\n";
 
 class Described : public ::testing::Test {
  protected:
   // Calls, and compares the reply with the description.
-  testing::Response get(const std::string& path, const std::string& target) {
-    return checked("GET", path, target, "");
-  }
+  testing::Response get(const std::string& path, const std::string& target) { return checked("GET", path, target, ""); }
   testing::Response post(const std::string& path, const std::string& target, const std::string& body = "") {
     return checked("POST", path, target, body);
   }
@@ -51,8 +48,7 @@ class Described : public ::testing::Test {
   testing::Response checked(const std::string& method, const std::string& path, const std::string& target,
                             const std::string& body) {
     auto response = call(server_.socket(), method, target, body);
-    EXPECT_EQ(description_.check(method, path, response.status, response.body), "") << target << "\n"
-                                                                                    << response.body;
+    EXPECT_EQ(description_.check(method, path, response.status, response.body), "") << target << "\n" << response.body;
     return response;
   }
   testing::OpenApi description_;
@@ -118,11 +114,9 @@ TEST_F(Described, BadUploadOptionsAreRefusedBeforeTheBody) {
 }
 
 TEST_F(Described, PauseHoldsTheIntake) {
-  EXPECT_THAT(post("/v1/pause", "/v1/pause?what=all").body,
-              HasSubstr(R"("paused":{"intake":true,"submitting":true})"));
+  EXPECT_THAT(post("/v1/pause", "/v1/pause?what=all").body, HasSubstr(R"("paused":{"intake":true,"submitting":true})"));
   EXPECT_EQ(post("/v1/jobs", "/v1/jobs", three_lines).status, 503);
-  EXPECT_THAT(post("/v1/resume", "/v1/resume").body,
-              HasSubstr(R"("paused":{"intake":true,"submitting":false})"));
+  EXPECT_THAT(post("/v1/resume", "/v1/resume").body, HasSubstr(R"("paused":{"intake":true,"submitting":false})"));
   EXPECT_EQ(post("/v1/pause", "/v1/pause?what=everything").status, 400);
   EXPECT_EQ(post("/v1/resume", "/v1/resume?what=intake").status, 200);
   EXPECT_EQ(post("/v1/jobs", "/v1/jobs", three_lines).status, 201);
@@ -155,7 +149,7 @@ TEST_F(Described, ResultsInInputOrder) {
   EXPECT_EQ(get("/v1/jobs/{id}/results", "/v1/jobs/1/results?outcome=succeeded").body, "0\r\n\r\n");
   EXPECT_EQ(get("/v1/jobs/{id}/results", "/v1/jobs/1/results?outcome=odd").status, 400);
   EXPECT_EQ(get("/v1/jobs/{id}/results", "/v1/jobs/2/results").status, 404);
-  const auto old = exchange(server_.socket(), "GET /v1/jobs/1/results HTTP/1.0\r\n\r\n");
+  const auto old = send_and_read(server_.socket(), "GET /v1/jobs/1/results HTTP/1.0\r\n\r\n");
   EXPECT_THAT(old, ::testing::EndsWith("\r\n\r\n" + lines));
 }
 
@@ -187,8 +181,7 @@ TEST_F(Described, BatchesByOurIdOrTheProviders) {
     batch.created_at = batch.expires_at = now;
     queue.record_created(intent, batch, true, now);
   });
-  EXPECT_THAT(get("/v1/batches", "/v1/batches?state=in_progress").body,
-              HasSubstr(R"("provider_id":"msgbatch_01")"));
+  EXPECT_THAT(get("/v1/batches", "/v1/batches?state=in_progress").body, HasSubstr(R"("provider_id":"msgbatch_01")"));
   EXPECT_THAT(get("/v1/batches", "/v1/batches?state=ended").body, HasSubstr(R"("data":[])"));
   const auto ours = get("/v1/batches/{id}", "/v1/batches/1");
   EXPECT_EQ(ours.status, 200);
@@ -221,7 +214,7 @@ TEST_F(Described, ReconcileDismissesUnexplainedBatches) {
 
 TEST(Server, AnswersHeadWithoutABody) {
   const RunningControl server;
-  const auto text = exchange(server.socket(), "HEAD /v1/status HTTP/1.1\r\nConnection: close\r\n\r\n");
+  const auto text = send_and_read(server.socket(), "HEAD /v1/status HTTP/1.1\r\nConnection: close\r\n\r\n");
   EXPECT_THAT(text, StartsWith("HTTP/1.1 200 OK"));
   EXPECT_THAT(text, ::testing::EndsWith("\r\n\r\n"));
   EXPECT_THAT(text, Not(HasSubstr("Content-Length: 0")));
@@ -237,9 +230,9 @@ TEST(Server, SaysWhichMethodsItTakes) {
 
 TEST(Server, KeepsConnectionsAliveAndTakesPipelinedCalls) {
   const RunningControl server;
-  const auto text = exchange(server.socket(),
-                             "GET /healthz HTTP/1.1\r\n\r\nGET /healthz HTTP/1.1\r\n\r\n"
-                             "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n");
+  const auto text = send_and_read(server.socket(),
+                                  "GET /healthz HTTP/1.1\r\n\r\nGET /healthz HTTP/1.1\r\n\r\n"
+                                  "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n");
   std::size_t count = 0;
   for (auto at = text.find("200 OK"); at != std::string::npos; at = text.find("200 OK", at + 1)) ++count;
   EXPECT_EQ(count, 3U);
@@ -247,10 +240,9 @@ TEST(Server, KeepsConnectionsAliveAndTakesPipelinedCalls) {
 
 TEST(Server, RefusesWhatIsNoHttp) {
   const RunningControl server;
-  for (const auto* bytes :
-       {"\x16\x03\x01\x02\x01 hello\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/3.0\r\n\r\n",
-        "GET /\x01 HTTP/1.1\r\n\r\n", "G(T / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\n: x\r\n\r\n"}) {
-    const auto text = exchange(server.socket(), bytes, Sending::ends);
+  for (const auto* bytes : {"\x16\x03\x01\x02\x01 hello\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/3.0\r\n\r\n",
+                            "GET /\x01 HTTP/1.1\r\n\r\n", "G(T / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\n: x\r\n\r\n"}) {
+    const auto text = send_and_read(server.socket(), bytes, Sending::ends);
     EXPECT_THAT(text, ::testing::AnyOf(HasSubstr(" 400 "), HasSubstr(" 505 "))) << bytes;
   }
   EXPECT_EQ(call(server.socket(), "GET", "/healthz").status, 200);
@@ -258,8 +250,7 @@ TEST(Server, RefusesWhatIsNoHttp) {
 
 TEST(Server, RefusesALongHeader) {
   const RunningControl server;
-  const auto text =
-      exchange(server.socket(), "GET / HTTP/1.1\r\nX: " + std::string(200'000, 'x') + "\r\n\r\n");
+  const auto text = send_and_read(server.socket(), "GET / HTTP/1.1\r\nX: " + std::string(200'000, 'x') + "\r\n\r\n");
   EXPECT_THAT(text, StartsWith("HTTP/1.1 431 "));
 }
 
@@ -270,11 +261,10 @@ TEST(Server, RefusesASmugglersHeaders) {
        {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", "Content-Length: 1\r\nContent-Length: 1\r\n\r\na",
         "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", "Transfer-Encoding: identity\r\n\r\nabc",
-        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        "Content-Length: +1\r\n\r\na", "Content-Length: 1 \t2\r\n\r\na", "Content-Length: -1\r\n\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "Content-Length: +1\r\n\r\na",
+        "Content-Length: 1 \t2\r\n\r\na", "Content-Length: -1\r\n\r\n",
         "Content-Length: 99999999999999999999999\r\n\r\n"}) {
-    const auto text =
-        exchange(server.socket(), start + headers + "GET /healthz HTTP/1.1\r\n\r\n", Sending::ends);
+    const auto text = send_and_read(server.socket(), start + headers + "GET /healthz HTTP/1.1\r\n\r\n", Sending::ends);
     EXPECT_THAT(text, StartsWith("HTTP/1.1 400 ")) << headers;
     EXPECT_THAT(text, Not(HasSubstr(R"({"ok":true})"))) << headers;
   }
@@ -282,9 +272,9 @@ TEST(Server, RefusesASmugglersHeaders) {
 
 TEST(Server, ABodyThatNobodyReadEndsTheConnection) {
   const RunningControl server;
-  const auto text = exchange(
-      server.socket(), "GET /healthz HTTP/1.1\r\nContent-Length: 30\r\n\r\nGET /v1/status HTTP/1.1\r\n\r\n",
-      Sending::ends);
+  const auto text = send_and_read(server.socket(),
+                                  "GET /healthz HTTP/1.1\r\nContent-Length: 30\r\n\r\nGET /v1/status HTTP/1.1\r\n\r\n",
+                                  Sending::ends);
   EXPECT_THAT(text, HasSubstr(R"({"ok":true})"));
   EXPECT_THAT(text, Not(HasSubstr("health\":")));
 }
@@ -296,16 +286,15 @@ TEST(Server, RefusesABodyThatIsTooLong) {
   EXPECT_EQ(call(server.socket(), "POST", "/v1/jobs", std::string(1001, 'x')).status, 413);
   std::string chunked = "POST /v1/jobs HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
   for (int i = 0; i < 11; ++i) chunked += "64\r\n" + std::string(100, 'x') + "\r\n";
-  EXPECT_THAT(exchange(server.socket(), chunked + "0\r\n\r\n"), StartsWith("HTTP/1.1 413 "));
+  EXPECT_THAT(send_and_read(server.socket(), chunked + "0\r\n\r\n"), StartsWith("HTTP/1.1 413 "));
   server.with_queue([](Queue& queue) { EXPECT_THAT(queue.intakes(), IsEmpty()); });
   EXPECT_TRUE(std::filesystem::is_empty(server.claimed()));
 }
 
 TEST(Server, AnUploadThatIsCutLeavesNothing) {
   RunningControl server;
-  const auto text =
-      exchange(server.socket(), "POST /v1/jobs HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n" + three_lines,
-               Sending::ends);
+  const auto text = send_and_read(
+      server.socket(), "POST /v1/jobs HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n" + three_lines, Sending::ends);
   EXPECT_THAT(text, Not(HasSubstr(" 201 ")));
   server.with_queue([](Queue& queue) { EXPECT_THAT(queue.intakes(), IsEmpty()); });
   EXPECT_TRUE(std::filesystem::is_empty(server.claimed()));
@@ -313,9 +302,9 @@ TEST(Server, AnUploadThatIsCutLeavesNothing) {
 
 TEST(Server, BadChunksLeaveNothing) {
   RunningControl server;
-  const auto text = exchange(
-      server.socket(), "POST /v1/jobs HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n",
-      Sending::ends);
+  const auto text =
+      send_and_read(server.socket(), "POST /v1/jobs HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n",
+                    Sending::ends);
   EXPECT_THAT(text, StartsWith("HTTP/1.1 400 "));
   server.with_queue([](Queue& queue) { EXPECT_THAT(queue.intakes(), IsEmpty()); });
   EXPECT_TRUE(std::filesystem::is_empty(server.claimed()));
@@ -332,7 +321,7 @@ TEST(Server, StreamsALongUploadToItsFile) {
     const auto piece = lines.substr(at, 70'001);
     chunked += fmt::format("{:x}\r\n{}\r\n", piece.size(), piece);
   }
-  EXPECT_THAT(exchange(server.socket(), chunked + "0\r\n\r\n"), StartsWith("HTTP/1.1 201 "));
+  EXPECT_THAT(send_and_read(server.socket(), chunked + "0\r\n\r\n"), StartsWith("HTTP/1.1 201 "));
   EXPECT_EQ(server.folder().read("claimed/1"), lines);
 }
 
@@ -344,8 +333,7 @@ TEST(Server, AsksForABodyThatWaitsForConsent) {
   ASSERT_EQ(::send(fd, head.data(), head.size(), 0), static_cast<ssize_t>(head.size()));
   char block[1024];
   const auto first = ::recv(fd, block, sizeof(block), 0);
-  EXPECT_EQ(std::string(block, static_cast<std::size_t>(std::max<ssize_t>(first, 0))),
-            "HTTP/1.1 100 Continue\r\n\r\n");
+  EXPECT_EQ(std::string(block, static_cast<std::size_t>(std::max<ssize_t>(first, 0))), "HTTP/1.1 100 Continue\r\n\r\n");
   ASSERT_EQ(::send(fd, "REJECT", 6, 0), 6);
   const auto second = ::recv(fd, block, sizeof(block), 0);
   ASSERT_GT(second, 0);
@@ -357,9 +345,9 @@ TEST(Server, CutsAClientThatDoesNotGoOn) {
   SessionLimits limits;
   limits.idle_timeout = limits.body_timeout = Duration(50);
   RunningControl server(limits);
-  EXPECT_EQ(exchange(server.socket(), "GET /healthz HT"), "");
+  EXPECT_EQ(send_and_read(server.socket(), "GET /healthz HT"), "");
   const auto text =
-      exchange(server.socket(), "POST /v1/jobs HTTP/1.1\r\nContent-Length: 1000\r\n\r\n" + three_lines);
+      send_and_read(server.socket(), "POST /v1/jobs HTTP/1.1\r\nContent-Length: 1000\r\n\r\n" + three_lines);
   EXPECT_THAT(text, Not(HasSubstr(" 201 ")));
   server.with_queue([](Queue& queue) { EXPECT_THAT(queue.intakes(), IsEmpty()); });
   EXPECT_TRUE(std::filesystem::is_empty(server.claimed()));
@@ -372,7 +360,7 @@ TEST(Server, TurnsAwayTheOneTooMany) {
   ASSERT_EQ(::send(first, head.data(), head.size(), 0), static_cast<ssize_t>(head.size()));
   char block[1024];
   ASSERT_GT(::recv(first, block, sizeof(block), 0), 0);
-  EXPECT_THAT(exchange(server.socket(), ""), StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(send_and_read(server.socket(), ""), StartsWith("HTTP/1.1 503 "));
   ::close(first);
 }
 
@@ -382,9 +370,9 @@ TEST(Server, StopsWithIdleAndWaitingClients) {
   const int waiting = testing::connect_to(server.socket());
   const int uploading = testing::connect_to(server.socket());
   const std::string whole = "POST /v1/jobs HTTP/1.1\r\nContent-Length: 4\r\n\r\nabcd";
-  const std::string part = "POST /v1/jobs HTTP/1.1\r\nContent-Length: 1000\r\n\r\nabcdefgh";
-  ASSERT_GT(::send(waiting, whole.data(), whole.size(), 0), 0);
-  ASSERT_GT(::send(uploading, part.data(), part.size(), 0), 0);
+  const std::string part = "POST /v1/jobs HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n" + std::string(600'000, 'x');
+  ASSERT_EQ(::send(waiting, whole.data(), whole.size(), 0), static_cast<ssize_t>(whole.size()));
+  ASSERT_EQ(::send(uploading, part.data(), part.size(), 0), static_cast<ssize_t>(part.size()));
   // Until both uploads are with the server.
   for (std::size_t seen = 0; seen < 2;) {
     server.with_queue([&seen](Queue& queue) { seen = queue.intakes().size(); });

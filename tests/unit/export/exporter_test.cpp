@@ -30,8 +30,7 @@ void record(StageWorld& world, const StageWorld::Sent& sent, const std::vector<s
     const auto line = testing::result_line(sent.nonce, place, value);
     ResultRow row;
     for (const auto& assignment : assignments) {
-      if (place < assignment.first_place || place - assignment.first_place >= assignment.range.count)
-        continue;
+      if (place < assignment.first_place || place - assignment.first_place >= assignment.range.count) continue;
       row.request = {assignment.range.job, assignment.range.first + place - assignment.first_place, 1};
     }
     row.type = value.find("succeeded") == 9 ? OutcomeType::succeeded
@@ -80,8 +79,7 @@ TEST_F(ExporterTest, WritesTheThreeFilesInInputOrderByteForByte) {
   EXPECT_EQ(world.job(job).state, JobState::done);
   EXPECT_EQ(world.job(job).done_at, world.clock.now());
   // The job in the summary is the job as it is now.
-  EXPECT_EQ(folder.read("results/1-reviews/summary.json")
-                .find("{\"job\":" + to_json(world.job(job)) + ",\"counts\":"),
+  EXPECT_EQ(folder.read("results/1-reviews/summary.json").find("{\"job\":" + to_json(world.job(job)) + ",\"counts\":"),
             0u);
 }
 
@@ -171,8 +169,7 @@ TEST_F(ExporterTest, LargeJobsAndLongLinesAreWholeAcrossWindowsAndBlocks) {
                            : succeeded_value(std::string(size, 'x')));
     expected += line_for(i, values.back());
     if (fails)
-      failed +=
-          fmt::format("{{\"custom_id\":\"r{}\",\"params\":{{\"model\":\"m\",\"job\":1,\"n\":{}}}}}\n", i, i);
+      failed += fmt::format("{{\"custom_id\":\"r{}\",\"params\":{{\"model\":\"m\",\"job\":1,\"n\":{}}}}}\n", i, i);
   }
   record(world, world.submit(), values);
   world.start(exporter.run());
@@ -277,22 +274,19 @@ TEST_F(ExporterTest, AFinishedJobWakesWhoeverWatches) {
   record(world, world.submit(), {succeeded_value()});
   world.start(exporter.run());
   bool rung = false;
-  boost::asio::co_spawn(world.context, world.jobs_bell.wait_for(1s),
-                        [&](std::exception_ptr, bool was) { rung = was; });
+  boost::asio::co_spawn(world.context, world.jobs_bell.wait_for(1s), [&](std::exception_ptr, bool was) { rung = was; });
   world.clock.run_until_idle();
   EXPECT_TRUE(rung);
 }
 
 // A life with trouble at its n-th operation, then another one without; what stands in the end.
-std::map<std::string, std::string> export_after_trouble(Trouble trouble, int operation, int steps,
-                                                        bool& hit) {
+std::map<std::string, std::string> export_after_trouble(Trouble trouble, int operation, int steps, bool& hit) {
   TemporaryFolder folder;
   {
     StageWorld world(folder);
     const auto job = world.add_job(60);
     std::vector<std::string> values;
-    for (int i = 0; i < 60; ++i)
-      values.push_back(i % 3 == 0 ? errored_value("not_found_error") : succeeded_value("x"));
+    for (int i = 0; i < 60; ++i) values.push_back(i % 3 == 0 ? errored_value("not_found_error") : succeeded_value("x"));
     record(world, world.submit(), values);
     world.files.trouble_at(trouble, operation);
     Exporter exporter(doors_of(world), bells_of(world));

@@ -66,8 +66,7 @@ TEST(Summary, NamesAreSafeInPaths) {
 }
 
 TEST(Summary, WhatIsNoSummaryIsRecognised) {
-  for (const auto* text :
-       {"", "{}", "[1]", R"({"job":{"id":7}})", R"({"job":{"id":"7","done_at":"x"}})", "{"}) {
+  for (const auto* text : {"", "{}", "[1]", R"({"job":{"id":7}})", R"({"job":{"id":"7","done_at":"x"}})", "{"}) {
     EXPECT_FALSE(read_summary(text)) << text;
   }
 }

@@ -128,8 +128,7 @@ TEST(AnswerParser, AHeaderOfSomeSizeIsFine) {
 }
 
 TEST(AnswerParser, AConnectHasNoBodyWhateverItAnnounces) {
-  const auto parser =
-      parsed("HTTP/1.1 200 Connection established\r\nContent-Length: 5\r\n\r\n", 9, AnswerBody::none);
+  const auto parser = parsed("HTTP/1.1 200 Connection established\r\nContent-Length: 5\r\n\r\n", 9, AnswerBody::none);
   ASSERT_TRUE(parser);
   EXPECT_TRUE(parser->done());
   EXPECT_EQ(parser->left_over(), "");

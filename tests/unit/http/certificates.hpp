@@ -79,8 +79,7 @@ class Authority {
     X509_EXTENSION_free(extension);
   }
 
-  static Identity make(const std::string& name, const std::string& names, Validity validity,
-                       const Identity* by) {
+  static Identity make(const std::string& name, const std::string& names, Validity validity, const Identity* by) {
     static long serial = 1;
     Identity out;
     out.key.reset(EVP_EC_gen("P-256"));
@@ -93,12 +92,11 @@ class Authority {
     X509_gmtime_adj(X509_getm_notAfter(&certificate), validity == Validity::expired ? -day : 2 * day);
     X509_set_pubkey(&certificate, out.key.get());
     X509_NAME* subject = X509_get_subject_name(&certificate);
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
-                               reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(name.c_str()), -1,
+                               -1, 0);
     X509& issuer = by != nullptr ? *by->certificate : certificate;
     X509_set_issuer_name(&certificate, X509_get_subject_name(&issuer));
-    add_extension(certificate, issuer, NID_basic_constraints,
-                  by != nullptr ? "CA:FALSE" : "critical,CA:TRUE");
+    add_extension(certificate, issuer, NID_basic_constraints, by != nullptr ? "CA:FALSE" : "critical,CA:TRUE");
     if (!names.empty()) add_extension(certificate, issuer, NID_subject_alt_name, names);
     X509_sign(&certificate, by != nullptr ? by->key.get() : out.key.get(), EVP_sha256());
     return out;

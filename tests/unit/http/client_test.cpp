@@ -12,8 +12,7 @@ struct ClientTest : testing::Test {
   http::Got<http::Response> call(ScriptedServer& server, std::size_t most_bytes = 1 << 20) {
     return call(server, origin_at(server), most_bytes);
   }
-  http::Got<http::Response> call(ScriptedServer& server, http::Origin origin,
-                                 std::size_t most_bytes = 1 << 20) {
+  http::Got<http::Response> call(ScriptedServer& server, http::Origin origin, std::size_t most_bytes = 1 << 20) {
     http::Client client(io.get_executor(), std::move(origin));
     return run(io, server, client.call(get(), most_bytes));
   }
@@ -27,8 +26,7 @@ struct ClientTest : testing::Test {
 };
 
 TEST_F(ClientTest, CallsAndReadsTheAnswer) {
-  ScriptedServer server(
-      io, {read_head(), send(answer("200 OK", "{}", "Request-Id: req_1\r\nRetry-After: 10\r\n"))});
+  ScriptedServer server(io, {read_head(), send(answer("200 OK", "{}", "Request-Id: req_1\r\nRetry-After: 10\r\n"))});
   const auto got = call(server);
   const auto& response = response_of(got);
   EXPECT_EQ(response.status, 200);
@@ -104,14 +102,12 @@ TEST_F(ClientTest, ABodyBeyondItsLimitIsAFailure) {
   EXPECT_EQ(std::get<http::HttpFailure>(got).partial->body.size(), 4999U);
   ScriptedServer fits(io, {read_head(), send(answer("200 OK", std::string(5000, 'a')))});
   EXPECT_EQ(response_of(call(fits, 5000)).body.size(), 5000U);
-  ScriptedServer endless(io,
-                         {read_head(), send("HTTP/1.1 200 OK\r\n\r\n" + std::string(1 << 20, 'a')), stall()});
+  ScriptedServer endless(io, {read_head(), send("HTTP/1.1 200 OK\r\n\r\n" + std::string(1 << 20, 'a')), stall()});
   EXPECT_THAT(failure_of(call(endless, 4999)), HasSubstr("longer than"));
 }
 
 TEST_F(ClientTest, ACutAnswerIsAFailureThatKeepsItsHeader) {
-  ScriptedServer server(
-      io, {read_head(), send("HTTP/1.1 429 Slow\r\nContent-Length: 100\r\n\r\n{\"ty"), close_now()});
+  ScriptedServer server(io, {read_head(), send("HTTP/1.1 429 Slow\r\nContent-Length: 100\r\n\r\n{\"ty"), close_now()});
   const auto got = call(server);
   EXPECT_THAT(failure_of(got), HasSubstr("in the middle of the answer"));
   const auto& failure = std::get<http::HttpFailure>(got);
@@ -121,8 +117,7 @@ TEST_F(ClientTest, ACutAnswerIsAFailureThatKeepsItsHeader) {
 }
 
 TEST_F(ClientTest, NoAnswerInTimeIsAFailure) {
-  for (const auto& script :
-       {Script{stall()}, Script{read_head(), send("HTTP/1.1 200 OK\r\nA: b\r\n"), stall()}}) {
+  for (const auto& script : {Script{stall()}, Script{read_head(), send("HTTP/1.1 200 OK\r\nA: b\r\n"), stall()}}) {
     ScriptedServer server(io, script);
     auto origin = origin_at(server);
     origin.answer_timeout = Duration(150);
@@ -177,8 +172,8 @@ TEST_F(ClientTest, TriesTheAddressesOfAHostInTurn) {
 TEST_F(ClientTest, SpeaksIpv6) {
   std::unique_ptr<ScriptedServer> server;
   try {
-    server = std::make_unique<ScriptedServer>(
-        io, std::vector<Script>{{read_head(), send(answer("200 OK", "{}"))}}, nullptr, "::1");
+    server = std::make_unique<ScriptedServer>(io, std::vector<Script>{{read_head(), send(answer("200 OK", "{}"))}},
+                                              nullptr, "::1");
   } catch (const boost::system::system_error&) {
     GTEST_SKIP() << "no IPv6 here";
   }

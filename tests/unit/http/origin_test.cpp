@@ -74,9 +74,9 @@ TEST(Origin, RefusesWhatIsNoOrigin) {
 }
 
 TEST(Origin, RefusesPlainHttpToAnotherMachine) {
-  for (const char* url : {"http://api.anthropic.com", "http://10.0.0.1:8080", "http://128.0.0.1",
-                          "http://[::2]", "http://localhost.example.com", "http://127.0.0.1.example.com",
-                          "http://0.0.0.0", "http://[::]", "http://127.1", "http://2130706433"}) {
+  for (const char* url : {"http://api.anthropic.com", "http://10.0.0.1:8080", "http://128.0.0.1", "http://[::2]",
+                          "http://localhost.example.com", "http://127.0.0.1.example.com", "http://0.0.0.0",
+                          "http://[::]", "http://127.1", "http://2130706433"}) {
     EXPECT_FALSE(parse_origin(url)) << url;
   }
 }

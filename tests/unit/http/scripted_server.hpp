@@ -29,16 +29,18 @@ using asio::ip::tcp;
 inline constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 
 struct Step {
-  enum class Kind : unsigned char { read_head, read_body, send, close, reset, stall, tls };
+  enum class Kind : unsigned char { read_head, read_body, send, wait, close, reset, stall, tls };
   Kind kind = Kind::stall;
   std::string text;       // send
-  std::size_t bytes = 0;  // read_body: until so many bytes of it have come
+  std::size_t bytes = 0;  // read_body: until so many bytes of it have come; wait: milliseconds
 };
 
 // Until the empty line of a request has come.
 inline Step read_head() { return {Step::Kind::read_head, "", 0}; }
 inline Step read_body(std::size_t bytes) { return {Step::Kind::read_body, "", bytes}; }
 inline Step send(std::string text) { return {Step::Kind::send, std::move(text), 0}; }
+// Reads and says nothing for some milliseconds.
+inline Step wait_for(std::size_t millis) { return {Step::Kind::wait, "", millis}; }
 inline Step close_now() { return {Step::Kind::close, "", 0}; }
 // Closes with a RST.
 inline Step reset_now() { return {Step::Kind::reset, "", 0}; }
@@ -48,10 +50,8 @@ inline Step stall() { return {Step::Kind::stall, "", 0}; }
 inline Step start_tls() { return {Step::Kind::tls, "", 0}; }
 using Script = std::vector<Step>;
 
-inline std::string answer(const std::string& status, const std::string& body,
-                          const std::string& headers = "") {
-  return "HTTP/1.1 " + status + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + headers +
-         "\r\n" + body;
+inline std::string answer(const std::string& status, const std::string& body, const std::string& headers = "") {
+  return "HTTP/1.1 " + status + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + headers + "\r\n" + body;
 }
 
 struct Conversation {
@@ -71,6 +71,11 @@ struct Conversation {
   std::string body() const { return request.substr(request.size() - body_bytes()); }
 };
 
+inline Task<> pause(std::chrono::milliseconds duration) {
+  asio::steady_timer timer(co_await asio::this_coro::executor, duration);
+  co_await timer.async_wait(asio::use_awaitable);
+}
+
 class ScriptedServer {
  public:
   // The n-th connection plays the n-th script, the last one is played again.
@@ -82,8 +87,7 @@ class ScriptedServer {
         tasks_(io.get_executor()) {
     tasks_.spawn("accept", accept());
   }
-  ScriptedServer(asio::io_context& io, Script script)
-      : ScriptedServer(io, std::vector<Script>{std::move(script)}) {}
+  ScriptedServer(asio::io_context& io, Script script) : ScriptedServer(io, std::vector<Script>{std::move(script)}) {}
 
   std::string port() const { return std::to_string(acceptor_.local_endpoint().port()); }
   std::size_t connections() const { return conversations.size(); }
@@ -159,6 +163,9 @@ class ScriptedServer {
         co_return true;
       case Step::Kind::send:
         co_return co_await send_text(with, step.text);
+      case Step::Kind::wait:
+        co_await pause(std::chrono::milliseconds(step.bytes));
+        co_return true;
       case Step::Kind::tls:
         co_return co_await shake_hands(with);
       case Step::Kind::reset:
@@ -237,11 +244,6 @@ Task<> until(Predicate predicate) {
     co_await timer.async_wait(asio::use_awaitable);
   }
   EXPECT_TRUE(predicate()) << "waited in vain";
-}
-
-inline Task<> pause(std::chrono::milliseconds duration) {
-  asio::steady_timer timer(co_await asio::this_coro::executor, duration);
-  co_await timer.async_wait(asio::use_awaitable);
 }
 
 }  // namespace offpeak::test

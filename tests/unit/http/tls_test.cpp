@@ -44,8 +44,7 @@ TEST_F(TlsTest, AcceptsTheRightAddressWithoutNamingIt) {
 }
 
 TEST_F(TlsTest, RefusesAnotherName) {
-  for (const char* names :
-       {"DNS:example.test", "DNS:localhost.example.test", "DNS:*.localhost", "IP:127.0.0.1", ""}) {
+  for (const char* names : {"DNS:example.test", "DNS:localhost.example.test", "DNS:*.localhost", "IP:127.0.0.1", ""}) {
     const auto message = failure_of(call(authority.sign("Somebody Else", names), "localhost"));
     EXPECT_THAT(message, HasSubstr("it is not for localhost"));
     EXPECT_THAT(message, HasSubstr("Somebody Else"));
@@ -56,8 +55,7 @@ TEST_F(TlsTest, RefusesAnotherName) {
 
 TEST_F(TlsTest, RefusesAnotherAddress) {
   for (const char* names : {"IP:127.0.0.2", "DNS:localhost", "DNS:127.0.0.1"}) {
-    EXPECT_THAT(failure_of(call(authority.sign("x", names), "127.0.0.1")),
-                HasSubstr("it is not for 127.0.0.1"));
+    EXPECT_THAT(failure_of(call(authority.sign("x", names), "127.0.0.1")), HasSubstr("it is not for 127.0.0.1"));
   }
 }
 
@@ -79,8 +77,7 @@ TEST_F(TlsTest, RefusesASelfSignedCertificate) {
 }
 
 TEST_F(TlsTest, RefusesACertificateOutOfItsTime) {
-  auto message =
-      failure_of(call(authority.sign("localhost", "DNS:localhost", Validity::expired), "localhost"));
+  auto message = failure_of(call(authority.sign("localhost", "DNS:localhost", Validity::expired), "localhost"));
   EXPECT_THAT(message, HasSubstr("certificate has expired"));
   EXPECT_THAT(message, HasSubstr("check this machine's clock"));
   message = failure_of(call(authority.sign("localhost", "DNS:localhost", Validity::not_yet), "localhost"));
@@ -101,8 +98,8 @@ TEST_F(TlsTest, AnAnswerThatIsCutWithoutAGoodbyeIsAFailure) {
   const auto identity = authority.sign("localhost", "DNS:localhost");
   auto context = server_context(identity);
   // Neither length nor chunks: only an orderly end could tell that it is whole.
-  ScriptedServer server(
-      io, {{start_tls(), read_head(), send("HTTP/1.1 200 OK\r\n\r\nhalf of it"), close_now()}}, &context);
+  ScriptedServer server(io, {{start_tls(), read_head(), send("HTTP/1.1 200 OK\r\n\r\nhalf of it"), close_now()}},
+                        &context);
   EXPECT_THAT(failure_of(call(server, "localhost")), HasSubstr("stream truncated"));
 }
 
@@ -129,8 +126,7 @@ TEST_F(TlsTest, UnderTlsTooTheLastByteIsHeldBack) {
   const auto identity = authority.sign("localhost", "DNS:localhost");
   auto context = server_context(identity);
   const std::size_t bytes = 300'000;
-  ScriptedServer server(io, {{start_tls(), read_head(), read_body(bytes), send(answer("200 OK", "{}"))}},
-                        &context);
+  ScriptedServer server(io, {{start_tls(), read_head(), read_body(bytes), send(answer("200 OK", "{}"))}}, &context);
   auto origin = http::parse_origin("https://localhost:" + server.port()).value();
   origin.ca_file = authority.file();
   http::Client client(io.get_executor(), origin);
@@ -145,8 +141,7 @@ TEST_F(TlsTest, UnderTlsTooTheLastByteIsHeldBack) {
 TEST_F(TlsTest, UnderTlsTooAnEarlyAnswerStopsTheUpload) {
   const auto identity = authority.sign("localhost", "DNS:localhost");
   auto context = server_context(identity);
-  ScriptedServer server(io, {{start_tls(), read_head(), send(answer("413 Large", "too large")), stall()}},
-                        &context);
+  ScriptedServer server(io, {{start_tls(), read_head(), send(answer("413 Large", "too large")), stall()}}, &context);
   auto origin = http::parse_origin("https://localhost:" + server.port()).value();
   origin.ca_file = authority.file();
   http::Client client(io.get_executor(), origin);
@@ -183,8 +178,7 @@ TEST_F(ProxyTest, AsksForATunnelAndSpeaksTlsToTheOrigin) {
   for (const char* established :
        {"HTTP/1.1 200 Connection established\r\n\r\n", "HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n"}) {
     ScriptedServer proxy(
-        io, {{read_head(), send(established), start_tls(), read_head(), send(answer("200 OK", "secret"))}},
-        &context);
+        io, {{read_head(), send(established), start_tls(), read_head(), send(answer("200 OK", "secret"))}}, &context);
     EXPECT_EQ(response_of(call_through(proxy, "me:hunter2@")).body, "secret");
     const auto& with = proxy.only();
     EXPECT_EQ(with.before_tls,
@@ -199,18 +193,15 @@ TEST_F(ProxyTest, AsksForATunnelAndSpeaksTlsToTheOrigin) {
 TEST_F(ProxyTest, TheCertificateMustBeTheOriginsNotTheProxys) {
   const auto identity = authority.sign("proxy", "IP:127.0.0.1");
   auto context = server_context(identity);
-  ScriptedServer proxy(io, {{read_head(), send("HTTP/1.1 200 OK\r\n\r\n"), start_tls(), read_head()}},
-                       &context);
+  ScriptedServer proxy(io, {{read_head(), send("HTTP/1.1 200 OK\r\n\r\n"), start_tls(), read_head()}}, &context);
   EXPECT_THAT(failure_of(call_through(proxy)), HasSubstr("it is not for api.test"));
 }
 
 TEST_F(ProxyTest, ReportsTheProxyWhereItRefuses) {
-  for (const char* status :
-       {"403 Forbidden", "407 Proxy Authentication Required", "502 Bad Gateway", "301 Moved"}) {
+  for (const char* status : {"403 Forbidden", "407 Proxy Authentication Required", "502 Bad Gateway", "301 Moved"}) {
     ScriptedServer proxy(io, {read_head(), send(answer(status, "<html>no</html>")), close_now()});
     const auto message = failure_of(call_through(proxy, "me:hunter2@"));
-    EXPECT_THAT(message,
-                HasSubstr("the proxy 127.0.0.1:" + proxy.port() + ": it refused a tunnel to api.test:443"));
+    EXPECT_THAT(message, HasSubstr("the proxy 127.0.0.1:" + proxy.port() + ": it refused a tunnel to api.test:443"));
     EXPECT_THAT(message, HasSubstr(std::string("HTTP ").append(status, 3)));
     EXPECT_THAT(message, Not(HasSubstr("hunter2")));
     EXPECT_THAT(proxy.only().request, Not(HasSubstr("sk-secret")));

@@ -12,9 +12,7 @@ namespace {
 using testing::HasSubstr;
 
 struct UploadTest : testing::Test {
-  http::Upload upload(ScriptedServer& server, FakeBody& body) {
-    return upload(server, body, origin_at(server));
-  }
+  http::Upload upload(ScriptedServer& server, FakeBody& body) { return upload(server, body, origin_at(server)); }
   http::Upload upload(ScriptedServer& server, FakeBody& body, http::Origin origin) {
     http::Client client(io.get_executor(), std::move(origin));
     return run(io, server, client.upload(post(), body));
@@ -121,8 +119,7 @@ Task<> early_answer_has_been_sent(const ScriptedServer* server, std::size_t at) 
 }
 
 TEST_F(UploadTest, AnEarlyAnswerAndACloseAreSeenBeforeTheConsent) {
-  ScriptedServer server(io,
-                        {read_head(), read_body(10), send(answer("401 Unauthorized", "no")), close_now()});
+  ScriptedServer server(io, {read_head(), read_body(10), send(answer("401 Unauthorized", "no")), close_now()});
   FakeBody body(std::string(200'000, 'x'), 100'000);
   body.on_block = [&](std::size_t at) { return early_answer_has_been_sent(&server, at); };
   const auto upload = this->upload(server, body);
@@ -130,6 +127,32 @@ TEST_F(UploadTest, AnEarlyAnswerAndACloseAreSeenBeforeTheConsent) {
   EXPECT_EQ(body.asked, 0);
   ASSERT_TRUE(upload.response);
   EXPECT_EQ(upload.response->status, 401);
+}
+
+TEST_F(UploadTest, AnAnswerThatComesWithTheLastBlockIsSeenBeforeTheConsent) {
+  ScriptedServer server(io, {read_head(), read_body(99), send(answer("401 Unauthorized", "no")), close_now()});
+  FakeBody body(std::string(100, 'x'));
+  // The source is asked once more at its end, when 99 bytes have left.
+  body.on_block = [&](std::size_t at) { return early_answer_has_been_sent(&server, at); };
+  const auto upload = this->upload(server, body);
+  EXPECT_FALSE(upload.last_byte_left);
+  EXPECT_EQ(body.asked, 0);
+  ASSERT_TRUE(upload.response);
+  EXPECT_EQ(upload.response->status, 401);
+}
+
+TEST_F(UploadTest, AnEarlyAnswerEndsAWriteThatThePeerHoldsUp) {
+  // By the time of the answer all buffers are full and the write waits.
+  ScriptedServer server(io, {read_head(), wait_for(200), send(answer("413 Payload Too Large", "")), stall()});
+  FakeBody body(std::string(64 << 20, 'x'), 1 << 20);
+  auto origin = origin_at(server);
+  origin.progress_timeout = Duration(20'000);
+  const auto begin = std::chrono::steady_clock::now();
+  const auto upload = this->upload(server, body, origin);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, Duration(15'000));
+  EXPECT_FALSE(upload.last_byte_left);
+  ASSERT_TRUE(upload.response);
+  EXPECT_EQ(upload.response->status, 413);
 }
 
 Task<> answered_meanwhile(const ScriptedServer* server) {
@@ -145,6 +168,23 @@ TEST_F(UploadTest, AnAnswerDuringTheConsentKeepsTheByteBackButCountsAsLeft) {
   EXPECT_TRUE(upload.last_byte_left);
   ASSERT_TRUE(upload.response);
   EXPECT_EQ(upload.response->status, 503);
+  EXPECT_EQ(server.only().body_bytes(), 99U);
+}
+
+Task<> header_is_here() { co_await pause(std::chrono::milliseconds(50)); }
+
+TEST_F(UploadTest, AHeaderDuringTheConsentKeepsTheByteBackThoughTheConnectionLives) {
+  ScriptedServer server(io, {read_head(), read_body(99), send("HTTP/1.1 503 No\r\nContent-Length: 5\r\n\r\n"),
+                             read_body(100), send("later")});
+  FakeBody body(std::string(100, 'x'));
+  body.on_consent = [] { return header_is_here(); };
+  auto origin = origin_at(server);
+  origin.progress_timeout = Duration(200);
+  const auto upload = this->upload(server, body, origin);
+  EXPECT_TRUE(upload.last_byte_left);
+  ASSERT_TRUE(upload.response);
+  EXPECT_EQ(upload.response->status, 503);
+  EXPECT_FALSE(upload.response_complete);
   EXPECT_EQ(server.only().body_bytes(), 99U);
 }
 
@@ -184,8 +224,7 @@ TEST_F(UploadTest, ACutAfterTheLastByteLeavesItUnknown) {
 
 TEST_F(UploadTest, AnAnswerThatIsCutIsGivenAsFarAsItCame) {
   const auto whole = answer("200 OK", batch_json);
-  ScriptedServer server(io,
-                        {read_head(), read_body(100), send(whole.substr(0, whole.size() - 5)), close_now()});
+  ScriptedServer server(io, {read_head(), read_body(100), send(whole.substr(0, whole.size() - 5)), close_now()});
   FakeBody body(std::string(100, 'x'));
   const auto upload = this->upload(server, body);
   EXPECT_TRUE(upload.last_byte_left);
@@ -295,8 +334,8 @@ Task<> never() {
 
 // Cancels the upload once `when` holds.
 template <class Predicate>
-Task<int> cancel_when(ScriptedServer& server, http::Client& client, FakeBody& body,
-                      std::optional<http::Upload>& into, Predicate when) {
+Task<int> cancel_when(ScriptedServer& server, http::Client& client, FakeBody& body, std::optional<http::Upload>& into,
+                      Predicate when) {
   TaskGroup group(co_await asio::this_coro::executor);
   group.spawn("upload", keep_upload(&client, &body, &into));
   co_await until(when);

@@ -33,9 +33,7 @@ Unpacked unpack(std::string_view packed, Compression compression, std::uint64_t 
 
 class DecompressTest : public testing::TestWithParam<Compression> {
  protected:
-  std::string pack(std::string_view plain) const {
-    return GetParam() == Compression::gzip ? gzip(plain) : zstd(plain);
-  }
+  std::string pack(std::string_view plain) const { return GetParam() == Compression::gzip ? gzip(plain) : zstd(plain); }
   Unpacked unpack_it(std::string_view packed) const { return unpack(packed, GetParam()); }
   std::string long_text() const {
     std::string text;
@@ -51,13 +49,11 @@ TEST_P(DecompressTest, GivesBackWhatWasPacked) {
 }
 
 TEST_P(DecompressTest, TakesSeveralMembersOrFrames) {
-  EXPECT_EQ(unpack_it(pack("a\n") + pack("") + pack(long_text()) + pack("b\n")).bytes,
-            "a\n" + long_text() + "b\n");
+  EXPECT_EQ(unpack_it(pack("a\n") + pack("") + pack(long_text()) + pack("b\n")).bytes, "a\n" + long_text() + "b\n");
 }
 
 TEST_P(DecompressTest, RefusesTrailingGarbage) {
-  for (const auto& garbage :
-       {std::string("garbage"), std::string("\0\0\0\0\0\0\0\0", 8), std::string("{\"a\":1}\n")}) {
+  for (const auto& garbage : {std::string("garbage"), std::string("\0\0\0\0\0\0\0\0", 8), std::string("{\"a\":1}\n")}) {
     EXPECT_THAT(unpack_it(pack("a\n") + garbage).error, HasSubstr("trailing garbage"));
   }
 }
@@ -98,8 +94,7 @@ TEST(Zstd, AcceptsSkippableFrames) {
 }
 
 TEST(Zstd, RefusesAWindowThatNeedsTooMuchMemory) {
-  EXPECT_THAT(unpack(zstd(std::string(1000, 'x'), 30), Compression::zstd).error,
-              HasSubstr("too much memory"));
+  EXPECT_THAT(unpack(zstd(std::string(1000, 'x'), 30), Compression::zstd).error, HasSubstr("too much memory"));
 }
 
 }  // namespace

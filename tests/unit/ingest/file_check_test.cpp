@@ -24,18 +24,15 @@ TEST(FileCheck, IndexesEveryLineOfAGoodFile) {
   ASSERT_EQ(whole.entries.size(), 3000U);
   for (std::size_t i = 0; i < 3000; ++i) {
     const auto& entry = whole.entries[i];
-    EXPECT_EQ(slice(text, entry.offset, entry.bytes),
-              request("id" + std::to_string(i), std::string(i % 97, 'x')));
-    EXPECT_EQ(slice(text, entry.offset + entry.params_offset, entry.params_bytes),
-              params(std::string(i % 97, 'x')));
+    EXPECT_EQ(slice(text, entry.offset, entry.bytes), request("id" + std::to_string(i), std::string(i % 97, 'x')));
+    EXPECT_EQ(slice(text, entry.offset + entry.params_offset, entry.params_bytes), params(std::string(i % 97, 'x')));
   }
   EXPECT_EQ(whole.digest, digest128(text));
 }
 
 // faults.md 54.
 TEST(FileCheck, AcceptsBomCrlfBlankLinesAndAnUnterminatedLastLine) {
-  const std::string text =
-      "\xEF\xBB\xBF" + request("a") + "\r\n\r\n  \t\n" + request("b") + "\n\n" + request("c");
+  const std::string text = "\xEF\xBB\xBF" + request("a") + "\r\n\r\n  \t\n" + request("b") + "\n\n" + request("c");
   const auto whole = check_whole(text);
   EXPECT_FALSE(whole.rejected);
   ASSERT_EQ(whole.entries.size(), 3U);
@@ -66,16 +63,14 @@ TEST(FileCheck, AFileWithoutRequestsIsRejected) {
 }
 
 TEST(FileCheck, ReadsTheOptionsLineVerbatim) {
-  const std::string options =
-      R"( {"offpeak": {"name": "reviews", "defaults": {"model":"m", "max_tokens":1}}} )";
+  const std::string options = R"( {"offpeak": {"name": "reviews", "defaults": {"model":"m", "max_tokens":1}}} )";
   const auto whole = check_whole("\n" + options + "\r\n" + R"({"custom_id":"a","params":{"messages":[1]}})");
   EXPECT_FALSE(whole.rejected);
   EXPECT_EQ(whole.options_line, options);
   EXPECT_EQ(whole.options.name, "reviews");
   EXPECT_EQ(whole.options.defaults, R"({"model":"m", "max_tokens":1})");
   ASSERT_EQ(whole.entries.size(), 1U);
-  EXPECT_EQ(whole.entries[0].sent_params_bytes,
-            std::string(R"({"messages":[1],"model":"m","max_tokens":1})").size());
+  EXPECT_EQ(whole.entries[0].sent_params_bytes, std::string(R"({"messages":[1],"model":"m","max_tokens":1})").size());
 }
 
 TEST(FileCheck, OptionsAnywhereElseAreAnError) {
@@ -125,25 +120,22 @@ TEST(FileCheck, SkipMakesBadLinesErroredAndRunsTheRest) {
   EXPECT_EQ(whole.requests, 4U);
   EXPECT_EQ(whole.skipped, 2U);
   ASSERT_EQ(whole.entries.size(), 4U);
-  EXPECT_EQ(slice(text, whole.entries[1].offset + whole.entries[1].id_offset, whole.entries[1].id_bytes),
-            "\"bad\"");
+  EXPECT_EQ(slice(text, whole.entries[1].offset + whole.entries[1].id_offset, whole.entries[1].id_bytes), "\"bad\"");
   EXPECT_EQ(whole.entries[1].params_bytes, 0U);
   EXPECT_EQ(whole.entries[2].id_bytes, 0U);
   ASSERT_EQ(whole.made.size(), 2U);
   EXPECT_EQ(whole.made[0].first, 1U);
   EXPECT_EQ(whole.made[0].type, OutcomeType::errored);
-  EXPECT_EQ(
-      whole.made[0].result,
-      R"({"type":"errored","error":{"type":"error","error":{"type":"offpeak_invalid_line",)"
-      R"("message":"params.max_tokens must be an integer of at least 1","line":3},"request_id":null}})");
+  EXPECT_EQ(whole.made[0].result,
+            R"({"type":"errored","error":{"type":"error","error":{"type":"offpeak_invalid_line",)"
+            R"("message":"params.max_tokens must be an integer of at least 1","line":3},"request_id":null}})");
   EXPECT_EQ(whole.made[1].first, 2U);
   EXPECT_FALSE(JsonChecker().check(whole.made[1].result));
 }
 
 // faults.md 21.
 TEST(FileCheck, ACustomIdUsedTwiceRejectsTheFileNamingBothLines) {
-  const auto whole =
-      check_whole(request("a/b") + "\n" + request("c") + "\n" + request(R"(a\/\u0062)") + "\n");
+  const auto whole = check_whole(request("a/b") + "\n" + request("c") + "\n" + request(R"(a\/\u0062)") + "\n");
   EXPECT_TRUE(whole.rejected);
   ASSERT_EQ(whole.errors.size(), 1U);
   EXPECT_EQ(whole.errors[0].line, 3U);
@@ -180,9 +172,8 @@ TEST(FileCheck, RefusesNulsAndLinesBeyondTheLimitWithoutHoldingThem) {
   EXPECT_TRUE(check_whole(request("a") + "\n" + std::string(5000, '\0')).rejected);
   CheckSettings settings;
   settings.batch_bytes_max = 1000;
-  const auto whole =
-      check_whole(std::string(500'000, 'x') + "\n" + request("a") + "\n" + std::string(500'000, 'y'),
-                  JobFormat::lines, settings);
+  const auto whole = check_whole(std::string(500'000, 'x') + "\n" + request("a") + "\n" + std::string(500'000, 'y'),
+                                 JobFormat::lines, settings);
   ASSERT_EQ(whole.errors.size(), 2U);
   EXPECT_EQ(whole.errors[0].line, 1U);
   EXPECT_THAT(whole.errors[0].message, HasSubstr("the request has 500000 bytes; a batch holds at most 1000"));
@@ -193,9 +184,8 @@ TEST(FileCheck, ResultsDoNotDependOnWindowOrSlice) {
   std::string text = R"({"offpeak":{"on_invalid":"skip"}})"
                      "\r\n";
   for (int i = 0; i < 400; ++i) {
-    text += i % 7 == 0
-                ? "oops"
-                : request("id" + std::to_string(i % 350), std::string(static_cast<std::size_t>(i * 3), 'x'));
+    text += i % 7 == 0 ? "oops"
+                       : request("id" + std::to_string(i % 350), std::string(static_cast<std::size_t>(i * 3), 'x'));
     text += i % 5 == 0 ? "\r\n\n" : "\n";
   }
   const auto expected = check_whole(text);
@@ -253,12 +243,11 @@ TEST(FileCheck, DefaultsBehindTheRequestsStillHold) {
 
 TEST(FileCheck, ADocumentThatIsNotJsonIsRejectedEvenWithSkip) {
   for (const auto* tail : {R"([{"custom_id":"a",}]})", R"([{"a":1}]} x)", R"([{"a":1)"}) {
-    const auto whole = check_whole(std::string(R"({"offpeak":{"on_invalid":"skip"},"requests":)") + tail,
-                                   JobFormat::requests);
+    const auto whole =
+        check_whole(std::string(R"({"offpeak":{"on_invalid":"skip"},"requests":)") + tail, JobFormat::requests);
     EXPECT_TRUE(whole.rejected) << tail;
   }
-  const auto skipped =
-      check_whole(R"({"offpeak":{"on_invalid":"skip"},"requests":[{"a":1}]})", JobFormat::requests);
+  const auto skipped = check_whole(R"({"offpeak":{"on_invalid":"skip"},"requests":[{"a":1}]})", JobFormat::requests);
   EXPECT_FALSE(skipped.rejected);
   EXPECT_EQ(skipped.skipped, 1U);
 }
@@ -280,8 +269,7 @@ TEST_F(CheckFileTest, SeesEveryGoodRequestOfAnyKindOfFile) {
                                       {"a.jsonl.gz", gzip(text)},
                                       {"a.ndjson.zst", zstd(text)}}) {
     std::vector<std::string> seen;
-    const auto report =
-        check(name, content, [&](const LineEntry&, std::string_view raw) { seen.emplace_back(raw); });
+    const auto report = check(name, content, [&](const LineEntry&, std::string_view raw) { seen.emplace_back(raw); });
     ASSERT_TRUE(report) << name;
     EXPECT_FALSE(report->rejected);
     EXPECT_EQ(report->requests, 2U);
@@ -296,8 +284,7 @@ TEST_F(CheckFileTest, ReportsWhatTheDaemonWouldRefuse) {
   ASSERT_TRUE(report);
   EXPECT_TRUE(report->rejected);
   EXPECT_EQ(report->error_count, 1U);
-  for (const auto& [name, content] :
-       {std::pair<std::string, std::string>{"a.txt", ""}, {"a.jsonl.gz", "no gzip"}}) {
+  for (const auto& [name, content] : {std::pair<std::string, std::string>{"a.txt", ""}, {"a.jsonl.gz", "no gzip"}}) {
     const auto refused = check(name, content);
     ASSERT_TRUE(refused) << name;
     EXPECT_TRUE(refused->rejected) << name;

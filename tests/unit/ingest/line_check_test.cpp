@@ -27,12 +27,10 @@ class LineCheckTest : public testing::Test {
 };
 
 TEST_F(LineCheckTest, AGoodLineIsSlicedExactly) {
-  const std::string line =
-      R"( { "params" : {"model":"m","max_tokens":1,"messages":[1]} , "custom_id" : "a\u0062" } )";
+  const std::string line = R"( { "params" : {"model":"m","max_tokens":1,"messages":[1]} , "custom_id" : "a\u0062" } )";
   EXPECT_TRUE(faults(line).empty());
   const auto& entry = checked_.entry;
-  EXPECT_EQ(slice(line, entry.params_offset, entry.params_bytes),
-            R"({"model":"m","max_tokens":1,"messages":[1]})");
+  EXPECT_EQ(slice(line, entry.params_offset, entry.params_bytes), R"({"model":"m","max_tokens":1,"messages":[1]})");
   EXPECT_EQ(slice(line, entry.id_offset, entry.id_bytes), R"("a\u0062")");
   EXPECT_EQ(entry.bytes, line.size());
   EXPECT_EQ(entry.sent_params_bytes, entry.params_bytes);
@@ -57,10 +55,8 @@ TEST_F(LineCheckTest, SaysWhatIsWrongAndWhere) {
       {R"("x")", "0: a request must be an object"},
       {R"({"custom_id":"a"})", "0: \"params\" is missing"},
       {R"({"params":{"model":"m","max_tokens":1,"messages":[1]}})", "0: \"custom_id\" is missing"},
-      {R"({"custom_id":7,"params":{"model":"m","max_tokens":1,"messages":[1]}})",
-       "13: \"custom_id\" must be a string"},
-      {R"({"custom_id":"","params":{"model":"m","max_tokens":1,"messages":[1]}})",
-       "13: \"custom_id\" has 0 bytes"},
+      {R"({"custom_id":7,"params":{"model":"m","max_tokens":1,"messages":[1]}})", "13: \"custom_id\" must be a string"},
+      {R"({"custom_id":"","params":{"model":"m","max_tokens":1,"messages":[1]}})", "13: \"custom_id\" has 0 bytes"},
       {R"({"custom_id":"a","params":[]})", "26: \"params\" must be an object"},
       {R"({"custom_id":"a","params":{"max_tokens":1,"messages":[1]}})", "26: params.model is missing"},
       {R"({"custom_id":"a","params":{"model":"","max_tokens":1,"messages":[1]}})",
@@ -70,16 +66,11 @@ TEST_F(LineCheckTest, SaysWhatIsWrongAndWhere) {
       {R"({"custom_id":"a","params":{"model":"m","messages":[1]}})", "26: params.max_tokens is missing"},
       {R"({"custom_id":"a","params":{"model":"m","max_tokens":0,"messages":[1]}})",
        "52: params.max_tokens must be an integer"},
-      {R"({"custom_id":"a","params":{"model":"m","max_tokens":-5,"messages":[1]}})",
-       "52: params.max_tokens must be"},
-      {R"({"custom_id":"a","params":{"model":"m","max_tokens":1e3,"messages":[1]}})",
-       "52: params.max_tokens must be"},
-      {R"({"custom_id":"a","params":{"model":"m","max_tokens":1.0,"messages":[1]}})",
-       "52: params.max_tokens must be"},
-      {R"({"custom_id":"a","params":{"model":"m","max_tokens":"1","messages":[1]}})",
-       "52: params.max_tokens must be"},
-      {R"({"custom_id":"a","params":{"model":"m","max_tokens":null,"messages":[1]}})",
-       "52: params.max_tokens must be"},
+      {R"({"custom_id":"a","params":{"model":"m","max_tokens":-5,"messages":[1]}})", "52: params.max_tokens must be"},
+      {R"({"custom_id":"a","params":{"model":"m","max_tokens":1e3,"messages":[1]}})", "52: params.max_tokens must be"},
+      {R"({"custom_id":"a","params":{"model":"m","max_tokens":1.0,"messages":[1]}})", "52: params.max_tokens must be"},
+      {R"({"custom_id":"a","params":{"model":"m","max_tokens":"1","messages":[1]}})", "52: params.max_tokens must be"},
+      {R"({"custom_id":"a","params":{"model":"m","max_tokens":null,"messages":[1]}})", "52: params.max_tokens must be"},
       {R"({"custom_id":"a","params":{"model":"m","max_tokens":1}})", "26: params.messages is missing"},
       {R"({"custom_id":"a","params":{"model":"m","max_tokens":1,"messages":[ ]}})",
        "65: params.messages must be a non-empty"},
@@ -87,8 +78,7 @@ TEST_F(LineCheckTest, SaysWhatIsWrongAndWhere) {
        "65: params.messages must be a non-empty"},
       {R"({"custom_id":"a","params":{"model":"m","max_tokens":1,"messages":[1],"stream":true}})",
        "78: params.stream must not be true"},
-      {R"({"custom_id":"a","id":1,"params":{"model":"m","max_tokens":1,"messages":[1]}})",
-       "18: unknown member \"id\""},
+      {R"({"custom_id":"a","id":1,"params":{"model":"m","max_tokens":1,"messages":[1]}})", "18: unknown member \"id\""},
       {R"({"customid":"a","params":{"model":"m","max_tokens":1,"messages":[1]},"custom_id":"a"})",
        "did you mean \"custom_id\"?"},
       {R"({"offpeak":{},"custom_id":"a","params":{"model":"m","max_tokens":1,"messages":[1]}})",
@@ -112,8 +102,7 @@ TEST_F(LineCheckTest, AMemberGivenTwiceIsAFaultOnBothLevels) {
        "70: params has the member \"model\" twice"},
       {R"({"custom_id":"a","params":{"model":"m","max_tokens":1,"messages":[1],"x":1,"\u0078":2}})",
        "params has the member \"x\" twice"},
-      {R"({"custom_id":"a","c\u0075stom_id":"b","params":{"model":"m","max_tokens":1,"messages":[1]}})",
-       "given twice"},
+      {R"({"custom_id":"a","c\u0075stom_id":"b","params":{"model":"m","max_tokens":1,"messages":[1]}})", "given twice"},
   };
   for (const auto& row : rows) EXPECT_THAT(only_fault(row.line), HasSubstr(row.says)) << row.line;
   std::string many = R"({"custom_id":"a","params":{"model":"m","max_tokens":1,"messages":[1])";
@@ -122,8 +111,7 @@ TEST_F(LineCheckTest, AMemberGivenTwiceIsAFaultOnBothLevels) {
 }
 
 TEST_F(LineCheckTest, DeeperRepetitionIsTheProvidersBusiness) {
-  EXPECT_TRUE(faults(R"({"custom_id":"a","params":{"model":"m","max_tokens":1,"messages":[{"a":1,"a":2}]}})")
-                  .empty());
+  EXPECT_TRUE(faults(R"({"custom_id":"a","params":{"model":"m","max_tokens":1,"messages":[{"a":1,"a":2}]}})").empty());
 }
 
 TEST_F(LineCheckTest, CountsACustomIdInDecodedBytes) {
@@ -158,8 +146,7 @@ TEST_F(LineCheckTest, AnotherVendorsShapeGetsOneFaultWithAHint) {
     EXPECT_THAT(said, HasSubstr("another vendor's")) << line;
     EXPECT_THAT(said, HasSubstr("params is the body of a Messages request")) << line;
   }
-  EXPECT_THAT(only_fault(R"({"model":"m","max_tokens":1,"messages":[1]})"),
-              HasSubstr("it belongs into \"params\""));
+  EXPECT_THAT(only_fault(R"({"model":"m","max_tokens":1,"messages":[1]})"), HasSubstr("it belongs into \"params\""));
   EXPECT_THAT(only_fault(R"({"requests":[]})"), HasSubstr("name the file *.json"));
 }
 
@@ -198,9 +185,9 @@ TEST_F(LineCheckTest, RefusesWhatIsNotJson) {
 
 TEST_F(LineCheckTest, RefusesDeepNestingWithTheLimit) {
   const auto nested = [](int depth) {
-    return fmt::format(
-        R"({{"custom_id":"a","params":{{"model":"m","max_tokens":1,"messages":[1],"x":{}{}}}}})",
-        std::string(static_cast<std::size_t>(depth), '['), std::string(static_cast<std::size_t>(depth), ']'));
+    return fmt::format(R"({{"custom_id":"a","params":{{"model":"m","max_tokens":1,"messages":[1],"x":{}{}}}}})",
+                       std::string(static_cast<std::size_t>(depth), '['),
+                       std::string(static_cast<std::size_t>(depth), ']'));
   };
   EXPECT_TRUE(faults(nested(200)).empty());
   EXPECT_THAT(only_fault(nested(300)), HasSubstr("nested deeper than 256 levels"));
@@ -223,8 +210,7 @@ TEST_F(LineCheckTest, ARequestMustFitABatchAlone) {
   LineChecker small(json_, body - 1);
   const auto found = small.check(good, checked_);
   ASSERT_EQ(found.size(), 1U);
-  EXPECT_EQ(found[0].message,
-            fmt::format("the request has {} bytes; a batch holds at most {}", body, body - 1));
+  EXPECT_EQ(found[0].message, fmt::format("the request has {} bytes; a batch holds at most {}", body, body - 1));
 }
 
 TEST_F(LineCheckTest, DefaultsFillWhatTheLineLacks) {
@@ -236,8 +222,7 @@ TEST_F(LineCheckTest, DefaultsFillWhatTheLineLacks) {
 }
 
 TEST_F(LineCheckTest, CountsMergedParamsExactlyAsTheyAreSent) {
-  const char* defaults[] = {R"({})", R"({"model":"m"})",
-                            R"({ "model" : "m", "max_tokens": 5 ,"system":[1, 2]})",
+  const char* defaults[] = {R"({})", R"({"model":"m"})", R"({ "model" : "m", "max_tokens": 5 ,"system":[1, 2]})",
                             R"({"m\u006fdel":"m","messages":[1],"max_tokens":5})"};
   const char* lines[] = {R"({})", R"({ })", R"({"model":"x"})", R"({"mo\u0064el":"x","messages":[2]})",
                          R"({ "system" : 1 , "max_tokens": 1 })"};

@@ -42,8 +42,7 @@ TEST(FileKind, ReadsFormatAndCompressionFromTheSuffixes) {
 }
 
 TEST(FileKind, RefusesOtherSuffixesAndNamesWhatIsAccepted) {
-  for (const auto* name :
-       {"a.txt", "a", "a.gz", "a.csv.gz", "a.jsonl.bz2", "a.jsonl.gz.zst", "a.jsonl.gz.gz", ""}) {
+  for (const auto* name : {"a.txt", "a", "a.gz", "a.csv.gz", "a.jsonl.bz2", "a.jsonl.gz.zst", "a.jsonl.gz.gz", ""}) {
     const auto kind = file_kind(name);
     ASSERT_FALSE(kind) << name;
     EXPECT_EQ(kind.error().kind, ErrorKind::invalid);

@@ -43,11 +43,11 @@ class RecoveryTest : public IngestFixture, public ::testing::WithParamInterface<
     const auto jobs = life.queue.jobs({});
     if (GetParam().good) {
       ASSERT_EQ(jobs.size(), 1U);
-      EXPECT_EQ(jobs[0].requests, 3000);
-      EXPECT_EQ(jobs[0].counts[RequestState::pending], 3000);
-      EXPECT_EQ(life.queue.lines(jobs[0].id, 0, 5000).size(), 3000U);
+      EXPECT_EQ(jobs[0].requests, 1100);
+      EXPECT_EQ(jobs[0].counts[RequestState::pending], 1100);
+      EXPECT_EQ(life.queue.lines(jobs[0].id, 0, 5000).size(), 1100U);
       EXPECT_EQ(names("claimed"), Names{jobs[0].data_name});
-      EXPECT_EQ(folder.read("spool/claimed/" + jobs[0].data_name), lines(3000));
+      EXPECT_EQ(folder.read("spool/claimed/" + jobs[0].data_name), lines(1100));
       EXPECT_EQ(names("rejected"), Names{});
       return;
     }
@@ -89,8 +89,8 @@ TEST_P(RecoveryTest, ACrashAtAnyOperationIsGoneOnFrom) {
 }
 
 TEST_P(RecoveryTest, ASecondCrashDuringTheRecoveryToo) {
-  for (int at = 1;; ++at) {
-    for (int again = 1; again <= 12; again += 3) {
+  for (int at = 1;; at += 4) {
+    for (int again = 1; again <= 9; again += 4) {
       SCOPED_TRACE("crash at operation " + std::to_string(at) + ", then at " + std::to_string(again));
       start_anew();
       const bool crashed = crash_once(at, true);
@@ -105,11 +105,10 @@ TEST_P(RecoveryTest, ASecondCrashDuringTheRecoveryToo) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, RecoveryTest,
-                         ::testing::Values(Scenario{"Plain", "a.jsonl", lines(3000), true},
-                                         Scenario{"Packed", "a.jsonl.gz", gzip(lines(3000)), true},
-                                         Scenario{"Bad", "a.jsonl", lines(3000) + "bad", false},
-                                         Scenario{"BadPacked", "a.jsonl.zst", zstd(lines(3000) + "bad"),
-                                                  false}),
+                         ::testing::Values(Scenario{"Plain", "a.jsonl", lines(1100), true},
+                                           Scenario{"Packed", "a.jsonl.gz", gzip(lines(1100)), true},
+                                           Scenario{"Bad", "a.jsonl", lines(1100) + "bad", false},
+                                           Scenario{"BadPacked", "a.jsonl.zst", zstd(lines(1100) + "bad"), false}),
                          [](const auto& scenario) { return scenario.param.name; });
 
 }  // namespace

@@ -31,8 +31,8 @@ Split split(JobFormat format, std::string_view text, std::size_t block) {
     }
     if (found == Found::fault) {
       const auto& fault = splitter->fault();
-      result.fault = std::to_string(*fault.line) + ":" + std::to_string(*fault.column) + ": " +
-                     fault.message + fault.hint;
+      result.fault =
+          std::to_string(*fault.line) + ":" + std::to_string(*fault.column) + ": " + fault.message + fault.hint;
     }
     return found != Found::fault;
   };

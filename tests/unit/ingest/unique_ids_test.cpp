@@ -51,13 +51,12 @@ TEST(UniqueIds, EveryLaterUseNamesTheFirst) {
   SystemFiles files;
   UniqueIds ids(files, folder / "ids", 2);
   for (std::uint32_t seq = 0; seq < 7; ++seq) ASSERT_TRUE(ids.add(use("same", seq)));
-  EXPECT_EQ(repeated(ids, 1),
-            (std::map<std::uint32_t, std::uint64_t>{{1, 1}, {2, 1}, {3, 1}, {4, 1}, {5, 1}, {6, 1}}));
+  EXPECT_EQ(repeated(ids, 1), (std::map<std::uint32_t, std::uint64_t>{{1, 1}, {2, 1}, {3, 1}, {4, 1}, {5, 1}, {6, 1}}));
 }
 
 TEST(UniqueIds, FindsTheSameOverSpilledRunsOfAnySize) {
-  for (const std::size_t run : {std::size_t{1}, std::size_t{2}, std::size_t{7}, std::size_t{64},
-                                std::size_t{999}, std::size_t{1000}, std::size_t{1001}, std::size_t{5000}}) {
+  for (const std::size_t run : {std::size_t{1}, std::size_t{2}, std::size_t{7}, std::size_t{64}, std::size_t{999},
+                                std::size_t{1000}, std::size_t{1001}, std::size_t{5000}}) {
     const TemporaryFolder folder;
     SystemFiles files;
     SeededRandom random(42);

@@ -173,8 +173,7 @@ TEST_F(PollerTest, RetryAfterOnA429Binds) {
 TEST_F(PollerTest, ABrokenNetworkIsWaitedOutAtMostTheLongestInterval) {
   world.add_job(2);
   const auto sent = world.submit();
-  for (int i = 0; i < 50; ++i)
-    world.provider.list_failures.push_back(failed_call(CallFailureKind::unreachable, 0));
+  for (int i = 0; i < 50; ++i) world.provider.list_failures.push_back(failed_call(CallFailureKind::unreachable, 0));
   world.end(sent, {testing::succeeded_value(), testing::succeeded_value()}, false);
   world.start(poller.run());
   world.clock.advance(50min);

@@ -39,8 +39,7 @@ class CollectorTest : public ::testing::Test {
 TEST_F(CollectorTest, RecordsEveryLineAndCollects) {
   const auto job = world.add_job(3);
   const auto sent = world.submit();
-  world.end(sent, {succeeded_value("a"), errored_value("invalid_request_error"),
-                   succeeded_value("c", "max_tokens")});
+  world.end(sent, {succeeded_value("a"), errored_value("invalid_request_error"), succeeded_value("c", "max_tokens")});
   world.start(collector.run());
   EXPECT_EQ(world.batch(sent).state, BatchState::collected);
   EXPECT_EQ(count(job, RequestState::succeeded), 2);
@@ -111,8 +110,7 @@ TEST_F(CollectorTest, ACanceledJobKeepsTheTrueOutcomes) {
 
 // faults.md 29
 TEST_F(CollectorTest, ADownloadCutAtAnyByteStartsOverAndChangesNothingTwice) {
-  const std::vector<std::string> values{succeeded_value("a"), errored_value("api_error"),
-                                        succeeded_value("b")};
+  const std::vector<std::string> values{succeeded_value("a"), errored_value("api_error"), succeeded_value("b")};
   const auto job = world.add_job(3, "job", 1);
   const auto sent = world.submit();
   world.end(sent, values);
@@ -125,8 +123,7 @@ TEST_F(CollectorTest, ADownloadCutAtAnyByteStartsOverAndChangesNothingTwice) {
   const auto cuts = downloads.size();
   downloads.push_back({whole, std::nullopt});
   world.start(collector.run());
-  ASSERT_TRUE(
-      world.clock.advance_until([&] { return world.batch(sent).state == BatchState::collected; }, 10 * 24h));
+  ASSERT_TRUE(world.clock.advance_until([&] { return world.batch(sent).state == BatchState::collected; }, 10 * 24h));
   EXPECT_EQ(world.provider.count("results"), cuts + 1);
   for (Seq seq = 0; seq < 3; ++seq) EXPECT_EQ(world.result_of(job, seq), values[seq]);
   EXPECT_EQ(world.job(job).cost, 2 * (10 * 1000 + 20 * 5000) / 2);
@@ -142,8 +139,7 @@ TEST_F(CollectorTest, DuplicateLinesChangeNothing) {
   const auto sent = world.submit();
   const auto body = result_line(sent.nonce, 0, succeeded_value("first")) +
                     result_line(sent.nonce, 0, succeeded_value("second")) +
-                    result_line(sent.nonce, 1, succeeded_value("x")) +
-                    result_line(sent.nonce, 1, succeeded_value("x"));
+                    result_line(sent.nonce, 1, succeeded_value("x")) + result_line(sent.nonce, 1, succeeded_value("x"));
   world.end_with(sent, {succeeded_value(), succeeded_value()}, body);
   world.start(collector.run());
   EXPECT_EQ(world.batch(sent).state, BatchState::collected);
@@ -160,8 +156,7 @@ TEST_F(CollectorTest, MoreLinesThanRequestsAreKeptAsideAndReported) {
   const auto job = world.add_job(1);
   const auto sent = world.submit();
   const auto stranger = result_line("ffffffffffffffffffffffff", 0, succeeded_value());
-  world.end_with(sent, {succeeded_value()},
-                 stranger + result_line(sent.nonce, 0, succeeded_value()) + stranger);
+  world.end_with(sent, {succeeded_value()}, stranger + result_line(sent.nonce, 0, succeeded_value()) + stranger);
   world.start(collector.run());
   EXPECT_EQ(world.batch(sent).state, BatchState::collected);
   EXPECT_EQ(count(job, RequestState::succeeded), 1);
@@ -192,9 +187,9 @@ TEST_F(CollectorTest, AnAdoptedBatchIsProvenByItsFirstLine) {
 TEST_F(CollectorTest, AnAdoptedBatchWithLinesOfBothIsAnAlarmAndHoldsTheJob) {
   const auto job = world.add_job(2);
   const auto sent = world.submit(false);
-  world.end_with(sent, {succeeded_value(), succeeded_value()},
-                 result_line("ffffffffffffffffffffffff", 0, succeeded_value()) +
-                     result_line(sent.nonce, 0, succeeded_value()));
+  world.end_with(
+      sent, {succeeded_value(), succeeded_value()},
+      result_line("ffffffffffffffffffffffff", 0, succeeded_value()) + result_line(sent.nonce, 0, succeeded_value()));
   world.start(collector.run());
   EXPECT_EQ(world.job(job).state, JobState::held);
   EXPECT_EQ(world.log.count("error results.mixed"), 1u);
@@ -216,8 +211,7 @@ TEST_F(CollectorTest, AProvenBatchOfStrangersIsNeverDisproved) {
 TEST_F(CollectorTest, AnUnreadableLineLeavesItsBatchOpenAndTheOthersRecorded) {
   const auto job = world.add_job(3);
   const auto sent = world.submit();
-  const auto good =
-      result_line(sent.nonce, 0, succeeded_value()) + result_line(sent.nonce, 2, succeeded_value());
+  const auto good = result_line(sent.nonce, 0, succeeded_value()) + result_line(sent.nonce, 2, succeeded_value());
   world.end_with(sent, {succeeded_value(), succeeded_value(), succeeded_value()},
                  result_line(sent.nonce, 1, "{\"type\":\"succeeded\",\"message\":\xff}") + good);
   world.start(collector.run());
@@ -264,8 +258,7 @@ TEST_F(CollectorTest, AnEmptyDownloadIsNoResult) {
 TEST_F(CollectorTest, CountsThatDisagreeAreTakenOnlyWhenTwoDownloadsAgree) {
   const auto job = world.add_job(2);
   const auto sent = world.submit();
-  const auto body =
-      result_line(sent.nonce, 0, succeeded_value()) + result_line(sent.nonce, 1, succeeded_value());
+  const auto body = result_line(sent.nonce, 0, succeeded_value()) + result_line(sent.nonce, 1, succeeded_value());
   world.end_with(sent, {succeeded_value(), expired_value}, body);
   world.start(collector.run());
   EXPECT_EQ(world.batch(sent).state, BatchState::ended);
@@ -282,8 +275,7 @@ TEST_F(CollectorTest, CountsThatChangeAfterTheEndAreAskedForAgain) {
   world.add_job(2);
   const auto sent = world.submit();
   world.end(sent, {succeeded_value(), expired_value});
-  const auto body =
-      result_line(sent.nonce, 0, succeeded_value()) + result_line(sent.nonce, 1, succeeded_value());
+  const auto body = result_line(sent.nonce, 0, succeeded_value()) + result_line(sent.nonce, 1, succeeded_value());
   world.end_with(sent, {succeeded_value(), succeeded_value()}, body, false);
   world.start(collector.run());
   EXPECT_EQ(world.batch(sent).state, BatchState::collected);
@@ -306,8 +298,7 @@ TEST_F(CollectorTest, RetryAfterBinds) {
   world.add_job(1);
   const auto sent = world.submit();
   world.end(sent, {succeeded_value()});
-  world.provider.downloads[sent.provider_id].push_front(
-      {"", failed_call(CallFailureKind::throttled, 429, 10min)});
+  world.provider.downloads[sent.provider_id].push_front({"", failed_call(CallFailureKind::throttled, 429, 10min)});
   world.start(collector.run());
   world.clock.advance(10min - 1s);
   EXPECT_EQ(world.provider.count("results"), 1u);
@@ -424,9 +415,39 @@ std::string collect_after_trouble(Trouble trouble, int operation, int steps, boo
   std::string all;
   for (Seq seq = 0; seq < 40; ++seq) all += world.result_of(JobId{1}, seq) + "\n";
   all += std::to_string(world.job(JobId{1}).cost);
-  for (const auto& file : world.files.list(folder / "downloads").value())
-    EXPECT_FALSE(file.name.ends_with(".part"));
+  for (const auto& file : world.files.list(folder / "downloads").value()) EXPECT_FALSE(file.name.ends_with(".part"));
   return all;
+}
+
+// One slice is read while the one before is recorded.
+TEST_F(CollectorTest, ADownloadOfManySlicesIsRecordedWhole) {
+  const auto job = world.add_job(20'000);
+  const auto sent = world.submit();
+  world.end(sent, std::vector<std::string>(20'000, canceled_value));
+  world.queue.cancel_job(job, world.clock.now());
+  world.start(collector.run());
+  EXPECT_EQ(world.batch(sent).state, BatchState::collected);
+  EXPECT_EQ(count(job, RequestState::canceled), 20'000);
+}
+
+TEST_F(CollectorTest, AStopWhileOneSliceIsReadAndOneRecordedLosesNothing) {
+  const auto job = world.add_job(20'000);
+  const auto sent = world.submit();
+  world.end(sent, std::vector<std::string>(20'000, canceled_value));
+  world.queue.cancel_job(job, world.clock.now());
+  int lives = 0;
+  for (int steps = 1; world.batch(sent).state != BatchState::collected; steps += 9) {
+    ASSERT_LT(++lives, 100);
+    TaskGroup group(world.context.get_executor());
+    Collector another(doors_of(world), bells_of(world));
+    group.spawn("collector", another.run());
+    world.run_steps(steps);
+    group.cancel();
+    world.clock.run_until_idle();
+    ASSERT_EQ(group.size(), 0u);
+  }
+  EXPECT_GT(lives, 3);
+  EXPECT_EQ(count(job, RequestState::canceled), 20'000);
 }
 
 // faults.md 37

@@ -104,8 +104,8 @@ TEST_F(DownloadReaderTest, FindsTheRequestOfEachPlaceAndWhereItsBytesLie) {
   for (const auto& row : rows) {
     found.emplace(row.request.job.value, row.request.first);
     const auto bytes = content.substr(row.offset, row.bytes);
-    EXPECT_EQ(bytes, row.request == (RequestRange{JobId{7}, 11, 1}) ? R"({"type":"expired"})"
-                                                                    : R"({"type":"canceled"})");
+    EXPECT_EQ(bytes,
+              row.request == (RequestRange{JobId{7}, 11, 1}) ? R"({"type":"expired"})" : R"({"type":"canceled"})");
   }
   EXPECT_EQ(found, (std::set<std::pair<std::int64_t, Seq>>{{7, 10}, {7, 11}, {3, 0}, {3, 1}}));
 }
@@ -162,8 +162,7 @@ TEST_F(DownloadReaderTest, HalfALineAtACutIsNoLine) {
 }
 
 TEST_F(DownloadReaderTest, UnknownModelsAreCountedNeverGuessed) {
-  read(line_of(0, R"({"type":"succeeded","message":{"model":"claude-next","usage":{"input_tokens":5}}})") +
-       "\n");
+  read(line_of(0, R"({"type":"succeeded","message":{"model":"claude-next","usage":{"input_tokens":5}}})") + "\n");
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(rows[0].model, "claude-next");
   EXPECT_EQ(rows[0].cost, 0);

@@ -45,16 +45,14 @@ TEST_F(ResultLineTest, TheUsefulErrorTypeIsTheInnerOne) {
 }
 
 TEST_F(ResultLineTest, ReadsLeniently) {
-  ASSERT_TRUE(
-      parse(R"( { "result" : {"type":"expired","new":[1,{}]} , "more" : 1, "custom_id" : "x\u002dy" } )"));
+  ASSERT_TRUE(parse(R"( { "result" : {"type":"expired","new":[1,{}]} , "more" : 1, "custom_id" : "x\u002dy" } )"));
   EXPECT_EQ(line.custom_id, "x-y");
   EXPECT_EQ(line.result, R"({"type":"expired","new":[1,{}]})");
   ASSERT_TRUE(parse(R"({"custom_id":"c","result":{"type":"canceled"}})"));
   EXPECT_EQ(line.type, OutcomeType::canceled);
   ASSERT_TRUE(parse(R"({"custom_id":"c","result":{"type":"errored","error":null}})"));
   EXPECT_EQ(line.error_type, "");
-  ASSERT_TRUE(parse(
-      R"({"custom_id":"c","result":{"type":"succeeded","message":{"stop_reason":null,"usage":null}}})"));
+  ASSERT_TRUE(parse(R"({"custom_id":"c","result":{"type":"succeeded","message":{"stop_reason":null,"usage":null}}})"));
   EXPECT_EQ(line.usage, Usage{});
   ASSERT_TRUE(parse(
       R"({"custom_id":"c","result":{"type":"succeeded","message":{"usage":{"input_tokens":1.5,"output_tokens":-3,"cache_creation_input_tokens":9,"cache_creation":null}}}})"));
@@ -64,8 +62,7 @@ TEST_F(ResultLineTest, ReadsLeniently) {
 }
 
 TEST_F(ResultLineTest, NothingOfTheLineBeforeIsLeft) {
-  ASSERT_TRUE(
-      parse(R"({"custom_id":"b","result":{"type":"errored","error":{"error":{"type":"t","message":"m"}}}})"));
+  ASSERT_TRUE(parse(R"({"custom_id":"b","result":{"type":"errored","error":{"error":{"type":"t","message":"m"}}}})"));
   ASSERT_TRUE(parse(R"({"custom_id":"c","result":{"type":"canceled"}})"));
   EXPECT_EQ(line.error_type, "");
   EXPECT_EQ(line.error_message, "");
@@ -73,12 +70,11 @@ TEST_F(ResultLineTest, NothingOfTheLineBeforeIsLeft) {
 
 // faults.md 32
 TEST_F(ResultLineTest, RefusesWhatIsNobodysOutcome) {
-  for (const auto* text :
-       {"", "null", "[]", "{", R"({"custom_id":"a"})", R"({"result":{"type":"expired"}})",
-        R"({"custom_id":7,"result":{"type":"expired"}})", R"({"custom_id":"a","result":null})",
-        R"({"custom_id":"a","result":{"type":"vanished"}})", R"({"custom_id":"a","result":{}})",
-        R"({"custom_id":"a","result":{"type":"expired"}}{)",
-        "{\"custom_id\":\"a\xff\",\"result\":{\"type\":\"expired\"}}"}) {
+  for (const auto* text : {"", "null", "[]", "{", R"({"custom_id":"a"})", R"({"result":{"type":"expired"}})",
+                           R"({"custom_id":7,"result":{"type":"expired"}})", R"({"custom_id":"a","result":null})",
+                           R"({"custom_id":"a","result":{"type":"vanished"}})", R"({"custom_id":"a","result":{}})",
+                           R"({"custom_id":"a","result":{"type":"expired"}}{)",
+                           "{\"custom_id\":\"a\xff\",\"result\":{\"type\":\"expired\"}}"}) {
     EXPECT_FALSE(parse(text)) << text;
   }
   EXPECT_FALSE(parse(std::string_view("{\"custom_id\":\"a\0\",\"result\":{\"type\":\"expired\"}}", 46)));
@@ -114,8 +110,8 @@ TEST(ClassifyResult, FollowsTheClosedTable) {
       {errored("billing_error"), A::account_again, A::account_again},
       {errored("invalid_request_error", "Your credit balance is too low to access the Anthropic API."),
        A::account_again, A::account_again},
-      {errored("invalid_request_error", "You have reached your specified API usage limits."),
-       A::account_again, A::account_again},
+      {errored("invalid_request_error", "You have reached your specified API usage limits."), A::account_again,
+       A::account_again},
       {errored("rate_limit_error"), A::another, A::outcome},
       {errored("timeout_error"), A::another, A::outcome},
       {errored("api_error"), A::another, A::outcome},

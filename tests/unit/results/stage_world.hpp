@@ -141,8 +141,7 @@ class TroubledFiles final : public Files {
   bool hit_ = false;
 };
 
-inline CallFailure failed_call(CallFailureKind kind, int status,
-                               std::optional<Duration> retry_after = std::nullopt) {
+inline CallFailure failed_call(CallFailureKind kind, int status, std::optional<Duration> retry_after = std::nullopt) {
   CallFailure failure;
   failure.kind = kind;
   failure.http_status = status;
@@ -152,7 +151,7 @@ inline CallFailure failed_call(CallFailureKind kind, int status,
 }
 
 // The provider as a script: batches that the test moves, failures that it queues.
-class FakeProvider final : public Provider {
+class FakeProvider : public Provider {
  public:
   struct Download {  // one answer to results()
     std::string body;
@@ -363,8 +362,8 @@ class StageWorld {
     std::vector<std::string> segments;
     for (std::size_t at = 0; at < entries.size(); at += segment_entries) {
       const auto end = std::min<std::size_t>(at + segment_entries, entries.size());
-      segments.push_back(encode_segment({entries.begin() + static_cast<std::ptrdiff_t>(at),
-                                         entries.begin() + static_cast<std::ptrdiff_t>(end)}));
+      segments.push_back(encode_segment(
+          {entries.begin() + static_cast<std::ptrdiff_t>(at), entries.begin() + static_cast<std::ptrdiff_t>(end)}));
     }
     queue.add_segments(id, 0, segments);
   }
@@ -417,8 +416,7 @@ class StageWorld {
     }
     end_with(sent, values, body, polled);
   }
-  void end_with(const Sent& sent, const std::vector<std::string>& counted, std::string body,
-                bool polled = true) {
+  void end_with(const Sent& sent, const std::vector<std::string>& counted, std::string body, bool polled = true) {
     auto& told = provider.batch(sent.provider_id);
     told.status = ProcessingStatus::ended;
     told.ended_at = clock.now();

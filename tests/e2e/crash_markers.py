@@ -1,0 +1,94 @@
+"""kill -9 at every named moment of a submission (crash_point() in lib/), at its first and at a later passing, also while
+the provider loses answers, and once more during the recovery. Judged by the provider's own ledger and the results."""
+
+import os
+import random
+import re
+
+from harness import SOURCE, TestCase, World, check_paid_once, check_results, jsonl, main, request, simple_requests, wait_until
+
+# Settles in half a second: this simulator's list has no lag, so five clean lists prove as much as in a longer time.
+CONFIG = {"provider": {"settle_unknown": "500ms"}, "batch": {"max_requests": 5, "linger": "20ms"}}
+
+
+def markers():
+    found = set()
+    for path in (SOURCE / "lib").rglob("*.cpp"):
+        if path.parent.name != "base":
+            found.update(re.findall(r'crash_point\("([a-z_]+)"\)', path.read_text()))
+    return sorted(found)
+
+
+def job():
+    """Three batches, with one request that needs a second attempt."""
+    return simple_requests(13, "k") + [request("again", "[[errored:api_error:1]]")]
+
+
+def play(crashes, faults=(), note_passed=None):
+    """One job, with the daemon killed at each of `crashes` in turn. Each is a marker, or marker:n for its n-th passing
+    in that run; one that a run never passes does no harm."""
+    requests = job()
+    with World({"faults": list(faults)}, CONFIG, start=False) as world:
+        daemon = world.daemon
+        for number, crash in enumerate(crashes):
+            # The kill may come before the socket is there.
+            daemon.start(crash, wait=False)
+            if number == 0:
+                wait_until(lambda: daemon.incoming.is_dir() or not daemon.alive(), "incoming/ is there")
+                daemon.drop("k.jsonl", jsonl(requests))
+            wait_until(lambda: not daemon.alive() or daemon.results_of("k"), f"killed at {crash}, or through")
+            if daemon.alive():
+                daemon.kill9()
+                if note_passed is not None:
+                    note_passed.append(crash)
+            else:
+                assert daemon.process.popen.returncode == -9, daemon.process.popen.returncode
+        daemon.start()
+        folder = daemon.wait_results("k")
+        check_results(folder, requests)
+        # One content was sent again because it had to be; nothing else ever.
+        check_paid_once(world.sim, requests, created_twice=1)
+        status = daemon.status()
+        assert status["unknown_intents"] == 0 and status["needs_human"] == [], status
+        assert [one for one in status["counts"].values() if one] == [len(requests)], status
+        assert daemon.terminate() == 0
+
+
+LOSES_AFTER = [{"on": "create", "every": 2, "do": {"action": "lose_answer", "when": "after"}}]
+LOSES_BEFORE = [{"on": "create", "nth": 2, "do": {"action": "lose_answer", "when": "instead"}}]
+
+
+class CrashMarkers(TestCase):
+    def test_the_list_of_markers_is_not_empty(self):
+        self.assertGreaterEqual(len(markers()), 5, "crash_point() is not found in lib/")
+
+    def test_each_marker(self):
+        missed = []
+        self.run_scenarios([(one, lambda one=one: play([one], note_passed=missed)) for one in markers()])
+        self.assertEqual(missed, [], "these markers were never reached")
+
+    def test_each_marker_at_its_second_passing(self):
+        missed = []
+        self.run_scenarios([(one, lambda one=one: play([one + ":2"], note_passed=missed)) for one in markers()])
+        self.assertEqual(missed, [], "these markers were never reached twice")
+
+    def test_each_marker_while_answers_are_lost_after_creating(self):
+        self.run_scenarios([(one, lambda one=one, n=n: play([f"{one}:{n}"], LOSES_AFTER))
+                            for n, one in enumerate(markers(), 1)])
+
+    def test_each_marker_while_answers_are_lost_before_creating(self):
+        self.run_scenarios([(one, lambda one=one: play([one + ":2"], LOSES_BEFORE)) for one in markers()])
+
+    def test_pairs_a_second_kill_during_the_recovery(self):
+        pairs = [(first, second) for first in markers() for second in markers()]
+        # A sample of fixed seed here; all of them with OFFPEAK_E2E_ALL=1.
+        if not os.environ.get("OFFPEAK_E2E_ALL"):
+            pairs = random.Random(20).sample(pairs, 8)
+        faults = [[], LOSES_AFTER, LOSES_BEFORE]
+        self.run_scenarios([(f"{first}, then {second}",
+                             lambda first=first, second=second, n=n: play([first, second], faults[n % 3]))
+                            for n, (first, second) in enumerate(pairs)])
+
+
+if __name__ == "__main__":
+    main()
