@@ -31,8 +31,8 @@ namespace offpeak {
 
 namespace {
 
-constexpr Duration stop_limit = std::chrono::seconds(9);          // the contract says ten
-constexpr Duration commit_grace = std::chrono::seconds(5);        // for an answer that is on its way
+constexpr Duration stop_limit = std::chrono::seconds(9);    // the contract says ten
+constexpr Duration commit_grace = std::chrono::seconds(5);  // for an answer that is on its way
 constexpr Duration disk_full_pause = std::chrono::seconds(5);
 
 const char* system_environment(const char* name) { return std::getenv(name); }
@@ -43,13 +43,20 @@ std::shared_ptr<Provider> make_provider(boost::asio::any_io_executor executor, c
 
 // The folders of the contract, with the modes of a well-kept spool. Existing ones keep theirs.
 Result<void> make_spool(Files& files, const PathsConfig& paths) {
-  const std::pair<std::string, unsigned> folders[] = {{paths.state, 0700},     {paths.downloads(), 0700},
+  const std::pair<std::string, unsigned> folders[] = {{paths.state, 0700},       {paths.downloads(), 0700},
                                                       {paths.incoming(), 02770}, {paths.claimed(), 0700},
                                                       {paths.rejected(), 02750}, {paths.results(), 02750}};
   for (const auto& [path, mode] : folders) {
     if (auto made = files.make_folders(path, mode); !made) return made.error();
   }
   return {};
+}
+
+ControlServerOptions server_options(const Config& config) {
+  ControlServerOptions options;
+  options.place.path = config.paths.socket;
+  options.limits.body_bytes = config.intake.max_file_bytes;
+  return options;
 }
 
 class App {
@@ -112,7 +119,8 @@ class App {
 
   StopDeadline stop_deadline_;
   bool stopping_ = false;
-  TaskGroup stages_;  // last: it dies first
+  bool disk_full_ = false;  // a stage waits for space
+  TaskGroup stages_;        // last: it dies first
 };
 
 App::App(boost::asio::io_context& context, const DaemonOptions& options, Settings settings, Log& log, std::string key)
@@ -136,7 +144,7 @@ App::App(boost::asio::io_context& context, const DaemonOptions& options, Setting
       exporter_({database_, files_, file_worker_, clock_, random_, log_, config_}, {export_bell_, jobs_bell_}),
       control_({executor_, database_, files_, file_worker_, clock_, log_},
                {config_.paths.claimed(), config_.paths.downloads()}, hooks()),
-      server_(executor_, control_, log_, {{config_.paths.socket}, {}}),
+      server_(executor_, control_, log_, server_options(config_)),
       stages_(executor_) {}
 
 ControlHooks App::hooks() {
@@ -145,6 +153,7 @@ ControlHooks App::hooks() {
   hooks.wake_stages = [this] { ring_all(); };
   hooks.next_poll_at = [this] { return poller_.next_poll_at(); };
   hooks.trouble = [this]() -> std::optional<std::string> {
+    if (disk_full_) return "the disk is full; free some space, offpeak goes on by itself";
     if (guard_.waiting()) return "waiting for the provider's first list of batches";
     return std::nullopt;
   };
@@ -169,11 +178,13 @@ Task<> App::keep_running(Stage& stage) {
   for (;;) {
     std::string full;
     try {
+      disk_full_ = false;
       co_await stage.run();
       co_return;
     } catch (const QueueDiskFull& error) {
       full = error.what();
     }
+    disk_full_ = true;
     log_.error("disk.full", {{"message", full}, {"act", "free some space; offpeak goes on by itself"}});
     co_await sleep_for(clock_, disk_full_pause);
   }
@@ -203,9 +214,8 @@ Task<> App::run() {
   stages_.spawn("poll", keep_running(poller_));
   stages_.spawn("results", keep_running(collector_));
   stages_.spawn("export", keep_running(exporter_));
-  log_.info("daemon.started", {{"version", OFFPEAK_VERSION},
-                               {"socket", config_.paths.socket},
-                               {"provider", config_.provider.base_url}});
+  log_.info("daemon.started",
+            {{"version", OFFPEAK_VERSION}, {"socket", config_.paths.socket}, {"provider", config_.provider.base_url}});
   notify_ready("running");
   co_await stages_.join();
 }
@@ -250,7 +260,8 @@ void App::reload() {
   notify_reloading();
   auto read = read_settings(options_);
   if (const auto* errors = std::get_if<std::vector<ConfigError>>(&read)) {
-    for (const auto& error : *errors) log_.error("config.bad", {{"error", to_text(error)}, {"act", "old settings stay"}});
+    for (const auto& error : *errors)
+      log_.error("config.bad", {{"error", to_text(error)}, {"act", "old settings stay"}});
     notify_ready("running with the old settings: the configuration has errors");
     return;
   }
@@ -280,8 +291,8 @@ void App::reload() {
 }
 
 void App::ring_all() {
-  for (Wakeup* bell : {&ingest_bell_, &pack_bell_, &submit_bell_, &settle_bell_, &poll_bell_, &collect_bell_,
-                       &export_bell_}) {
+  for (Wakeup* bell :
+       {&ingest_bell_, &pack_bell_, &submit_bell_, &settle_bell_, &poll_bell_, &collect_bell_, &export_bell_}) {
     bell->notify();
   }
 }

@@ -17,9 +17,7 @@ namespace {
 constexpr std::size_t status_bytes_max = 512;
 
 // A status never breaks the line that it stands on: the protocol is one assignment a line.
-std::string status_line(std::string_view status) {
-  return "STATUS=" + escape_for_display(status, status_bytes_max);
-}
+std::string status_line(std::string_view status) { return "STATUS=" + escape_for_display(status, status_bytes_max); }
 
 // sd_notify(3) fails only where nobody listens, or where the socket is gone: nothing that a daemon could act
 // on.
@@ -56,8 +54,7 @@ bool is_journal_stream(const char* journal_stream, int fd) {
 }
 
 std::unique_ptr<Log> make_log(LogLevel level) {
-  if (is_journal_stream(std::getenv("JOURNAL_STREAM"), STDERR_FILENO))
-    return std::make_unique<JournalLog>(level);
+  if (is_journal_stream(std::getenv("JOURNAL_STREAM"), STDERR_FILENO)) return std::make_unique<JournalLog>(level);
   return std::make_unique<TextLog>(STDERR_FILENO, level);
 }
 

@@ -60,14 +60,11 @@ std::variant<DaemonOptions, int> parse_options(int argc, const char* const* argv
   bool check = false;
   CLI::App app("Runs LLM requests that can wait, at the provider's half-price batch rate.", "offpeakd");
   app.set_version_flag("--version", "offpeakd " OFFPEAK_VERSION);
-  app.add_option("--config", options.config_file,
-                 fmt::format("the configuration (default {})", default_config_file))
+  app.add_option("--config", options.config_file, fmt::format("the configuration (default {})", default_config_file))
       ->type_name("FILE");
-  app.add_option("--root", options.root,
-                 "run everything under one folder, as any user: for trying and testing")
+  app.add_option("--root", options.root, "run everything under one folder, as any user: for trying and testing")
       ->type_name("DIR");
-  app.add_option("--set", options.overrides,
-                 "override a key of the configuration, such as batch.linger=1s; repeatable")
+  app.add_option("--set", options.overrides, "override a key of the configuration, such as batch.linger=1s; repeatable")
       ->type_name("SECTION.KEY=VALUE")
       ->expected(1)
       ->allow_extra_args(false)
@@ -96,8 +93,7 @@ SettingsOrErrors read_settings(const DaemonOptions& options) {
   std::vector<std::string> overrides;
   auto missing = MissingConfig::is_an_error;
   if (!options.root.empty()) {
-    overrides = {"paths.spool=" + join_path(options.root, "spool"),
-                 "paths.state=" + join_path(options.root, "state"),
+    overrides = {"paths.spool=" + join_path(options.root, "spool"), "paths.state=" + join_path(options.root, "state"),
                  "paths.socket=" + join_path(options.root, "offpeak.sock")};
     // The root's own file is made at the first start; before that, or once it was removed, the defaults hold.
     if (options.config_file.empty()) missing = MissingConfig::means_defaults;

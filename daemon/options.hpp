@@ -27,8 +27,7 @@ struct DaemonOptions {
 
 // Either the options, or the status to exit with: help and version were printed to `out` (0), or what is
 // wrong to `err` (2).
-std::variant<DaemonOptions, int> parse_options(int argc, const char* const* argv, std::ostream& out,
-                                               std::ostream& err);
+std::variant<DaemonOptions, int> parse_options(int argc, const char* const* argv, std::ostream& out, std::ostream& err);
 
 // Which file is read: --config, else the root's offpeak.toml, else /etc/offpeak/offpeak.toml.
 std::string config_file_of(const DaemonOptions& options);

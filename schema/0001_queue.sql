@@ -1,5 +1,5 @@
--- The queue's index. Bytes of requests and results stay in files; a row says where they lie and in which state they are.
--- Times are milliseconds since 1970 (UTC), money is nanodollars.
+-- The queue's index. Bytes of requests and results stay in files; a row says where they lie and in which state
+-- they are. Times are milliseconds since 1970 (UTC), money is nanodollars.
 
 -- Single facts: learned sizes, pauses, the newest known batch.
 CREATE TABLE fact (

@@ -24,8 +24,7 @@ Task<Connection::Next> Connection::serve_call() {
   const bool came = co_await reader_.read_head(call);
   if (!came) co_return Next::end;
   const auto exchange = service_.begin(call, clock_.now());
-  if (const auto delay = exchange->delay_before_body(); delay > Duration(0))
-    co_await sleep_for(clock_, delay);
+  if (const auto delay = exchange->delay_before_body(); delay > Duration(0)) co_await sleep_for(clock_, delay);
   if (reader_.awaits_continue() && exchange->body_bytes_wanted().value_or(1) > 0) {
     const bool sent = co_await wire_->write("HTTP/1.1 100 Continue\r\n\r\n");
     if (!sent) co_return Next::end;
@@ -41,8 +40,7 @@ Task<bool> Connection::take_body(Exchange& exchange) {
   const auto wanted = exchange.body_bytes_wanted();
   std::uint64_t left = wanted.value_or(std::numeric_limits<std::uint64_t>::max());
   while (left > 0) {
-    const auto most =
-        static_cast<std::size_t>(std::min<std::uint64_t>(left, std::numeric_limits<std::size_t>::max()));
+    const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(left, std::numeric_limits<std::size_t>::max()));
     const auto block = co_await reader_.next_block(most);
     if (block.empty()) break;
     exchange.take(block);
@@ -101,8 +99,7 @@ Task<bool> Connection::send_head(const Answer& answer, Next next) {
   if (next == Next::end) out_ += "connection: close\r\n";
   out_ += "\r\n";
   // A short body leaves in the same packet.
-  if (!answer.stream && answer.framing == Framing::length && answer.trickle_bytes == 0 &&
-      !answer.cut_after_bytes) {
+  if (!answer.stream && answer.framing == Framing::length && answer.trickle_bytes == 0 && !answer.cut_after_bytes) {
     out_ += answer.body;
   }
   co_return co_await wire_->write(out_);
@@ -110,17 +107,15 @@ Task<bool> Connection::send_head(const Answer& answer, Next next) {
 
 // False where the connection broke, or has to be broken here.
 Task<bool> Connection::send_body(Answer& answer) {
-  if (!answer.stream && answer.framing == Framing::length && answer.trickle_bytes == 0 &&
-      !answer.cut_after_bytes) {
+  if (!answer.stream && answer.framing == Framing::length && answer.trickle_bytes == 0 && !answer.cut_after_bytes) {
     co_return true;
   }
   left_ = answer.cut_after_bytes.value_or(std::numeric_limits<std::uint64_t>::max());
   auto block = answer.stream ? answer.stream->next() : std::string_view(answer.body);
   while (!block.empty()) {
-    const auto size =
-        answer.trickle_bytes > 0
-            ? static_cast<std::size_t>(std::min<std::uint64_t>(answer.trickle_bytes, block.size()))
-            : block.size();
+    const auto size = answer.trickle_bytes > 0
+                          ? static_cast<std::size_t>(std::min<std::uint64_t>(answer.trickle_bytes, block.size()))
+                          : block.size();
     const bool sent = co_await send_block(block.substr(0, size), answer);
     if (!sent) co_return false;
     if (answer.trickle_bytes > 0) co_await sleep_for(clock_, answer.trickle_pause);

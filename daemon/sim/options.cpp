@@ -74,14 +74,11 @@ std::string complete(const Given& given, const std::string& api_key, Options& op
     settings.processing_time = *duration;
   }
   if (!read_number(given.seed, settings.seed)) return "--seed: must be a whole number";
-  if (!read_number(given.max_requests, settings.max_requests))
-    return "--max-requests: must be a whole number";
+  if (!read_number(given.max_requests, settings.max_requests)) return "--max-requests: must be a whole number";
   if (!read_size(given.max_bytes, settings.max_bytes)) return "--max-bytes: must be a size such as 256MB";
-  if (!read_size(given.answer_bytes, settings.answer_bytes))
-    return "--answer-bytes: must be a size such as 300";
+  if (!read_size(given.answer_bytes, settings.answer_bytes)) return "--answer-bytes: must be a size such as 300";
   if (!api_key.empty()) settings.api_key = api_key;
-  if (options.tls_certificate.empty() != options.tls_key.empty())
-    return "--tls-cert and --tls-key go together";
+  if (options.tls_certificate.empty() != options.tls_key.empty()) return "--tls-cert and --tls-key go together";
   if (!options.tls_key.empty()) settings.scheme = "https";
   return "";
 }
@@ -106,8 +103,7 @@ ParsedOptions parse_options(int argc, char** argv) {
   app.add_option("--max-bytes", given.max_bytes, "Of one create's body (256MB)");
   app.add_option("--answer-bytes", given.answer_bytes, "Of text in each succeeded message (300)");
   app.add_option("--api-key", api_key, "The only key that is accepted (any)");
-  app.add_option("--tls-cert", parsed.options.tls_certificate, "PEM file: serve https")
-      ->check(CLI::ExistingFile);
+  app.add_option("--tls-cert", parsed.options.tls_certificate, "PEM file: serve https")->check(CLI::ExistingFile);
   app.add_option("--tls-key", parsed.options.tls_key, "PEM file")->check(CLI::ExistingFile);
   app.footer(std::string(script_format) +
              "\nGET /_sim/ledger[?summary=1] tells what was created and billed, by request content; also\n"

@@ -32,8 +32,7 @@ Server::Server(boost::asio::any_io_executor executor, const Options& options)
 
 std::string Server::url() const {
   const auto local = acceptor_.local_endpoint();
-  const auto host =
-      local.address().is_v6() ? "[" + local.address().to_string() + "]" : local.address().to_string();
+  const auto host = local.address().is_v6() ? "[" + local.address().to_string() + "]" : local.address().to_string();
   return fmt::format("{}://{}:{}", tls_ ? "https" : "http", host, local.port());
 }
 

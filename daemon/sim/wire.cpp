@@ -83,8 +83,7 @@ class TlsWire final : public Wire {
 
 }  // namespace
 
-std::shared_ptr<boost::asio::ssl::context> load_tls(const std::string& certificate_file,
-                                                    const std::string& key_file) {
+std::shared_ptr<boost::asio::ssl::context> load_tls(const std::string& certificate_file, const std::string& key_file) {
   auto tls = std::make_shared<boost::asio::ssl::context>(boost::asio::ssl::context::tls_server);
   tls->use_certificate_chain_file(certificate_file);
   tls->use_private_key_file(key_file, boost::asio::ssl::context::pem);

@@ -32,11 +32,9 @@ class Wire {
 };
 
 // The server's certificate and key, loaded; throws boost::system::system_error where they cannot be.
-std::shared_ptr<boost::asio::ssl::context> load_tls(const std::string& certificate_file,
-                                                    const std::string& key_file);
+std::shared_ptr<boost::asio::ssl::context> load_tls(const std::string& certificate_file, const std::string& key_file);
 
 // `tls` may be null: a plain connection.
-std::unique_ptr<Wire> make_wire(boost::asio::ip::tcp::socket socket,
-                                std::shared_ptr<boost::asio::ssl::context> tls);
+std::unique_ptr<Wire> make_wire(boost::asio::ip::tcp::socket socket, std::shared_ptr<boost::asio::ssl::context> tls);
 
 }  // namespace offpeak::sim

@@ -10,9 +10,8 @@ namespace offpeak {
 // `tries` counts the failures so far, from 1; `unit` is a random number in [0, 1).
 inline Duration backoff(Duration first, Duration most, int tries, double unit) {
   const int doublings = std::clamp(tries - 1, 0, 40);
-  const double full =
-      std::min(static_cast<double>(first.count()) * static_cast<double>(std::int64_t{1} << doublings),
-               static_cast<double>(most.count()));
+  const double full = std::min(static_cast<double>(first.count()) * static_cast<double>(std::int64_t{1} << doublings),
+                               static_cast<double>(most.count()));
   return Duration(static_cast<std::int64_t>(full * (0.5 + unit / 2)));
 }
 

@@ -12,9 +12,7 @@
 
 namespace offpeak {
 
-Instant SystemClock::now() const {
-  return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
-}
+Instant SystemClock::now() const { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
 
 Task<> sleep_for(Clock& clock, Duration duration) {
   Wakeup never_notified(clock, co_await boost::asio::this_coro::executor);
@@ -26,8 +24,8 @@ std::string to_rfc3339(Instant instant) {
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss time(instant - day);
   auto text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-                          static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                          time.hours().count(), time.minutes().count(), time.seconds().count());
+                          static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), time.hours().count(),
+                          time.minutes().count(), time.seconds().count());
   if (const auto millis = time.subseconds().count(); millis != 0) text += fmt::format(".{:03}", millis);
   return text + "Z";
 }

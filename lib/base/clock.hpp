@@ -13,7 +13,7 @@
 namespace offpeak {
 
 using Duration = std::chrono::milliseconds;
-using Instant = std::chrono::sys_time<Duration>;        // UTC
+using Instant = std::chrono::sys_time<Duration>;           // UTC
 using SteadyTime = std::chrono::steady_clock::time_point;  // never jumps
 
 class Clock {

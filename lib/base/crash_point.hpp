@@ -1,5 +1,5 @@
-// Named moments at which tests kill the daemon, as kill -9 would: OFFPEAK_CRASH_AT=after_committing, or with ":3" at the
-// third passing. Where the variable is not set a crash point is one comparison.
+// Named moments at which tests kill the daemon, as kill -9 would: OFFPEAK_CRASH_AT=after_committing, or with ":3" at
+// the third passing. Where the variable is not set a crash point is one comparison.
 #pragma once
 
 #include <string_view>

@@ -45,9 +45,7 @@ DigestStream::DigestStream() : state_(std::make_unique<State>()) {
 }
 DigestStream::~DigestStream() = default;
 
-void DigestStream::update(std::string_view bytes) {
-  XXH3_128bits_update(state_->xxh, bytes.data(), bytes.size());
-}
+void DigestStream::update(std::string_view bytes) { XXH3_128bits_update(state_->xxh, bytes.data(), bytes.size()); }
 
 Digest128 DigestStream::value() const { return canonical(XXH3_128bits_digest(state_->xxh)); }
 

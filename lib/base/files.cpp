@@ -64,7 +64,7 @@ class SystemFile final : public File {
   }
 
   Result<FileInfo> info() override {
-    struct stat status {};
+    struct stat status{};
     if (::fstat(fd_, &status) != 0) return os_error("look at", path_, errno);
     return to_info(name_of(path_), status);
   }
@@ -77,7 +77,7 @@ class SystemFile final : public File {
 // A mode that is right already is left alone, and a refused set-group-id bit is done without: under the unit's
 // RestrictSUIDSGID= a folder may inherit that bit from its parent, but nobody may ask for it.
 Result<void> apply_mode(const std::string& path, unsigned mode) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) == 0 && (status.st_mode & 07777) == mode) return {};
   if (::chmod(path.c_str(), mode) == 0) return {};
   if (errno == EPERM && (mode & S_ISGID) != 0 && ::chmod(path.c_str(), mode & ~unsigned{S_ISGID}) == 0) return {};
@@ -107,7 +107,7 @@ Result<std::unique_ptr<File>> SystemFiles::open(const std::string& path, OpenFor
 }
 
 Result<FileInfo> SystemFiles::info(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (::lstat(path.c_str(), &status) != 0) return os_error("look at", path, errno);
   return to_info(name_of(path), status);
 }
@@ -121,7 +121,7 @@ Result<std::vector<FileInfo>> SystemFiles::list(const std::string& folder) {
   while (const dirent* entry = ::readdir(handle)) {
     std::string name = entry->d_name;
     if (name == "." || name == "..") continue;
-    struct stat status {};
+    struct stat status{};
     // A name that vanished between the two calls is simply not there any more.
     if (::fstatat(::dirfd(handle), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
       found.push_back(to_info(std::move(name), status));
@@ -188,7 +188,7 @@ Result<void> SystemFiles::set_mode(const std::string& path, unsigned mode, const
 }
 
 Result<std::uint64_t> SystemFiles::free_bytes(const std::string& path) {
-  struct statvfs status {};
+  struct statvfs status{};
   if (::statvfs(path.c_str(), &status) != 0) return os_error("look at", path, errno);
   return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
 }

@@ -125,6 +125,22 @@ unsigned hex4(std::string_view text, std::size_t at) {
 
 }  // namespace
 
+namespace {
+
+// A copy of the same length in which every surrogate escape stands for U+FFFD: the grammar around it is what counts.
+std::string without_surrogates(std::string_view text) {
+  std::string copy(text);
+  for (std::size_t at = copy.find('\\'); at != std::string::npos && at + 5 < copy.size(); at = copy.find('\\', at)) {
+    const bool surrogate = copy[at + 1] == 'u' && (copy[at + 2] | 0x20) == 'd' && hex4(copy, at + 2) >= 0xD800 &&
+                           hex4(copy, at + 2) < 0xE000;
+    if (surrogate) copy.replace(at + 2, 4, "fffd");
+    at += 2;
+  }
+  return copy;
+}
+
+}  // namespace
+
 struct JsonChecker::Fast {
   // Grown by doubling and kept: allocating for each text anew costs more than reading it.
   bool make_room(std::size_t bytes) {
@@ -140,7 +156,14 @@ struct JsonChecker::Fast {
 JsonChecker::JsonChecker() : fast_(std::make_unique<Fast>()) {}
 JsonChecker::~JsonChecker() = default;
 
-std::optional<JsonFault> JsonChecker::check(std::string_view text) {
+std::optional<JsonFault> JsonChecker::check(std::string_view text, LoneSurrogates lone) {
+  auto fault = check_strictly(text);
+  if (!fault || lone == LoneSurrogates::refused) return fault;
+  const auto paired = without_surrogates(text);
+  return paired == text ? fault : check_strictly(paired);
+}
+
+std::optional<JsonFault> JsonChecker::check_strictly(std::string_view text) {
   if (text.size() <= fast_bytes_max) {
     // simdjson reads a little beyond the text, so it gets a copy with room behind it.
     fast_->padded.reserve(text.size() + simdjson::SIMDJSON_PADDING);

@@ -19,7 +19,11 @@ struct JsonFault {
   std::string message;
 };
 
-// Checks texts one after the other, keeping its memory. RFC 8259 in UTF-8; a lone surrogate escape is refused.
+// A \ud800 to \udfff without its partner is JSON by the grammar, but no character. Requests with one are refused; an
+// answer that somebody paid for is taken as it came.
+enum class LoneSurrogates : unsigned char { refused, allowed };
+
+// Checks texts one after the other, keeping its memory. RFC 8259 in UTF-8.
 class JsonChecker {
  public:
   JsonChecker();
@@ -28,9 +32,10 @@ class JsonChecker {
   JsonChecker& operator=(const JsonChecker&) = delete;
 
   // Nothing where `text` is one JSON value with nothing but white space around it.
-  std::optional<JsonFault> check(std::string_view text);
+  std::optional<JsonFault> check(std::string_view text, LoneSurrogates lone = LoneSurrogates::refused);
 
  private:
+  std::optional<JsonFault> check_strictly(std::string_view text);
   struct Fast;
   std::unique_ptr<Fast> fast_;
 };

@@ -9,8 +9,8 @@
 namespace offpeak {
 
 void throw_exception_from_error(const Error& error, const boost::source_location& where) {
-  throw std::logic_error(fmt::format("{}:{}: a failure was used as a value: {}", where.file_name(),
-                                     where.line(), error.message));
+  throw std::logic_error(
+      fmt::format("{}:{}: a failure was used as a value: {}", where.file_name(), where.line(), error.message));
 }
 
 Error make_error(ErrorKind kind, std::string message, std::string hint) {
@@ -26,8 +26,8 @@ Error os_error(std::string_view doing, std::string_view what, int error_number) 
   } else if (error_number == ENOENT) {
     kind = ErrorKind::not_found;
   }
-  return Error{kind, fmt::format("cannot {} {}: {}", doing, what, std::strerror(error_number)),
-               std::move(hint), error_number};
+  return Error{kind, fmt::format("cannot {} {}: {}", doing, what, std::strerror(error_number)), std::move(hint),
+               error_number};
 }
 
 Error in_context(std::string_view context, Error error) {

@@ -39,9 +39,8 @@ void TaskGroup::spawn(std::string name, Task<> task) {
   child->name = std::move(name);
   boost::asio::co_spawn(
       executor_, std::move(task),
-      boost::asio::bind_cancellation_slot(child->signal.slot(), [this, child](std::exception_ptr failure) {
-        finished(child, std::move(failure));
-      }));
+      boost::asio::bind_cancellation_slot(
+          child->signal.slot(), [this, child](std::exception_ptr failure) { finished(child, std::move(failure)); }));
   if (canceled_) child->signal.emit(boost::asio::cancellation_type::terminal);
 }
 

@@ -96,8 +96,8 @@ std::string escape_for_display(std::string_view bytes, std::size_t most_bytes) {
 std::string safe_file_name(std::string_view name, std::size_t most_bytes) {
   std::string safe;
   for (const char c : name.substr(0, most_bytes)) {
-    const bool kept = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
-                      c == '_' || c == '-';
+    const bool kept =
+        (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
     safe += kept ? c : '_';
   }
   if (safe.empty() || safe == "." || safe == "..") return "_";
@@ -136,13 +136,8 @@ std::string to_text(Duration duration) {
 }
 
 std::optional<std::uint64_t> parse_bytes(std::string_view text) {
-  static constexpr std::array<Unit, 7> units{{{"B", 1},
-                                              {"KB", 1e3},
-                                              {"MB", 1e6},
-                                              {"GB", 1e9},
-                                              {"KiB", 1024},
-                                              {"MiB", 1048576},
-                                              {"GiB", 1073741824}}};
+  static constexpr std::array<Unit, 7> units{
+      {{"B", 1}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}}};
   const auto bytes = parse_with_unit(text, units);
   if (!bytes) return std::nullopt;
   return static_cast<std::uint64_t>(std::llround(*bytes));

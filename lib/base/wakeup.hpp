@@ -12,7 +12,7 @@ namespace offpeak {
 
 class Wakeup {
  public:
-  Wakeup(Clock& clock, boost::asio::any_io_executor executor) : clock_(clock), timer_(std::move(executor)) {}
+  Wakeup(Clock& clock, const boost::asio::any_io_executor& executor) : clock_(clock), timer_(executor) {}
   ~Wakeup() { clock_.disarm(timer_); }
   Wakeup(const Wakeup&) = delete;
   Wakeup& operator=(const Wakeup&) = delete;

@@ -5,8 +5,8 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/async_result.hpp>
 #include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
@@ -89,15 +89,15 @@ class Worker {
         [this](auto handler, Call moved) {
           auto target = boost::asio::get_associated_executor(handler, executor_);
           auto guard = boost::asio::make_work_guard(target);
-          boost::asio::post(executor_, [call = std::move(moved), handler = std::move(handler),
-                                        guard = std::move(guard)]() mutable {
-            R result = call();
-            auto executor = guard.get_executor();
-            boost::asio::post(executor, [handler = std::move(handler), result = std::move(result)]() mutable {
-              std::move(handler)(std::move(result));
-            });
-            guard.reset();
-          });
+          boost::asio::post(
+              executor_, [call = std::move(moved), handler = std::move(handler), guard = std::move(guard)]() mutable {
+                R result = call();
+                auto executor = guard.get_executor();
+                boost::asio::post(executor, [handler = std::move(handler), result = std::move(result)]() mutable {
+                  std::move(handler)(std::move(result));
+                });
+                guard.reset();
+              });
         },
         boost::asio::use_awaitable, std::move(call));
   }

@@ -52,8 +52,7 @@ std::string missing_hint(const ProviderConfig& provider) {
 
 }  // namespace
 
-std::variant<std::string, ConfigError> load_api_key(const ProviderConfig& provider,
-                                                    const Environment& environment) {
+std::variant<std::string, ConfigError> load_api_key(const ProviderConfig& provider, const Environment& environment) {
   const auto path = key_path(provider, environment);
   const bool credential = path && *path != provider.api_key_file;
   std::string looked;
@@ -61,12 +60,10 @@ std::variant<std::string, ConfigError> load_api_key(const ProviderConfig& provid
     const auto text = read_text_file(*path, key_bytes_max);
     const auto key = text ? trimmed(*text) : std::string_view();
     if (!key.empty()) return checked(*path, key);
-    if (!text && text.error().kind != ErrorKind::not_found)
-      return ConfigError{*path, 0, 0, text.error().message, ""};
+    if (!text && text.error().kind != ErrorKind::not_found) return ConfigError{*path, 0, 0, text.error().message, ""};
     // An empty credential is the unit's way to say that there is no key file; an empty file of one's own is a
     // mistake.
-    if (text && !credential)
-      return ConfigError{*path, 0, 0, "the API key file is empty", missing_hint(provider)};
+    if (text && !credential) return ConfigError{*path, 0, 0, "the API key file is empty", missing_hint(provider)};
     looked = fmt::format("{} {}, and ", *path, text ? "is empty" : "does not exist");
   } else if (!provider.api_key_file.empty()) {
     looked = "$CREDENTIALS_DIRECTORY is not set, and ";
@@ -75,8 +72,7 @@ std::variant<std::string, ConfigError> load_api_key(const ProviderConfig& provid
   const auto key = trimmed(text != nullptr ? text : "");
   if (!key.empty()) return checked(environment_name, key);
   return ConfigError{"provider.api_key_file", 0, 0,
-                     fmt::format("no API key: {}{} is not set", looked, environment_name),
-                     missing_hint(provider)};
+                     fmt::format("no API key: {}{} is not set", looked, environment_name), missing_hint(provider)};
 }
 
 }  // namespace offpeak

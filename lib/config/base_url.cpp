@@ -10,8 +10,7 @@ namespace offpeak {
 namespace {
 
 bool starts_with_no_case(std::string_view text, std::string_view lower) {
-  return text.size() >= lower.size() &&
-         std::equal(lower.begin(), lower.end(), text.begin(), [](char l, char c) {
+  return text.size() >= lower.size() && std::equal(lower.begin(), lower.end(), text.begin(), [](char l, char c) {
            return l == (c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c);
          });
 }
@@ -51,8 +50,7 @@ Authority split_authority(std::string_view text) {
   }
   const auto colon = std::min(text.find(':'), text.size());
   const auto host = text.substr(0, colon);
-  return {host, text.substr(colon),
-          !host.empty() && std::all_of(host.begin(), host.end(), is_name_character)};
+  return {host, text.substr(colon), !host.empty() && std::all_of(host.begin(), host.end(), is_name_character)};
 }
 
 }  // namespace
@@ -74,8 +72,7 @@ std::optional<BaseUrlFault> fault_of_base_url(std::string_view url) {
     return BaseUrlFault{"has no valid port", "1 to 65535 behind the host's colon"};
   }
   if (!std::all_of(prefix.begin(), prefix.end(), is_prefix_character)) {
-    return BaseUrlFault{"has a path that cannot be used",
-                        "no query, no fragment, no spaces; /v1 is added by itself"};
+    return BaseUrlFault{"has a path that cannot be used", "no query, no fragment, no spaces; /v1 is added by itself"};
   }
   if (!tls && !is_loopback_host(authority.host)) {
     return BaseUrlFault{"would send the API key in plain text over the network",

@@ -146,8 +146,8 @@ void Reader::check_intervals() {
     poll.max_interval = poll.min_interval;
   } else {
     fail(*max_place,
-         fmt::format("poll.max_interval is {}, shorter than poll.min_interval of {}",
-                     to_text(poll.max_interval), to_text(poll.min_interval)),
+         fmt::format("poll.max_interval is {}, shorter than poll.min_interval of {}", to_text(poll.max_interval),
+                     to_text(poll.min_interval)),
          "raise one or lower the other");
   }
 }
@@ -167,8 +167,8 @@ void Reader::resolve_paths(const std::string& folder) {
   if (const auto size = config_.paths.socket.size(); size > socket_path_bytes_max) {
     const auto* place = given("paths.socket");
     fail(place != nullptr ? *place : Place{file_name_, 0, 0},
-         fmt::format("paths.socket has {} bytes, {} are allowed for a socket: {}", size,
-                     socket_path_bytes_max, escape_for_display(config_.paths.socket, 200)),
+         fmt::format("paths.socket has {} bytes, {} are allowed for a socket: {}", size, socket_path_bytes_max,
+                     escape_for_display(config_.paths.socket, 200)),
          "choose a shorter path");
   }
 }
@@ -188,8 +188,7 @@ std::string to_text(const ConfigError& error) {
   return text;
 }
 
-std::variant<Config, std::vector<ConfigError>> parse_config(std::string_view text,
-                                                            const std::string& file_name,
+std::variant<Config, std::vector<ConfigError>> parse_config(std::string_view text, const std::string& file_name,
                                                             const std::string& folder,
                                                             const std::vector<std::string>& overrides) {
   Reader reader(file_name);

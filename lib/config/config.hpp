@@ -49,8 +49,8 @@ struct ProviderConfig {
 };
 
 struct BatchConfig {
-  std::uint32_t max_requests = 100'000;     // 1..100,000
-  std::uint64_t max_bytes = 256'000'000;    // of HTTP body, 1 KB..256 MB
+  std::uint32_t max_requests = 100'000;   // 1..100,000
+  std::uint64_t max_bytes = 256'000'000;  // of HTTP body, 1 KB..256 MB
   Duration linger = std::chrono::seconds(10);
   std::uint32_t max_open_batches = 50;
   std::uint32_t max_queued_requests = 200'000;

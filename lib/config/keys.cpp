@@ -40,14 +40,11 @@ constexpr std::array keys{
     Key{"provider", "answer_timeout", into<&C::provider, &ProviderConfig::answer_timeout, take_duration>},
     Key{"provider", "settle_unknown", into<&C::provider, &ProviderConfig::settle_unknown, take_duration>},
 
-    Key{"batch", "max_requests",
-        into<&C::batch, &BatchConfig::max_requests, take_count, 1, batch_requests_max>},
+    Key{"batch", "max_requests", into<&C::batch, &BatchConfig::max_requests, take_count, 1, batch_requests_max>},
     Key{"batch", "max_bytes", into<&C::batch, &BatchConfig::max_bytes, take_bytes, 1000, batch_bytes_max>},
     Key{"batch", "linger", into<&C::batch, &BatchConfig::linger, take_duration>},
-    Key{"batch", "max_open_batches",
-        into<&C::batch, &BatchConfig::max_open_batches, take_count, 1, count_max>},
-    Key{"batch", "max_queued_requests",
-        into<&C::batch, &BatchConfig::max_queued_requests, take_count, 1, count_max>},
+    Key{"batch", "max_open_batches", into<&C::batch, &BatchConfig::max_open_batches, take_count, 1, count_max>},
+    Key{"batch", "max_queued_requests", into<&C::batch, &BatchConfig::max_queued_requests, take_count, 1, count_max>},
 
     Key{"poll", "min_interval", into<&C::poll, &PollConfig::min_interval, take_duration>},
     Key{"poll", "max_interval", into<&C::poll, &PollConfig::max_interval, take_duration>},
@@ -58,8 +55,7 @@ constexpr std::array keys{
 
     Key{"intake", "settle", into<&C::intake, &IntakeConfig::settle, take_duration>},
     Key{"intake", "rescan", into<&C::intake, &IntakeConfig::rescan, take_duration>},
-    Key{"intake", "max_file_bytes",
-        into<&C::intake, &IntakeConfig::max_file_bytes, take_bytes, 1, bytes_max>},
+    Key{"intake", "max_file_bytes", into<&C::intake, &IntakeConfig::max_file_bytes, take_bytes, 1, bytes_max>},
 
     Key{"money", "daily_cap_usd", into<&C::money, &MoneyConfig::daily_cap_usd, take_usd>},
     Key{"money", "prices", into<&C::money, &MoneyConfig::prices, take_path>},
@@ -84,8 +80,8 @@ std::string shown(std::string_view text) { return escape_for_display(text, 80); 
 std::span<const Key> known_keys() { return keys; }
 
 const Key* find_key(std::string_view section, std::string_view name) {
-  const auto found = std::find_if(keys.begin(), keys.end(),
-                                  [&](const Key& k) { return k.section == section && k.name == name; });
+  const auto found =
+      std::find_if(keys.begin(), keys.end(), [&](const Key& k) { return k.section == section && k.name == name; });
   return found != keys.end() ? &*found : nullptr;
 }
 
@@ -104,8 +100,7 @@ Fault unknown_key(std::string_view section, std::string_view name) {
   for (const auto& key : keys) {
     if (section.empty() || key.section == section) names.push_back(key.name);
   }
-  if (const auto nearest = nearest_word(name, names))
-    return {message, fmt::format("did you mean {}?", *nearest)};
+  if (const auto nearest = nearest_word(name, names)) return {message, fmt::format("did you mean {}?", *nearest)};
   if (section.empty()) return {message, fmt::format("the sections are {}", fmt::join(section_names(), ", "))};
   return {message, fmt::format("[{}] has {}", section, fmt::join(names, ", "))};
 }
@@ -113,8 +108,7 @@ Fault unknown_key(std::string_view section, std::string_view name) {
 Fault unknown_section(std::string_view name) {
   const auto names = section_names();
   const auto message = fmt::format("unknown section [{}]", shown(name));
-  if (const auto nearest = nearest_word(name, names))
-    return {message, fmt::format("did you mean [{}]?", *nearest)};
+  if (const auto nearest = nearest_word(name, names)) return {message, fmt::format("did you mean [{}]?", *nearest)};
   return {message, fmt::format("the sections are {}", fmt::join(names, ", "))};
 }
 

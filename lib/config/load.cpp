@@ -24,8 +24,7 @@ std::vector<ConfigError> only(const std::string& file, const Error& error, std::
   return {ConfigError{file, 0, 0, error.message, std::move(hint)}};
 }
 
-std::variant<PriceTable, std::vector<ConfigError>> load_prices(const std::string& path,
-                                                               const std::string& folder) {
+std::variant<PriceTable, std::vector<ConfigError>> load_prices(const std::string& path, const std::string& folder) {
   const auto text = read_text_file(path, file_bytes_max);
   if (text) return parse_prices(*text, path);
   if (text.error().kind == ErrorKind::not_found && path == join_path(folder, MoneyConfig{}.prices)) {
@@ -42,11 +41,9 @@ SettingsOrErrors load_settings(const std::string& config_file, const std::vector
   const auto folder = folder_of(path);
   auto text = read_text_file(path, file_bytes_max);
   if (!text) {
-    const bool defaults =
-        missing == MissingConfig::means_defaults && text.error().kind == ErrorKind::not_found;
+    const bool defaults = missing == MissingConfig::means_defaults && text.error().kind == ErrorKind::not_found;
     if (!defaults) {
-      return only(config_file, text.error(),
-                  "name the file with --config, or try offpeak out with --root DIR");
+      return only(config_file, text.error(), "name the file with --config, or try offpeak out with --root DIR");
     }
     text = std::string();
   }

@@ -27,9 +27,9 @@ constexpr std::array<Column, 5> columns{{{"input", &RateCard::input},
                                          {"cache_write_5m", &RateCard::cache_write_5m},
                                          {"cache_write_1h", &RateCard::cache_write_1h},
                                          {"cache_read", &RateCard::cache_read}}};
-constexpr std::array<std::string_view, 9> model_keys{
-    "id",     "aliases",        "above_prompt_tokens", "above",     "input",
-    "output", "cache_write_5m", "cache_write_1h",      "cache_read"};
+constexpr std::array<std::string_view, 9> model_keys{"id",        "aliases", "above_prompt_tokens", "above",
+                                                     "input",     "output",  "cache_write_5m",      "cache_write_1h",
+                                                     "cache_read"};
 constexpr std::array<std::string_view, 5> card_keys{"input", "output", "cache_write_5m", "cache_write_1h",
                                                     "cache_read"};
 constexpr std::array<std::string_view, 2> top_keys{"dated", "model"};
@@ -61,8 +61,7 @@ void PriceReader::check_keys(const toml::table& table, std::span<const std::stri
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     const auto nearest = nearest_word(name, known);
     fail(key.source(), fmt::format("unknown key {}", escape_for_display(name, 80)),
-         nearest ? fmt::format("did you mean {}?", *nearest)
-                 : fmt::format("known are {}", fmt::join(known, ", ")));
+         nearest ? fmt::format("did you mean {}?", *nearest) : fmt::format("known are {}", fmt::join(known, ", ")));
   }
 }
 
@@ -78,8 +77,7 @@ void PriceReader::read(std::string_view text) {
   read_date(root);
   const auto* models = root.get_as<toml::array>("model");
   if (models == nullptr) {
-    if (const auto* other = root.get("model"))
-      fail(other->source(), "model is a list of tables", "write [[model]]");
+    if (const auto* other = root.get("model")) fail(other->source(), "model is a list of tables", "write [[model]]");
     return;
   }
   for (const auto& element : *models) {
@@ -109,21 +107,18 @@ void PriceReader::read_model(const toml::table& model) {
   const auto* limit = model.get("above_prompt_tokens");
   const auto* above = model.get_as<toml::table>("above");
   if ((limit != nullptr) != (above != nullptr)) {
-    fail(limit != nullptr ? limit->source() : model.source(),
-         "above_prompt_tokens and [model.above] go together",
+    fail(limit != nullptr ? limit->source() : model.source(), "above_prompt_tokens and [model.above] go together",
          "the second rate card is for prompts longer than above_prompt_tokens");
   } else if (limit != nullptr) {
     check_keys(*above, card_keys);
     price.above = read_card(*above, "[model.above]");
     const auto tokens = limit->value_exact<std::int64_t>().value_or(0);
-    if (tokens < 1 || tokens > tokens_max)
-      fail(limit->source(), "above_prompt_tokens must be a whole number above 0");
+    if (tokens < 1 || tokens > tokens_max) fail(limit->source(), "above_prompt_tokens must be a whole number above 0");
     price.above_prompt_tokens = tokens;
   }
   for (auto& id : read_ids(model)) {
     if (!table_.models.emplace(id, price).second) {
-      fail(model.source(), fmt::format("{} has a price already", escape_for_display(id, 80)),
-           "name each model once");
+      fail(model.source(), fmt::format("{} has a price already", escape_for_display(id, 80)), "name each model once");
     }
   }
 }
@@ -182,8 +177,7 @@ std::variant<PriceTable, std::vector<ConfigError>> PriceReader::finish() {
 
 }  // namespace
 
-std::variant<PriceTable, std::vector<ConfigError>> parse_prices(std::string_view text,
-                                                                const std::string& file_name) {
+std::variant<PriceTable, std::vector<ConfigError>> parse_prices(std::string_view text, const std::string& file_name) {
   PriceReader reader(file_name);
   reader.read(text);
   return reader.finish();

@@ -83,8 +83,7 @@ Taken take_optional_path(const toml::node& value, std::string& into) {
 
 Taken take_path(const toml::node& value, std::string& into) {
   const auto* text = text_of(value);
-  if (text != nullptr && text->empty())
-    return Fault{"must not be empty", "leave the line out for the default"};
+  if (text != nullptr && text->empty()) return Fault{"must not be empty", "leave the line out for the default"};
   return take_optional_path(value, into);
 }
 
@@ -113,16 +112,15 @@ Taken take_base_url(const toml::node& value, std::string& into) {
   if (auto wrong = fault_of_base_url(*text)) {
     // What stands before an @ may be a password.
     const bool secret = text->find('@') != std::string::npos;
-    return Fault{secret ? wrong->message : fmt::format("\"{}\" {}", shown(*text), wrong->message),
-                 wrong->hint};
+    return Fault{secret ? wrong->message : fmt::format("\"{}\" {}", shown(*text), wrong->message), wrong->hint};
   }
   into = *text;
   return std::nullopt;
 }
 
 Taken take_auth(const toml::node& value, AuthScheme& into) {
-  static constexpr std::array<Word, 2> words{{{"x-api-key", static_cast<int>(AuthScheme::x_api_key)},
-                                              {"bearer", static_cast<int>(AuthScheme::bearer)}}};
+  static constexpr std::array<Word, 2> words{
+      {{"x-api-key", static_cast<int>(AuthScheme::x_api_key)}, {"bearer", static_cast<int>(AuthScheme::bearer)}}};
   int word = 0;
   auto fault = take_word(value, words, word);
   if (!fault) into = static_cast<AuthScheme>(word);
@@ -161,8 +159,7 @@ Taken take_bytes(const toml::node& value, std::uint64_t& into, std::uint64_t lea
   const auto bytes = text != nullptr ? parse_bytes(*text) : std::optional<std::uint64_t>(0);
   if (!bytes) return Fault{fmt::format("\"{}\" is not a size", shown(*text)), hint};
   if (*bytes < least || *bytes > most) {
-    return Fault{fmt::format("{} bytes are out of range", *bytes),
-                 fmt::format("{} to {} bytes", least, most)};
+    return Fault{fmt::format("{} bytes are out of range", *bytes), fmt::format("{} to {} bytes", least, most)};
   }
   into = *bytes;
   return std::nullopt;

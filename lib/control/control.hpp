@@ -1,10 +1,9 @@
 // Purpose   the status socket: what users, scripts and `offpeak` see and may change while the daemon runs
 // Gets      calls (message.hpp) from the sessions of ControlServer
 // Gives     replies in the shapes of schema/openapi.json; new jobs as intakes; wake-ups for the stages
-// Promises  a bad call is answered, never fatal; bodies and results pass through in constant memory;
-//           /healthz needs no database; a 201 means that the job is durably queued
-// When it fails  a broken queue is answered with 500 and then stops the daemon (Reply::failure); a full disk
-//           is a 507
+// Promises  a bad call is answered, never fatal; bodies and results pass through in constant memory; /healthz needs no
+//           database; a 201 means that the job is durably queued
+// When it fails  a broken queue is answered with 500 and then stops the daemon (Reply::failure); a full disk is a 507
 //
 // I/O thread. The queue is used through Database, files through the file worker.
 #pragma once

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "base/crash_point.hpp"
 #include "base/backoff.hpp"
+#include "base/crash_point.hpp"
 #include "export/summary.hpp"
 
 namespace offpeak {

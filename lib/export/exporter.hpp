@@ -1,11 +1,10 @@
 // Purpose   writes results.jsonl, failed.jsonl and summary.json of jobs whose every request has its outcome
 // Gets      such jobs and where their bytes lie, from the queue; claimed files and raw downloads
 // Gives     <results>/<id>-<name>/, then the job is done or canceled
-// Promises  the three files appear together, synced, in input order, byte for byte; constant memory; run
-//           again after any crash it makes the same bytes
-// When it fails  a full disk: its own half-written folder goes, and it tries again by itself. Bytes that
-//           changed or are missing: the job is held with that reason, and an error is logged; never a wrong
-//           result.
+// Promises  the three files appear together, synced, in input order, byte for byte; constant memory; run again after
+//           any crash it makes the same bytes
+// When it fails  a full disk: its own half-written folder goes, and it tries again by itself. Bytes that changed or are
+//           missing: the job is held with that reason, and an error is logged; never a wrong result.
 //
 // I/O thread; one job at a time. Notified when outcomes were recorded.
 #pragma once

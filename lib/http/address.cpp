@@ -73,21 +73,15 @@ bool is_loopback(const std::string& host) {
   return !ec && address.is_loopback();
 }
 
-std::string bracketed(const std::string& host) {
-  return host.find(':') == std::string::npos ? host : "[" + host + "]";
-}
+std::string bracketed(const std::string& host) { return host.find(':') == std::string::npos ? host : "[" + host + "]"; }
 
-std::string authority(const std::string& host, const std::string& port) {
-  return bracketed(host) + ":" + port;
-}
+std::string authority(const std::string& host, const std::string& port) { return bracketed(host) + ":" + port; }
 
 std::string host_header(const Origin& origin) {
   const bool usual = origin.port == (origin.tls ? "443" : "80");
   return usual ? bracketed(origin.host) : authority(origin.host, origin.port);
 }
 
-std::string origin_url(const Origin& origin) {
-  return (origin.tls ? "https://" : "http://") + host_header(origin);
-}
+std::string origin_url(const Origin& origin) { return (origin.tls ? "https://" : "http://") + host_header(origin); }
 
 }  // namespace offpeak::http

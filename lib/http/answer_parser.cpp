@@ -29,11 +29,9 @@ std::string lower(beast::string_view text) {
 struct AnswerParser::Sink final : beast::http::basic_parser<false> {
   explicit Sink(Response& into) : response(into) {}
 
-  void on_request_impl(beast::http::verb, beast::string_view, beast::string_view, int, error_code&) override {
-  }
+  void on_request_impl(beast::http::verb, beast::string_view, beast::string_view, int, error_code&) override {}
   void on_response_impl(int code, beast::string_view, int, error_code&) override { response.status = code; }
-  void on_field_impl(beast::http::field, beast::string_view name, beast::string_view value,
-                     error_code&) override {
+  void on_field_impl(beast::http::field, beast::string_view name, beast::string_view value, error_code&) override {
     // Trailers come this way too; nobody needs them.
     if (!header_seen) response.headers.emplace_back(lower(name), std::string(value.data(), value.size()));
   }

@@ -18,8 +18,7 @@ HttpFailure failed(const Error& error, Exchange& exchange) {
 }
 
 Error too_long(std::size_t most_bytes) {
-  return make_error(ErrorKind::unavailable,
-                    "the answer is longer than " + std::to_string(most_bytes) + " bytes");
+  return make_error(ErrorKind::unavailable, "the answer is longer than " + std::to_string(most_bytes) + " bytes");
 }
 
 // The rest of an answer that is kept whole.

@@ -55,8 +55,7 @@ void Connection::close() {
   socket_.close(ignored);
 }
 
-Error Connection::failure(std::string_view doing, const Deadline& deadline,
-                          boost::system::error_code ec) const {
+Error Connection::failure(std::string_view doing, const Deadline& deadline, boost::system::error_code ec) const {
   std::string message = std::string(doing) + ": ";
   message += deadline.expired ? "timed out after " + to_text(deadline.limit) : ec.message();
   return make_error(ErrorKind::unavailable, std::move(message));
@@ -119,12 +118,11 @@ Task<Result<void>> Connection::ask_proxy() {
   }
   const int status = parser.response().status;
   if (status < 200 || status > 299) {
-    const char* hint =
-        status == 407 ? "put user:password into https_proxy" : "ask who runs the proxy, or set no_proxy";
-    co_return make_error(ErrorKind::unavailable,
-                         "it refused a tunnel to " + authority(origin_.host, origin_.port) + " with HTTP " +
-                             std::to_string(status),
-                         hint);
+    const char* hint = status == 407 ? "put user:password into https_proxy" : "ask who runs the proxy, or set no_proxy";
+    co_return make_error(
+        ErrorKind::unavailable,
+        "it refused a tunnel to " + authority(origin_.host, origin_.port) + " with HTTP " + std::to_string(status),
+        hint);
   }
   // What comes before the handshake cannot be the origin's.
   if (!parser.left_over().empty()) {
@@ -139,9 +137,8 @@ Task<Result<void>> Connection::shake_hands() {
   // A name tells the server which certificate to show; an address may not stand there (RFC 6066, 3).
   if (!is_ip_address(origin_.host)) SSL_set_tlsext_host_name(tls_->native_handle(), origin_.host.c_str());
   tls_->set_verify_mode(asio::ssl::verify_peer);
-  tls_->set_verify_callback([this](bool chain_is_good, asio::ssl::verify_context& context) {
-    return check_(chain_is_good, context);
-  });
+  tls_->set_verify_callback(
+      [this](bool chain_is_good, asio::ssl::verify_context& context) { return check_(chain_is_good, context); });
   const auto [ec] = co_await tls_->async_handshake(asio::ssl::stream_base::client, as_values);
   if (!check_.refusal().empty()) co_return make_error(ErrorKind::unavailable, check_.refusal());
   if (ec) co_return failure("TLS handshake", writing_, ec);

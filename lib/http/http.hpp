@@ -1,8 +1,8 @@
 // Purpose   HTTP/1.1 calls to one configured origin: TLS with host check, timeouts, proxy, the commit byte
 // Gets      an Origin (from the configuration), calls
 // Gives     status, headers of interest, body; or why not
-// Promises  one connection a call, never reused, no retry, no redirect followed; the key leaves for the
-// origin only When it fails  HttpFailure: a sentence that names host and step, safe to log
+// Promises  one connection a call, never reused, no retry, no redirect followed; the key leaves for the origin only
+// When it fails  HttpFailure: a sentence that names host and step, safe to log
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -45,8 +45,7 @@ Result<Origin> parse_origin(std::string_view base_url);
 
 // From https_proxy / HTTPS_PROXY and no_proxy / NO_PROXY, for an https origin that is not loopback. `get_env`
 // returns nullptr for what is not set.
-Result<std::optional<Proxy>> proxy_for(const Origin& origin,
-                                       const std::function<const char*(const char*)>& get_env);
+Result<std::optional<Proxy>> proxy_for(const Origin& origin, const std::function<const char*(const char*)>& get_env);
 
 struct Request {
   std::string method;

@@ -49,8 +49,7 @@ Result<Origin> parse_origin(std::string_view base_url) {
   origin.host = parsed->host;
   origin.port = !parsed->port.empty() ? parsed->port : origin.tls ? "443" : "80";
   while (!prefix.empty() && prefix.back() == '/') prefix.remove_suffix(1);
-  if (!std::all_of(prefix.begin(), prefix.end(), is_path_byte))
-    return bad_origin("has odd bytes in its path");
+  if (!std::all_of(prefix.begin(), prefix.end(), is_path_byte)) return bad_origin("has odd bytes in its path");
   origin.prefix = prefix;
   if (!origin.tls && !is_loopback(origin.host)) {
     return make_error(ErrorKind::invalid,

@@ -89,8 +89,7 @@ bool entry_names(std::string_view entry, const std::string& host, const std::str
   return host == parsed->host || host.ends_with("." + parsed->host);
 }
 
-const char* either(const std::function<const char*(const char*)>& get_env, const char* lower,
-                   const char* upper) {
+const char* either(const std::function<const char*(const char*)>& get_env, const char* lower, const char* upper) {
   const char* value = get_env(lower);
   return value != nullptr ? value : get_env(upper);
 }
@@ -130,8 +129,7 @@ bool no_proxy_names(std::string_view no_proxy, const std::string& host, const st
   return false;
 }
 
-Result<std::optional<Proxy>> proxy_for(const Origin& origin,
-                                       const std::function<const char*(const char*)>& get_env) {
+Result<std::optional<Proxy>> proxy_for(const Origin& origin, const std::function<const char*(const char*)>& get_env) {
   using None = std::optional<Proxy>;
   if (!origin.tls || is_loopback(origin.host)) return None();
   const char* url = either(get_env, "https_proxy", "HTTPS_PROXY");

@@ -16,13 +16,10 @@ bool is_token_byte(char c) {
          std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
-bool is_token(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_byte);
-}
+bool is_token(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_token_byte); }
 
 bool is_target(std::string_view text) {
-  return text.starts_with('/') &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7F; });
+  return text.starts_with('/') && std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7F; });
 }
 
 bool is_value(std::string_view text) {
@@ -38,11 +35,9 @@ Result<std::string> request_head(const Origin& origin, const Request& request, s
   if (!is_token(request.method) || !is_target(request.target)) {
     return make_error(ErrorKind::invalid, "the request's method or target has odd bytes");
   }
-  std::string head =
-      fmt::format("{} {}{} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nAccept-Encoding: identity\r\n",
-                  request.method, origin.prefix, request.target, host_header(origin));
-  if (request.method != "GET" || content_length != 0)
-    head += fmt::format("Content-Length: {}\r\n", content_length);
+  std::string head = fmt::format("{} {}{} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nAccept-Encoding: identity\r\n",
+                                 request.method, origin.prefix, request.target, host_header(origin));
+  if (request.method != "GET" || content_length != 0) head += fmt::format("Content-Length: {}\r\n", content_length);
   for (const auto& [name, value] : request.headers) {
     if (!is_token(name)) return make_error(ErrorKind::invalid, "a header's name has odd bytes");
     if (!is_value(value)) {

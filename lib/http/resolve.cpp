@@ -122,13 +122,11 @@ Task<Result<Endpoints>> resolve(boost::asio::any_io_executor executor, std::stri
   } catch (const std::system_error&) {
     started = false;
   }
-  if (!started)
-    co_return make_error(ErrorKind::unavailable, "cannot resolve " + host + ": no thread to spare");
+  if (!started) co_return make_error(ErrorKind::unavailable, "cannot resolve " + host + ": no thread to spare");
   co_await answered.wait_for(timeout);
   const std::lock_guard lock(lookup->mutex);
   if (lookup->done) co_return std::move(lookup->answer);
-  co_return make_error(ErrorKind::unavailable,
-                       "cannot resolve " + host + ": timed out after " + to_text(timeout),
+  co_return make_error(ErrorKind::unavailable, "cannot resolve " + host + ": timed out after " + to_text(timeout),
                        "check this machine's DNS");
 }
 

@@ -16,7 +16,6 @@ namespace offpeak::http {
 
 // Never empty on success. Throws operation_aborted where the task is canceled.
 Task<Result<std::vector<boost::asio::ip::tcp::endpoint>>> resolve(boost::asio::any_io_executor executor,
-                                                                  std::string host, std::string port,
-                                                                  Duration timeout);
+                                                                  std::string host, std::string port, Duration timeout);
 
 }  // namespace offpeak::http

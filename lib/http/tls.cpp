@@ -71,8 +71,7 @@ bool CertificateCheck::operator()(bool chain_is_good, boost::asio::ssl::verify_c
   }
   if (boost::asio::ssl::host_name_verification(host_)(true, context)) return true;
   refusal_ = "the certificate is refused: it is not for " + host_ + " (but for " +
-             name_in(X509_STORE_CTX_get_current_cert(store)) +
-             "); check base_url, and who answers in its place";
+             name_in(X509_STORE_CTX_get_current_cert(store)) + "); check base_url, and who answers in its place";
   return false;
 }
 

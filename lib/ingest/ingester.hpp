@@ -1,12 +1,10 @@
 // Purpose   takes job files in: from incoming/ and from the socket, checked whole, into the queue
 // Gets      a bell (watch, control), the folders of the spool, intakes that control announced
 // Gives     jobs with their line index; rejected files with NAME.error.json; two calls for whoever waits
-// Promises  each step is recorded before the next, so a crash at any point is gone on from; one bad or huge
-// file never
+// Promises  each step is recorded before the next, so a crash at any point is gone on from; one bad or huge file never
 //           stops the others; memory does not grow with a file
-// When it fails  a full disk or a read that fails: everything is kept, said once, tried again by itself.
-// QueueError goes
-//           up: the daemon stops
+// When it fails  a full disk or a read that fails: everything is kept, said once, tried again by itself. QueueError
+//           goes up: the daemon stops
 #pragma once
 
 #include <cstdint>

@@ -119,9 +119,9 @@ const std::vector<Fault>& LineChecker::check(std::string_view line, CheckedLine&
   return faults_;
 }
 
-// A line as nearly all are: custom_id, then params, and nothing else. It is sliced in one pass instead of two: the params
-// are taken to end before the line's last brace, and walking their members must end just there. False where the line is
-// of any other form; it is then checked the long way.
+// A line as nearly all are: custom_id, then params, and nothing else. It is sliced in one pass instead of two: the
+// params are taken to end before the line's last brace, and walking their members must end just there. False where the
+// line is of any other form; it is then checked the long way.
 bool LineChecker::check_usual_form(std::string_view line, CheckedLine& checked) {
   JsonMember member;
   if (!JsonMembers(line).next(member) || member.key != "custom_id") return false;

@@ -8,9 +8,7 @@
 
 namespace offpeak {
 
-std::int64_t RequestCounts::total() const {
-  return std::accumulate(by_state.begin(), by_state.end(), std::int64_t{0});
-}
+std::int64_t RequestCounts::total() const { return std::accumulate(by_state.begin(), by_state.end(), std::int64_t{0}); }
 
 std::int64_t RequestCounts::waiting() const {
   return (*this)[RequestState::pending] + (*this)[RequestState::assigned] + (*this)[RequestState::submitted];

@@ -16,7 +16,7 @@ inline constexpr std::size_t wire_id_bytes_max = 64;     // the provider's patte
 inline constexpr std::size_t reported_errors_max = 100;  // in NAME.error.json
 inline constexpr std::size_t path_name_bytes_max = 100;  // of a job's name in a path
 
-inline constexpr std::size_t wire_nonce_bytes = 24;      // 96 random bits in hexadecimal
+inline constexpr std::size_t wire_nonce_bytes = 24;  // 96 random bits in hexadecimal
 
 // The longest time the provider keeps results, counted from created_at.
 inline constexpr int results_kept_days = 29;

@@ -20,12 +20,12 @@ inline constexpr Seq segment_entries = 1024;  // segment n holds the entries [n 
 // All offsets but `offset` are relative to the line's first byte. A line that was skipped as bad may have no id
 // (id_bytes 0) and no params (params_bytes 0); it is never sent.
 struct LineEntry {
-  std::uint64_t offset = 0;  // of the line's first byte in the job's bytes
-  std::uint32_t bytes = 0;   // of the line, without its line break
+  std::uint64_t offset = 0;                           // of the line's first byte in the job's bytes
+  std::uint32_t bytes = 0;                            // of the line, without its line break
   std::uint32_t id_offset = 0, id_bytes = 0;          // the raw custom_id value, with its quotes
   std::uint32_t params_offset = 0, params_bytes = 0;  // the raw params value
-  std::uint32_t sent_params_bytes = 0;  // as sent: params_bytes, unless defaults are merged in
-  std::uint32_t checksum = 0;           // checksum32 of the raw params value
+  std::uint32_t sent_params_bytes = 0;                // as sent: params_bytes, unless defaults are merged in
+  std::uint32_t checksum = 0;                         // checksum32 of the raw params value
   bool operator==(const LineEntry&) const = default;
 };
 

@@ -10,8 +10,7 @@ std::optional<Nanodollars> batch_cost(const PriceTable& prices, std::string_view
                              usage.cache_creation_1h_input_tokens + usage.cache_read_input_tokens;
   const bool long_prompt = price.above_prompt_tokens && prompt_tokens > *price.above_prompt_tokens;
   const RateCard& card = long_prompt ? price.above : price.base;
-  std::int64_t standard = usage.input_tokens * card.input +
-                          usage.cache_creation_5m_input_tokens * card.cache_write_5m +
+  std::int64_t standard = usage.input_tokens * card.input + usage.cache_creation_5m_input_tokens * card.cache_write_5m +
                           usage.cache_creation_1h_input_tokens * card.cache_write_1h +
                           usage.cache_read_input_tokens * card.cache_read + usage.output_tokens * card.output;
   if (usage.us_inference) standard = standard / 10 * 11 + standard % 10 * 11 / 10;

@@ -40,7 +40,7 @@ struct ModelPrice {
 };
 
 struct PriceTable {
-  std::string dated;                        // the day the prices were read, YYYY-MM-DD
+  std::string dated;                         // the day the prices were read, YYYY-MM-DD
   std::map<std::string, ModelPrice> models;  // by id and by alias
 };
 

@@ -50,10 +50,22 @@ constexpr std::array<std::pair<R, R>, 17> request_changes{{
 
 using J = JobState;
 constexpr std::array<std::pair<J, J>, 17> job_changes{{
-    {J::queued, J::running},   {J::queued, J::held},       {J::queued, J::canceling},  {J::queued, J::canceled},
-    {J::queued, J::done},      {J::running, J::held},      {J::running, J::canceling}, {J::running, J::done},
-    {J::held, J::queued},      {J::held, J::running},      {J::held, J::canceling},    {J::held, J::canceled},
-    {J::held, J::done},        {J::canceling, J::canceled}, {J::done, J::queued},       {J::canceled, J::queued},
+    {J::queued, J::running},
+    {J::queued, J::held},
+    {J::queued, J::canceling},
+    {J::queued, J::canceled},
+    {J::queued, J::done},
+    {J::running, J::held},
+    {J::running, J::canceling},
+    {J::running, J::done},
+    {J::held, J::queued},
+    {J::held, J::running},
+    {J::held, J::canceling},
+    {J::held, J::canceled},
+    {J::held, J::done},
+    {J::canceling, J::canceled},
+    {J::done, J::queued},
+    {J::canceled, J::queued},
     {J::running, J::canceled},
 }};
 
@@ -90,9 +102,7 @@ std::optional<RequestState> parse_request_state(std::string_view text) { return 
 std::optional<JobState> parse_job_state(std::string_view text) { return parse<J>(text, job_words); }
 std::optional<IntentState> parse_intent_state(std::string_view text) { return parse<I>(text, intent_words); }
 std::optional<BatchState> parse_batch_state(std::string_view text) { return parse<B>(text, batch_words); }
-std::optional<OutcomeType> parse_outcome_type(std::string_view text) {
-  return parse<OutcomeType>(text, outcome_words);
-}
+std::optional<OutcomeType> parse_outcome_type(std::string_view text) { return parse<OutcomeType>(text, outcome_words); }
 
 bool may_change(RequestState from, RequestState to) { return listed(from, to, request_changes); }
 bool may_change(JobState from, JobState to) { return listed(from, to, job_changes); }

@@ -79,8 +79,9 @@ Task<> Packer::send(Plan seen) {
   auto newest = co_await provider_.list(query);
   if (!newest.ok()) {
     ++list_failures_;
-    const auto pause = std::max(newest.retry_after.value_or(Duration(0)),
-                                backoff(config_.retry.backoff, config_.retry.max_backoff, list_failures_, random_.unit()));
+    const auto pause =
+        std::max(newest.retry_after.value_or(Duration(0)),
+                 backoff(config_.retry.backoff, config_.retry.max_backoff, list_failures_, random_.unit()));
     log_.warning("pack.no_watermark", {{"message", newest.failure().message}, {"next_try_in", pause.count()}});
     co_await bell_.wait_for(pause);
     co_return;

@@ -19,8 +19,14 @@ class Packer {
   // `config` may be replaced in place between two suspensions (reload).
   Packer(Database& database, Provider& provider, Clock& clock, Random& random, Log& log, const Config& config,
          Wakeup& bell, Wakeup& submit_bell)
-      : database_(database), provider_(provider), clock_(clock), random_(random), log_(log), config_(config),
-        bell_(bell), submit_bell_(submit_bell) {}
+      : database_(database),
+        provider_(provider),
+        clock_(clock),
+        random_(random),
+        log_(log),
+        config_(config),
+        bell_(bell),
+        submit_bell_(submit_bell) {}
 
   // Until canceled. Rung by `bell` when something became pending, a create call ended, or a pause was lifted.
   Task<> run();

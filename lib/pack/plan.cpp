@@ -163,7 +163,8 @@ Plan plan_batch(const std::vector<PackJob>& jobs, const PackLimits& limits, Size
   auto cursors = cursors_of(jobs, *lane);
   Filler filler(plan, requests_max, limits.bytes, sizes);
   for (auto first = cursors.begin(); first != cursors.end() && !plan.full;) {
-    const auto last = std::find_if(first, cursors.end(), [&](const Cursor& c) { return c.priority != first->priority; });
+    const auto last =
+        std::find_if(first, cursors.end(), [&](const Cursor& c) { return c.priority != first->priority; });
     filler.fill({first, last});
     first = last;
   }

@@ -26,8 +26,8 @@ class Sizes {
 };
 
 struct PackLimits {
-  std::uint32_t requests = 0;  // in this batch: the batch limit, or what the tier's queue limit leaves
-  std::uint64_t bytes = 0;     // of the HTTP body
+  std::uint32_t requests = 0;            // in this batch: the batch limit, or what the tier's queue limit leaves
+  std::uint64_t bytes = 0;               // of the HTTP body
   std::set<std::uint32_t> taken_counts;  // of unsettled intents: this batch's count must differ
   bool prefer_never_refused = false;     // the account is paused: try something else than what was refused
 };

@@ -1,11 +1,10 @@
 // Purpose   asks the provider about every batch in flight
 // Gets      open batches and batches to cancel, from the queue; one page of the provider's list
 // Gives     states and counts in the queue; rings the collector when a batch has ended
-// Promises  one list call a poll, however many batches and watchers; no call at all while nothing is in
-//           flight; a status never goes backwards; a 404 is never proof of loss; nothing is ever submitted
-//           again here
-// When it fails  it waits longer each time, up to max_interval, or as long as a 429 or 5xx asks; what stays
-//           odd about a batch stands as its reason. A database that fails ends the daemon.
+// Promises  one list call a poll, however many batches and watchers; no call at all while nothing is in flight; a
+//           status never goes backwards; a 404 is never proof of loss; nothing is ever submitted again here
+// When it fails  it waits longer each time, up to max_interval, or as long as a 429 or 5xx asks; what stays odd about a
+//           batch stands as its reason. A database that fails ends the daemon.
 //
 // I/O thread. Notified when something was submitted or canceled.
 #pragma once

@@ -26,8 +26,8 @@ http::Request request(std::string method, std::string target, const HeaderGroup&
   return out;
 }
 
-http::Request json_request(std::string method, std::string target, const HeaderGroup& headers,
-                           AuthScheme auth, const std::string& key) {
+http::Request json_request(std::string method, std::string target, const HeaderGroup& headers, AuthScheme auth,
+                           const std::string& key) {
   auto out = request(std::move(method), std::move(target), headers, auth, key);
   out.headers.emplace_back("Accept", "application/json");
   return out;

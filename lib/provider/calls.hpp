@@ -10,8 +10,7 @@
 namespace offpeak {
 
 http::Request create_request(const HeaderGroup& headers, AuthScheme auth, const std::string& key);
-http::Request list_request(const ListQuery& query, const HeaderGroup& headers, AuthScheme auth,
-                           const std::string& key);
+http::Request list_request(const ListQuery& query, const HeaderGroup& headers, AuthScheme auth, const std::string& key);
 http::Request retrieve_request(const std::string& id, const HeaderGroup& headers, AuthScheme auth,
                                const std::string& key);
 http::Request results_request(const std::string& id, const HeaderGroup& headers, AuthScheme auth,

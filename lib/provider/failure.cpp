@@ -37,22 +37,19 @@ std::string_view advice_on(int status) {
     case 405:
       return "; where this is not about an id, check base_url (without /v1)";
     default:
-      return status >= 300 && status < 400 ? "; redirects are not followed: set base_url to the API itself"
-                                           : "";
+      return status >= 300 && status < 400 ? "; redirects are not followed: set base_url to the API itself" : "";
   }
 }
 
 std::string describe_answer(int status, std::string_view body) {
   auto text = fmt::format("HTTP {}", status);
   if (const auto error = parse_api_error(body)) {
-    text += " " + escape_for_display(error->type, 60) + ": " +
-            escape_for_display(error->message, quoted_bytes_max);
+    text += " " + escape_for_display(error->type, 60) + ": " + escape_for_display(error->message, quoted_bytes_max);
     if (!error->error_code.empty()) text += " (" + escape_for_display(error->error_code, 80) + ")";
     return text;
   }
   if (body.empty()) return text + " with an empty body";
-  return text +
-         fmt::format(", not in the API's shape ({} bytes: {})", body.size(), escape_for_display(body, 100));
+  return text + fmt::format(", not in the API's shape ({} bytes: {})", body.size(), escape_for_display(body, 100));
 }
 
 CallFailure failure_of_answer(std::string_view what, const http::Response& answer,

@@ -10,8 +10,7 @@ namespace offpeak {
 
 // An answer that is not 2xx, or (`kind` unreadable) one whose body is not what it should be. `what` names the
 // call, as in "retrieve msgbatch_1"; `problem` is for the 2xx case.
-CallFailure failure_of_answer(std::string_view what, const http::Response& answer,
-                              std::optional<Duration> retry_after);
+CallFailure failure_of_answer(std::string_view what, const http::Response& answer, std::optional<Duration> retry_after);
 CallFailure failure_of_unreadable(std::string_view what, int status, std::string_view problem);
 
 // No complete answer. Where the header of one had come, its status says what kind it is.

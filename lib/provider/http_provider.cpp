@@ -19,8 +19,7 @@ constexpr std::size_t small_answer_bytes_max = 1024 * 1024;
 constexpr std::size_t list_answer_bytes_max = 16 * 1024 * 1024;
 
 [[noreturn]] void throw_broken(const Error& error) {
-  throw std::runtime_error("provider: " + error.message +
-                           (error.hint.empty() ? "" : " (" + error.hint + ")"));
+  throw std::runtime_error("provider: " + error.message + (error.hint.empty() ? "" : " (" + error.hint + ")"));
 }
 
 http::Origin make_origin(const ProviderConfig& config, const Environment& environment) {
@@ -36,8 +35,8 @@ http::Origin make_origin(const ProviderConfig& config, const Environment& enviro
 }
 
 std::optional<Duration> retry_after_of(const http::Response& response) {
-  return parse_retry_after(response.header("retry-after-ms"), response.header("retry-after"),
-                           response.header("date"), SystemClock().now());
+  return parse_retry_after(response.header("retry-after-ms"), response.header("retry-after"), response.header("date"),
+                           SystemClock().now());
 }
 
 std::optional<Duration> retry_after_of(const std::optional<http::Response>& response) {
@@ -118,11 +117,9 @@ CreateAnswer to_create_answer(http::Upload upload) {
 
 }  // namespace
 
-HttpProvider::HttpProvider(boost::asio::any_io_executor executor, const ProviderConfig& config,
-                           std::string key, const Environment& environment)
-    : auth_(config.auth),
-      key_(std::move(key)),
-      client_(std::move(executor), make_origin(config, environment)) {
+HttpProvider::HttpProvider(boost::asio::any_io_executor executor, const ProviderConfig& config, std::string key,
+                           const Environment& environment)
+    : auth_(config.auth), key_(std::move(key)), client_(std::move(executor), make_origin(config, environment)) {
   headers_.version = config.version;
   headers_.betas = config.betas;
 }

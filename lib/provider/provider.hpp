@@ -1,15 +1,12 @@
 // Purpose   the Message Batches verbs: create, list, retrieve, results, cancel
 // Gets      what the stages ask; a body that streams from claimed files
 // Gives     what the provider said, as values; never an exception for an answer or a broken connection
-// Promises  no call is ever repeated by this room; a create is one POST on a fresh connection, whose last
-// byte leaves
-//           only after `commit` said so; the key goes to the configured origin only; redirects are not
-//           followed
+// Promises  no call is ever repeated by this room; a create is one POST on a fresh connection, whose last byte leaves
+//           only after `commit` said so; the key goes to the configured origin only; redirects are not followed
 // When it fails  every failure is a CallFailure, or a CreateAnswer that says whether the last byte had left
 //
-// One real implementation (HttpProvider) and one in process over lib/sim (tests/support); one conformance
-// suite. Facts about the wire: the provider's OpenAPI document and recorded traffic, cited at each function
-// of wire.hpp.
+// One real implementation (HttpProvider) and one in process over lib/sim (tests/support); one conformance suite. Facts
+// about the wire: the provider's OpenAPI document and recorded traffic, cited at each function of wire.hpp.
 #pragma once
 
 #include <cstdint>
@@ -111,7 +108,7 @@ struct CreateAnswer {
   bool last_byte_left = false;       // from commit's consent on, true whatever happened then
   std::optional<HttpAnswer> answer;  // where the header of an answer arrived, early or after the last byte
   std::string failure;               // why there is no complete answer; safe to log
-  bool source_failed = false;  // our own body could not be read, or commit refused: not the network's fault
+  bool source_failed = false;        // our own body could not be read, or commit refused: not the network's fault
 };
 
 class CreateCommit {

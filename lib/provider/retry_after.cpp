@@ -12,8 +12,7 @@ constexpr double most_millis = 2147483647.0;
 
 std::optional<double> number(std::string_view text) {
   double value = 0;
-  const auto [end, ec] =
-      std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
   if (ec != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
 }
@@ -47,8 +46,8 @@ unsigned month_number(std::string_view name) {
 std::optional<Instant> parse_http_date(std::string_view text) {
   using namespace std::chrono;
   // Sun, 06 Nov 1994 08:49:37 GMT
-  if (text.size() != 29 || text.substr(3, 2) != ", " || text[7] != ' ' || text[11] != ' ' ||
-      text[16] != ' ' || text[19] != ':' || text[22] != ':' || text.substr(25) != " GMT") {
+  if (text.size() != 29 || text.substr(3, 2) != ", " || text[7] != ' ' || text[11] != ' ' || text[16] != ' ' ||
+      text[19] != ':' || text[22] != ':' || text.substr(25) != " GMT") {
     return std::nullopt;
   }
   const int d = digits_at(text, 5, 2), y = digits_at(text, 12, 4);

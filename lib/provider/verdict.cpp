@@ -55,8 +55,8 @@ CreateVerdictKind read_created(const HttpAnswer& answer, CreateVerdict& verdict)
 
 bool proves_no_after_last_byte(const HttpAnswer& answer, const std::optional<ApiError>& error) {
   if (answer.status == 413) return true;
-  return answer.status >= 400 && answer.status <= 499 && answer.status != 408 && answer.status != 409 &&
-         error && answer.body_complete;
+  return answer.status >= 400 && answer.status <= 499 && answer.status != 408 && answer.status != 409 && error &&
+         answer.body_complete;
 }
 
 std::string_view explanation(CreateVerdictKind kind, bool last_byte_left) {
@@ -97,12 +97,11 @@ CreateVerdict verdict_on_create(const CreateAnswer& answer) {
   return verdict;
 }
 
-bool speaks_of_account_limits(std::string_view error_type, std::string_view message,
-                              std::string_view error_code) {
+bool speaks_of_account_limits(std::string_view error_type, std::string_view message, std::string_view error_code) {
   if (error_type == "billing_error") return true;
   // Codes: the official client's list of errors of batch calls.
-  constexpr std::array<std::string_view, 4> codes = {
-      "spend_limit", "organization_on_hold", "cmek_key_disabled", "claude_code_key_creator_not_member"};
+  constexpr std::array<std::string_view, 4> codes = {"spend_limit", "organization_on_hold", "cmek_key_disabled",
+                                                     "claude_code_key_creator_not_member"};
   if (holds_any(error_code, codes)) return true;
   // A message about a field may quote what a user wrote.
   if (message.starts_with("requests")) return false;

@@ -27,9 +27,9 @@ struct CreateVerdict {
   CreateVerdictKind kind = CreateVerdictKind::unknown;
   std::optional<ProviderBatch> batch;          // created
   std::optional<std::uint32_t> request_index;  // request_at_fault: the place in the batch
-  std::string error_type;      // the provider's error.type, where it answered in the API's shape
-  std::string error_document;  // the provider's error body, verbatim, where it has the API's shape
-  std::string message;         // for the log and the reason; never prompts
+  std::string error_type;                      // the provider's error.type, where it answered in the API's shape
+  std::string error_document;                  // the provider's error body, verbatim, where it has the API's shape
+  std::string message;                         // for the log and the reason; never prompts
   std::optional<Duration> retry_after;
 };
 
@@ -40,7 +40,6 @@ CreateVerdict verdict_on_create(const CreateAnswer& answer);
 
 // Does this error speak of credit or usage limits? Texts recorded in public traffic; wording may change, so
 // this is only ever used to pause instead of failing requests.
-bool speaks_of_account_limits(std::string_view error_type, std::string_view message,
-                              std::string_view error_code);
+bool speaks_of_account_limits(std::string_view error_type, std::string_view message, std::string_view error_code);
 
 }  // namespace offpeak

@@ -94,8 +94,7 @@ Result<ProviderBatch> read_batch(const json::value& value) {
   if (!read_counts(object, batch.counts)) return unreadable("no sane request_counts of " + *id);
   std::optional<Instant> created, expires;
   if (!read_date(object, "created_at", created) || !created || !read_date(object, "expires_at", expires) ||
-      !read_date(object, "ended_at", batch.ended_at) ||
-      !read_date(object, "archived_at", batch.archived_at) ||
+      !read_date(object, "ended_at", batch.ended_at) || !read_date(object, "archived_at", batch.archived_at) ||
       !read_date(object, "cancel_initiated_at", batch.cancel_initiated_at)) {
     return unreadable("no readable dates of " + *id);
   }
@@ -171,8 +170,7 @@ std::optional<ApiError> parse_api_error(std::string_view body) {
   out.type = *type;
   out.message = text_of(error->get_object(), "message").value_or("");
   out.request_id = text_of(object, "request_id").value_or("");
-  if (const auto* details = present(error->get_object(), "details");
-      details != nullptr && details->is_object()) {
+  if (const auto* details = present(error->get_object(), "details"); details != nullptr && details->is_object()) {
     out.error_code = text_of(details->get_object(), "error_code").value_or("");
   }
   return out;

@@ -83,9 +83,7 @@ std::vector<Batch> Queue::batches_to_cancel() {
   return read_batches(*sql_, "WHERE cancel_state = 'wanted' AND batch.state = 'in_progress' ORDER BY batch.id");
 }
 
-void Queue::cancel_requested(BatchId id) {
-  sql_->run("UPDATE batch SET cancel_state = 'requested' WHERE id = ?", id);
-}
+void Queue::cancel_requested(BatchId id) { sql_->run("UPDATE batch SET cancel_state = 'requested' WHERE id = ?", id); }
 
 std::optional<Batch> Queue::next_to_collect(Instant now) {
   return first_of(read_batches(*sql_,
@@ -101,8 +99,8 @@ std::optional<Instant> Queue::next_collect_at() {
 }
 
 std::vector<Batch> Queue::batches_of(JobId job) {
-  return read_batches(*sql_,
-                      "WHERE batch.intent IN (SELECT intent FROM assignment WHERE job = ?) ORDER BY batch.id", job);
+  return read_batches(*sql_, "WHERE batch.intent IN (SELECT intent FROM assignment WHERE job = ?) ORDER BY batch.id",
+                      job);
 }
 
 std::vector<Batch> Queue::batches(const ListOptions& options) {

@@ -141,8 +141,11 @@ void Queue::forget_intake(JobId id) { sql_->run("DELETE FROM intake WHERE id = ?
 bool Queue::discard_index(JobId id) {
   sql_->forget_segment();
   Transaction transaction(*sql_);
-  auto left = sql_->run("DELETE FROM segment WHERE job = ?1 AND number IN (SELECT number FROM segment WHERE job = ?1 LIMIT 500)", id);
-  left += sql_->run("DELETE FROM made_outcome WHERE job = ?1 AND first IN (SELECT first FROM made_outcome WHERE job = ?1 LIMIT 5000)", id);
+  auto left = sql_->run(
+      "DELETE FROM segment WHERE job = ?1 AND number IN (SELECT number FROM segment WHERE job = ?1 LIMIT 500)", id);
+  left += sql_->run(
+      "DELETE FROM made_outcome WHERE job = ?1 AND first IN (SELECT first FROM made_outcome WHERE job = ?1 LIMIT 5000)",
+      id);
   transaction.commit();
   return left == 0;
 }

@@ -197,7 +197,8 @@ Status Queue::status(Instant now) {
   {
     auto row = sql_->query(
         "SELECT coalesce(sum(pending), 0), coalesce(sum(assigned), 0), coalesce(sum(submitted), 0), "
-        "coalesce(sum(succeeded), 0), coalesce(sum(errored), 0), coalesce(sum(expired), 0), coalesce(sum(canceled), 0), "
+        "coalesce(sum(succeeded), 0), coalesce(sum(errored), 0), coalesce(sum(expired), 0), coalesce(sum(canceled), "
+        "0), "
         "coalesce(sum(state NOT IN ('done', 'canceled')), 0) FROM job");
     row.step();
     for (int i = 0; i < 7; ++i) status.counts.by_state[static_cast<std::size_t>(i)] = row.integer(i);

@@ -28,8 +28,8 @@ bool waits_alike(const PendingRange& a, const PendingRange& b) {
 }
 
 void insert_pending(Sql& sql, const PendingRange& p) {
-  sql.run("INSERT INTO pending VALUES (?, ?, ?, ?, ?, ?, ?, ?)", p.range.job, p.range.first, p.range.count,
-          p.attempts, p.since, p.not_before, p.most_together, p.refused_at);
+  sql.run("INSERT INTO pending VALUES (?, ?, ?, ?, ?, ?, ?, ?)", p.range.job, p.range.first, p.range.count, p.attempts,
+          p.since, p.not_before, p.most_together, p.refused_at);
 }
 
 void delete_pending(Sql& sql, RequestRange range) {
@@ -37,12 +37,11 @@ void delete_pending(Sql& sql, RequestRange range) {
          "a pending run vanished");
 }
 
-constexpr std::string_view pending_columns =
-    "first, count, attempts, since, not_before, most_together, refused_at";
+constexpr std::string_view pending_columns = "first, count, attempts, since, not_before, most_together, refused_at";
 
 std::optional<PendingRange> pending_at_or_before(Sql& sql, JobId job, Seq seq) {
-  static const auto text = fmt::format(
-      "SELECT {} FROM pending WHERE job = ? AND first <= ? ORDER BY first DESC LIMIT 1", pending_columns);
+  static const auto text =
+      fmt::format("SELECT {} FROM pending WHERE job = ? AND first <= ? ORDER BY first DESC LIMIT 1", pending_columns);
   auto row = sql.query(text, job, seq);
   if (!row.step()) return std::nullopt;
   return read_pending(row, job);
@@ -53,7 +52,8 @@ std::optional<PendingRange> pending_at_or_before(Sql& sql, JobId job, Seq seq) {
 void move_requests(Sql& sql, JobId job, RequestState from, RequestState to, std::int64_t count) {
   if (count == 0) return;
   expect(may_change(from, to), fmt::format("a request went from {} to {}", to_text(from), to_text(to)));
-  const auto text = fmt::format("UPDATE job SET {0} = {0} - ?2, {1} = {1} + ?2 WHERE id = ?1", to_text(from), to_text(to));
+  const auto text =
+      fmt::format("UPDATE job SET {0} = {0} - ?2, {1} = {1} + ?2 WHERE id = ?1", to_text(from), to_text(to));
   expect(sql.run(text, job, count) == 1, "a job vanished");
 }
 
@@ -102,7 +102,8 @@ PendingRange take_pending(Sql& sql, RequestRange range) {
 }
 
 void make_outcome(Sql& sql, RequestRange range, RequestState from, OutcomeType type, const std::string& result) {
-  sql.run("INSERT INTO made_outcome VALUES (?, ?, ?, ?, ?)", range.job, range.first, range.count, to_text(type), result);
+  sql.run("INSERT INTO made_outcome VALUES (?, ?, ?, ?, ?)", range.job, range.first, range.count, to_text(type),
+          result);
   move_requests(sql, range.job, from, as_request_state(type), range.count);
 }
 

@@ -66,7 +66,8 @@ void read_in_flight(Sql& sql, PackView& view) {
       view.unsettled_counts.insert(static_cast<std::uint32_t>(row.integer(1)));
     }
   }
-  auto row = sql.query("SELECT count(*), coalesce(sum(requests), 0) FROM batch WHERE state IN ('in_progress', 'canceling')");
+  auto row =
+      sql.query("SELECT count(*), coalesce(sum(requests), 0) FROM batch WHERE state IN ('in_progress', 'canceling')");
   row.step();
   view.open_batches += row.integer(0);
   view.queued_requests += row.integer(1);

@@ -9,6 +9,8 @@ Queue::Queue(const std::string& path) : sql_(std::make_unique<Sql>(path)) { migr
 Queue::~Queue() = default;
 
 void Queue::recover(Instant now) {
+  // The clients that waited for these verdicts are gone.
+  sql_->run("DELETE FROM intake WHERE source = 'socket' AND state = 'rejected'");
   if (const auto uploading = uploading_intent()) {
     Refusal refusal;
     refusal.reason = "the daemon stopped before the last byte left: proven not created";

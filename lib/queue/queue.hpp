@@ -3,8 +3,8 @@
 // Gives     plain values (rows.hpp)
 // Promises  each verb is one transaction, durable (WAL, synchronous=FULL) when it returns; counters always balance;
 //           only one process owns the database
-// When it fails  QueueError: nothing of the verb happened; whoever depended on it must not act. QueueDiskFull: the same,
-//           and it may be tried again when there is space. QueueInUse: another daemon owns the file.
+// When it fails  QueueError: nothing of the verb happened; whoever depended on it must not act. QueueDiskFull: the
+//           same, and it may be tried again when there is space. QueueInUse: another daemon owns the file.
 //
 // Runs on the database worker, through Database. Bytes of requests and results are never in here: see LineEntry and
 // OutcomeRow for where they lie.
@@ -102,15 +102,15 @@ class Queue {
   void disprove_batch(BatchId id, Instant now);
 
   // ---- start-up guard
-  bool is_new();                                  // no batch was ever known here
-  std::optional<Instant> newest_known_at();       // created_at of the newest batch that we know, or took as known
+  bool is_new();                             // no batch was ever known here
+  std::optional<Instant> newest_known_at();  // created_at of the newest batch that we know, or took as known
   void take_as_known(const std::string& provider_id, Instant created_at);
   void record_unexplained(const std::vector<UnexplainedBatch>& batches);
-  std::vector<UnexplainedBatch> unexplained();    // open ones
+  std::vector<UnexplainedBatch> unexplained();  // open ones
   bool dismiss_unexplained(const std::string& provider_id);
 
   // ---- poll
-  std::vector<Batch> open_batches();              // in_progress and canceling, oldest first
+  std::vector<Batch> open_batches();  // in_progress and canceling, oldest first
   void record_poll(const std::vector<BatchSeen>& seen, Instant now);
   void note_batch(BatchId id, const std::string& reason, std::optional<Instant> next_action_at);
   std::vector<Batch> batches_to_cancel();
@@ -119,7 +119,7 @@ class Queue {
   // ---- results
   std::optional<Batch> next_to_collect(Instant now);
   std::optional<Instant> next_collect_at();
-  std::uint32_t begin_download(BatchId id);       // the number of this download
+  std::uint32_t begin_download(BatchId id);  // the number of this download
   RecordedResults record_results(BatchId id, std::uint32_t download, const std::vector<ResultRow>& rows, Instant now);
   // When all lines of a download are recorded: complete, or missing lines.
   Collected collect(BatchId id, const CollectRules& rules, Instant now);
@@ -129,7 +129,7 @@ class Queue {
   void prove_batch(BatchId id);
 
   // ---- export
-  std::vector<Job> jobs_to_export();              // every request has its outcome, no results yet; the first 100
+  std::vector<Job> jobs_to_export();  // every request has its outcome, no results yet; the first 100
   std::vector<OutcomeRow> outcomes(JobId job, Seq first, std::uint32_t count);  // in input order, those there are
   JobTallies tallies(JobId job);
   std::vector<Batch> batches_of(JobId job);

@@ -1,23 +1,18 @@
 // Purpose   makes the lines that a user reads, results and failed requests, from where their bytes lie
 // Gets      a window of one job, read from the queue; the claimed file and the raw downloads
-// Gives     {"custom_id":<as the user wrote it>,"result":<the provider's value>} in input order, byte for
-//           byte; and request lines byte for byte
-// Promises  plain blocking functions for the file worker, without the database; memory is what the caller
-//           asks for, one line and two blocks of 256 KiB; every value's checksum is compared before it is given
-// When it fails  an Error that names file and offset: ErrorKind::invalid where bytes are missing or have
-//           changed (a human must look; trying again cannot help), else what the system said
+// Gives     {"custom_id":<as the user wrote it>,"result":<the provider's value>} in input order, byte for byte; and
+//           request lines byte for byte
+// Promises  plain blocking functions for the file worker, without the database; memory is what the caller asks for, one
+//           line and two blocks of 256 KiB; every value's checksum is compared before it is given
+// When it fails  an Error that names file and offset: ErrorKind::invalid where bytes are missing or have changed (a
+//           human must look; trying again cannot help), else what the system said
 //
 // Used by export and by the results stream of the status socket:
 //
-//   ResultLines lines(files, folders, job);  // lives on the file worker
-//   for (Seq first = 0; first < job.requests; first += result_window_requests) {
-//     window = on the database worker: read_result_window(queue, job.id, first, result_window_requests);
-//     for (std::size_t at = 0; at < window.outcomes.size();) {
-//       out.clear();
-//       at = on the file worker: lines.append_results(window, at, 256 * 1024, only, out);
-//       send(out);
-//     }
-//   }
+// ResultLines lines(files, folders, job); // lives on the file worker for (Seq first = 0; first < job.requests; first
+// += result_window_requests) { window = on the database worker: read_result_window(queue, job.id, first,
+// result_window_requests); for (std::size_t at = 0; at < window.outcomes.size();) { out.clear(); at = on the file
+// worker: lines.append_results(window, at, 256 * 1024, only, out); send(out); } }
 #pragma once
 
 #include <cstdint>

@@ -94,9 +94,8 @@ class Returns {
       pending.not_before = now_ + backoff(rules_.backoff, rules_.max_backoff, tries, rules_.jitter);
     }
     ++count_;
-    const bool joins = run_ && run_->range.job == pending.range.job &&
-                       run_->range.first + run_->range.count == seq && run_->attempts == pending.attempts &&
-                       run_->not_before == pending.not_before;
+    const bool joins = run_ && run_->range.job == pending.range.job && run_->range.first + run_->range.count == seq &&
+                       run_->attempts == pending.attempts && run_->not_before == pending.not_before;
     if (joins) {
       ++run_->range.count;
     } else {
@@ -228,8 +227,9 @@ Collected Queue::collect(BatchId id, const CollectRules& rules, Instant now) {
   hold_jobs_canceled_elsewhere(*sql_, *ended);
   Returns returns(*sql_, rules, now);
   give_attempts_back(*sql_, id, assignments, returns);
-  sql_->run("UPDATE batch SET state = 'collected', collected_at = ?2, reason = NULL, next_action_at = NULL WHERE id = ?1",
-            id, now);
+  sql_->run(
+      "UPDATE batch SET state = 'collected', collected_at = ?2, reason = NULL, next_action_at = NULL WHERE id = ?1", id,
+      now);
   transaction.commit();
   collected.complete = true;
   collected.again = returns.count();
@@ -237,8 +237,9 @@ Collected Queue::collect(BatchId id, const CollectRules& rules, Instant now) {
 }
 
 void Queue::collect_failed(BatchId id, const std::string& reason, Instant next_action_at) {
-  sql_->run("UPDATE batch SET failures = failures + 1, reason = ?2, next_action_at = ?3 WHERE id = ?1 AND state = 'ended'",
-            id, reason, next_action_at);
+  sql_->run(
+      "UPDATE batch SET failures = failures + 1, reason = ?2, next_action_at = ?3 WHERE id = ?1 AND state = 'ended'",
+      id, reason, next_action_at);
 }
 
 Collected Queue::results_lost(BatchId id, const std::string& result, Instant now) {
@@ -254,7 +255,8 @@ Collected Queue::results_lost(BatchId id, const std::string& result, Instant now
     const Seq end = next + assignment.range.count;
     {
       auto row = sql_->query(
-          "SELECT seq FROM (SELECT seq FROM outcome WHERE job = ?1 AND seq >= ?2 AND seq < ?3 UNION ALL SELECT seq FROM "
+          "SELECT seq FROM (SELECT seq FROM outcome WHERE job = ?1 AND seq >= ?2 AND seq < ?3 UNION ALL SELECT seq "
+          "FROM "
           "attempt WHERE job = ?1 AND seq >= ?2 AND seq < ?3 AND batch = ?4) ORDER BY seq",
           assignment.range.job, next, end, id);
       while (row.step()) {

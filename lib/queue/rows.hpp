@@ -62,9 +62,9 @@ struct Accepted {
 
 struct PendingRange {
   RequestRange range;
-  std::uint32_t attempts = 0;  // counted attempts so far
-  Instant since{};             // pending since
-  Instant not_before{};        // backing off until
+  std::uint32_t attempts = 0;       // counted attempts so far
+  Instant since{};                  // pending since
+  Instant not_before{};             // backing off until
   std::uint32_t most_together = 0;  // 0, or: refused in a batch of twice as many, so at most this many go together
   Instant refused_at{};             // when it was first refused so
 };
@@ -91,16 +91,16 @@ struct CreateDelay {
 };
 
 struct PackView {
-  std::vector<PackJob> jobs;           // with something ready, highest priority first, then by id
-  std::optional<Instant> next_ready_at;  // the soonest not_before of what is not ready yet
-  bool intent_uploading = false;       // one is written and not sent yet
-  std::int64_t queued_requests = 0;    // in unsettled intents and batches in processing
-  std::int64_t open_batches = 0;       // not ended, unsettled intents included
+  std::vector<PackJob> jobs;                 // with something ready, highest priority first, then by id
+  std::optional<Instant> next_ready_at;      // the soonest not_before of what is not ready yet
+  bool intent_uploading = false;             // one is written and not sent yet
+  std::int64_t queued_requests = 0;          // in unsettled intents and batches in processing
+  std::int64_t open_batches = 0;             // not ended, unsettled intents included
   std::set<std::uint32_t> unsettled_counts;  // request counts of unsettled intents
   AccountState account;
   CreateDelay delay;
-  bool submitting_paused = false;      // by the operator
-  bool unexplained_batches = false;    // the start-up guard holds submitting
+  bool submitting_paused = false;       // by the operator
+  bool unexplained_batches = false;     // the start-up guard holds submitting
   std::uint64_t learned_max_bytes = 0;  // 0, or: a 413 taught that bodies must be smaller
   Nanodollars spent_today = 0;
 };
@@ -116,7 +116,7 @@ struct NewIntent {
   };
   std::vector<Part> parts;  // in wire order
   std::uint32_t requests = 0;
-  std::uint64_t bytes = 0;  // of the HTTP body
+  std::uint64_t bytes = 0;               // of the HTTP body
   std::optional<std::string> watermark;  // the newest batch id the provider listed; nothing: it listed none
   std::optional<Instant> watermark_at;   // its created_at
 };
@@ -155,17 +155,17 @@ struct JobBytes {
 };
 
 enum class RefusalKind : std::uint8_t {
-  again,          // go again as they are: not sent, throttled, account fault
-  halve,          // go again in halves; alone: see one_alone
-  name_request,   // `place` becomes errored, the others go again
+  again,         // go again as they are: not sent, throttled, account fault
+  halve,         // go again in halves; alone: see one_alone
+  name_request,  // `place` becomes errored, the others go again
 };
 
 struct Refusal {
   RefusalKind kind = RefusalKind::again;
   std::string reason;
-  std::uint32_t place = 0;            // name_request
-  bool alone_is_errored = false;      // halve, and the batch was one request: it becomes errored
-  std::string result;                 // what an errored request gets as its result value
+  std::uint32_t place = 0;              // name_request
+  bool alone_is_errored = false;        // halve, and the batch was one request: it becomes errored
+  std::string result;                   // what an errored request gets as its result value
   std::uint64_t learned_max_bytes = 0;  // 0, or the size to stay below from now on (413)
 };
 
@@ -245,17 +245,17 @@ struct Collected {
 struct OutcomeRow {
   Seq seq = 0;
   OutcomeType type = OutcomeType::succeeded;
-  BatchId batch;               // none for an outcome made by offpeak
+  BatchId batch;  // none for an outcome made by offpeak
   std::uint32_t download = 0;
   std::uint64_t offset = 0;
   std::uint32_t bytes = 0;
   std::uint32_t checksum = 0;
-  std::string made_result;     // made by offpeak: the value itself
+  std::string made_result;  // made by offpeak: the value itself
 };
 
 struct JobTallies {
   std::map<std::string, std::int64_t> stop_reasons;
-  std::map<std::string, std::int64_t> usage;           // input_tokens, output_tokens, ...
+  std::map<std::string, std::int64_t> usage;            // input_tokens, output_tokens, ...
   std::map<std::string, std::int64_t> unpriced_models;  // requests by model id
 };
 

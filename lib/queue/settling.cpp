@@ -44,7 +44,8 @@ void Queue::disprove_batch(BatchId id, Instant now) {
   Transaction transaction(*sql_);
   const auto wrong = batch(id);
   if (!wrong || wrong->proven) throw QueueError("database: a proven batch cannot be disproved");
-  set_intent_state(*sql_, wrong->intent, IntentState::unknown, "the adopted batch was not ours: its results say so", now);
+  set_intent_state(*sql_, wrong->intent, IntentState::unknown, "the adopted batch was not ours: its results say so",
+                   now);
   exclude_candidate(wrong->intent, wrong->provider_id);
   std::map<JobId, std::int64_t> counts;
   for (const auto& assignment : read_assignments(*sql_, wrong->intent)) {
@@ -91,7 +92,8 @@ std::vector<UnexplainedBatch> Queue::unexplained() {
 }
 
 bool Queue::dismiss_unexplained(const std::string& provider_id) {
-  return sql_->run("UPDATE unexplained SET state = 'dismissed' WHERE provider_id = ? AND state = 'open'", provider_id) == 1;
+  return sql_->run("UPDATE unexplained SET state = 'dismissed' WHERE provider_id = ? AND state = 'open'",
+                   provider_id) == 1;
 }
 
 }  // namespace offpeak

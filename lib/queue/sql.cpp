@@ -1,6 +1,8 @@
 #include "queue/sql.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -16,10 +18,10 @@ constexpr int wal_pages_before_checkpoint = 4000;
 void throw_queue_error(sqlite3* db, int code) {
   const int reason = db != nullptr ? sqlite3_extended_errcode(db) : code;
   const int os_error = db != nullptr ? sqlite3_system_errno(db) : 0;
-  const auto text = fmt::format("database: {} (SQLite {})",
-                                db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code), reason);
-  const bool no_space = (reason & 0xFF) == SQLITE_FULL ||
-                        ((reason & 0xFF) == SQLITE_IOERR && (os_error == ENOSPC || os_error == EDQUOT));
+  const auto text =
+      fmt::format("database: {} (SQLite {})", db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code), reason);
+  const bool no_space =
+      (reason & 0xFF) == SQLITE_FULL || ((reason & 0xFF) == SQLITE_IOERR && (os_error == ENOSPC || os_error == EDQUOT));
   if (no_space) throw QueueDiskFull(text + ": the disk is full; free some space, offpeak goes on by itself");
   if ((reason & 0xFF) == SQLITE_BUSY || (reason & 0xFF) == SQLITE_LOCKED) {
     throw QueueInUse(text + ": another offpeakd owns this state folder; stop it first");
@@ -73,6 +75,8 @@ void Statement::bind_one(int index, Blob blob) {
 void Statement::bind_null(int index) { check(sqlite3_bind_null(statement_, index)); }
 
 Sql::Sql(const std::string& path) {
+  // Before SQLite makes it with the umask's mode; its WAL takes the same mode.
+  if (const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600); fd >= 0) ::close(fd);
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   if (const int code = sqlite3_open_v2(path.c_str(), &db_, flags, nullptr); code != SQLITE_OK) {
     const std::string text = fmt::format("cannot open the database {}: {}", path, sqlite3_errstr(code));
@@ -109,8 +113,8 @@ void Sql::script(const std::string& sql) {
 sqlite3_stmt* Sql::prepared(std::string_view sql) {
   if (const auto found = statements_.find(sql); found != statements_.end()) return found->second;
   sqlite3_stmt* statement = nullptr;
-  const int code = sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
-                                      &statement, nullptr);
+  const int code =
+      sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
   if (code != SQLITE_OK) throw_queue_error(db_, code);
   return statements_.emplace(std::string(sql), statement).first->second;
 }
@@ -123,7 +127,8 @@ const std::vector<LineEntry>& Sql::segment(JobId job, std::uint32_t number) {
   }
   auto entries = decode_segment(row.bytes(0));
   if (!entries) {
-    throw QueueError(fmt::format("database: index segment {} of job {} is damaged; restore a backup", number, job.value));
+    throw QueueError(
+        fmt::format("database: index segment {} of job {} is damaged; restore a backup", number, job.value));
   }
   cached_job_ = job;
   cached_number_ = number;

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
 
-#include "base/crash_point.hpp"
 #include "base/backoff.hpp"
+#include "base/crash_point.hpp"
 #include "base/task_group.hpp"
 #include "queue/result_lines.hpp"
 #include "results/download_sink.hpp"

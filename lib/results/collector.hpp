@@ -1,12 +1,11 @@
 // Purpose   collects the results of ended batches
 // Gets      batches that have ended, from the queue; their results, from the provider
 // Gives     outcomes with their place, cost and usage; requests that go again; raw downloads in their folder
-// Promises  constant memory; every line recorded once, whatever is cut, said twice or read again; a batch is
-//           collected only when each of its requests has a line; missing ones are never sent again by
-//           themselves
-// When it fails  the batch waits, with a reason and a time, and is downloaded again: a full disk, a cut
-//           transfer, a provider that is not ready. What needs a human is logged as an error. A database
-//           that fails ends the daemon.
+// Promises  constant memory; every line recorded once, whatever is cut, said twice or read again; a batch is collected
+//           only when each of its requests has a line; missing ones are never sent again by themselves
+// When it fails  the batch waits, with a reason and a time, and is downloaded again: a full disk, a cut transfer, a
+//           provider that is not ready. What needs a human is logged as an error. A database that fails ends the
+//           daemon.
 //
 // I/O thread; one batch at a time. Notified by the poller; wakes up by itself for what backs off.
 #pragma once

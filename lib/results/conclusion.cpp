@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "base/crash_point.hpp"
 #include "base/backoff.hpp"
+#include "base/crash_point.hpp"
 #include "results/collector.hpp"
 
 namespace offpeak {

@@ -81,7 +81,7 @@ void clear(ResultLine& line) {
 
 bool parse_result_line(std::string_view text, JsonChecker& checker, ResultLine& line) {
   clear(line);
-  if (checker.check(text) || json_kind(text) != JsonKind::object) return false;
+  if (checker.check(text, LoneSurrogates::allowed) || json_kind(text) != JsonKind::object) return false;
   bool has_id = false;
   JsonMembers members(text);
   for (JsonMember member; members.next(member);) {

@@ -51,9 +51,7 @@ Action read_lose_answer(Fields& fields) {
   return action;
 }
 
-Action read_drop(Fields& fields, Delivery how) {
-  return Drop{When::early, how, fields.bytes("after_body_bytes", 0)};
-}
+Action read_drop(Fields& fields, Delivery how) { return Drop{When::early, how, fields.bytes("after_body_bytes", 0)}; }
 Action read_close(Fields& fields) { return read_drop(fields, Delivery::close); }
 Action read_reset(Fields& fields) { return read_drop(fields, Delivery::reset); }
 
@@ -131,8 +129,7 @@ Action read_foreign(Fields& fields) {
 
 Action read_row_error(Fields& fields) {
   RowError action;
-  if (fields.has("index"))
-    action.index = static_cast<std::uint32_t>(fields.number("index", 0, batch_requests_max));
+  if (fields.has("index")) action.index = static_cast<std::uint32_t>(fields.number("index", 0, batch_requests_max));
   action.type = fields.text("type", "api_error");
   action.message = fields.text("message", "");
   return action;
@@ -191,8 +188,7 @@ std::string unknown_action(std::string_view name) {
 }  // namespace
 
 Action read_action(std::string_view value, const std::string& where, std::string& error) {
-  const std::string named =
-      json_kind(value) == JsonKind::string ? fmt::format("{{\"action\":{}}}", value) : "";
+  const std::string named = json_kind(value) == JsonKind::string ? fmt::format("{{\"action\":{}}}", value) : "";
   Fields fields(named.empty() ? value : std::string_view(named), where, error);
   const auto name = fields.text("action", "");
   Action action;

@@ -36,9 +36,8 @@ Answer api_error(int status, std::string_view type, std::string_view message, st
                  std::string_view error_code) {
   auto answer = json_answer("");
   answer.status = status;
-  const auto details = error_code.empty()
-                           ? std::string()
-                           : fmt::format(R"(,"details":{{"error_code":{}}})", json_quote(error_code));
+  const auto details =
+      error_code.empty() ? std::string() : fmt::format(R"(,"details":{{"error_code":{}}})", json_quote(error_code));
   answer.body = fmt::format(R"({{"type":"error","error":{{"type":{},"message":{}{}}},"request_id":{}}})",
                             json_quote(type), json_quote(message), details, json_quote(request_id));
   return answer;
@@ -56,8 +55,7 @@ Answer html_answer(int status) {
   answer.status = status;
   answer.headers.emplace_back("content-type", "text/html");
   answer.headers.emplace_back("server", "cloudflare");
-  const auto title =
-      fmt::format("{} {}", status, status == 413 ? "Request Entity Too Large" : reason_phrase(status));
+  const auto title = fmt::format("{} {}", status, status == 413 ? "Request Entity Too Large" : reason_phrase(status));
   answer.body = fmt::format(
       "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n"
       "<hr><center>cloudflare</center>\r\n</body>\r\n</html>\r\n",
@@ -116,8 +114,7 @@ std::string_view reason_phrase(int status) {
 
 std::string http_date(Instant instant) {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(instant);
-  return fmt::format("{:%a, %d %b %Y %H:%M:%S} GMT",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)));
+  return fmt::format("{:%a, %d %b %Y %H:%M:%S} GMT", fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)));
 }
 
 }  // namespace offpeak::sim

@@ -110,8 +110,7 @@ std::vector<std::uint32_t> Batch::shuffled() const {
 
 // When the model takes it, measured from the batch's creation: spread evenly over the processing time.
 Duration Batch::processed_after(std::uint32_t index) const {
-  return Duration(
-      static_cast<std::int64_t>(static_cast<double>(processing_time.count()) * unit(mix(seed, index))));
+  return Duration(static_cast<std::int64_t>(static_cast<double>(processing_time.count()) * unit(mix(seed, index))));
 }
 
 std::string to_api_time(Instant instant, std::uint64_t micros) {
@@ -121,16 +120,14 @@ std::string to_api_time(Instant instant, std::uint64_t micros) {
                      micros % 1000);
 }
 
-std::string batch_json(const Batch& batch, Instant at, bool progress, const Counts& more,
-                       std::string_view base_url) {
+std::string batch_json(const Batch& batch, Instant at, bool progress, const Counts& more, std::string_view base_url) {
   const auto counts = batch.counts(at, progress);
   const auto status = batch.status(at);
   const auto time = [&](std::optional<Instant> instant, std::uint64_t micros) {
     return instant ? '"' + to_api_time(*instant, micros) + '"' : std::string("null");
   };
   const auto ended = status == Status::ended ? batch.ended_at() : std::nullopt;
-  const auto archived =
-      batch.archived(at) ? std::optional(batch.created_at + batch.results_kept) : std::nullopt;
+  const auto archived = batch.archived(at) ? std::optional(batch.created_at + batch.results_kept) : std::nullopt;
   const auto canceled = batch.cancel_at && *batch.cancel_at <= at ? batch.cancel_at : std::nullopt;
   const auto results = status == Status::ended && !archived
                            ? fmt::format("\"{}/v1/messages/batches/{}/results\"", base_url, batch.id)

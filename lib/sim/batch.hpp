@@ -90,8 +90,7 @@ class Batch {
 };
 
 // The API's MessageBatch object. `more` is added to the counts, so that they can be made to disagree.
-std::string batch_json(const Batch& batch, Instant at, bool progress, const Counts& more,
-                       std::string_view base_url);
+std::string batch_json(const Batch& batch, Instant at, bool progress, const Counts& more, std::string_view base_url);
 
 // As the API writes it: 2026-01-01T00:05:23.250396+00:00. `micros` below a thousand.
 std::string to_api_time(Instant instant, std::uint64_t micros);

@@ -25,8 +25,7 @@ Answer ok() { return json_answer("{\"ok\":true}\n"); }
 
 Answer one_content(const Store& store, std::string_view hex) {
   for (std::uint32_t i = 0; i < store.tables.contents.size(); ++i) {
-    if (store.tables.contents[i].digest.hex() == hex)
-      return json_answer(content_json(store.tables.contents[i]) + "\n");
+    if (store.tables.contents[i].digest.hex() == hex) return json_answer(content_json(store.tables.contents[i]) + "\n");
   }
   return refuse(404, "no request with this content was created");
 }
@@ -36,8 +35,7 @@ Answer ledger(Service& service, const Route& route, Instant now) {
   if (const auto digest = route.parameter("digest")) return one_content(service.store(), *digest);
   if (route.parameter("summary").value_or("0") != "0") return json_answer("{\"totals\":" + totals + "}\n");
   auto answer = json_answer("");
-  const auto part =
-      route.parameter("twice").value_or("0") != "0" ? LedgerPart::created_twice : LedgerPart::all;
+  const auto part = route.parameter("twice").value_or("0") != "0" ? LedgerPart::created_twice : LedgerPart::all;
   answer.stream = std::make_unique<LedgerStream>(service.store(), std::move(totals), part, now);
   answer.framing = Framing::chunked;
   return answer;
@@ -64,10 +62,9 @@ Answer show_settings(const Settings& settings) {
       R"({{"seed":{},"processing_time":"{}","cancel_time":"{}","expire_after":"{}","results_kept":"{}",)"
       R"("list_lag":"{}","answer_bytes":{},"max_requests":{},"max_bytes":{},"queue_limit":{},"workspace":{}}})"
       "\n",
-      settings.seed, to_text(settings.processing_time), to_text(settings.cancel_time),
-      to_text(settings.expire_after), to_text(settings.results_kept), to_text(settings.list_lag),
-      settings.answer_bytes, settings.max_requests, settings.max_bytes, settings.queue_limit,
-      json_quote(settings.workspace)));
+      settings.seed, to_text(settings.processing_time), to_text(settings.cancel_time), to_text(settings.expire_after),
+      to_text(settings.results_kept), to_text(settings.list_lag), settings.answer_bytes, settings.max_requests,
+      settings.max_bytes, settings.queue_limit, json_quote(settings.workspace)));
 }
 
 Answer change_settings(Service& service, std::string_view body) {
@@ -82,8 +79,7 @@ Answer add_foreign(Service& service, const Route& route, Instant now) {
   const auto text = route.parameter("requests").value_or("1");
   std::uint32_t requests = 0;
   const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), requests);
-  if (ec != std::errc() || end != text.data() + text.size() || requests == 0 ||
-      requests > batch_requests_max) {
+  if (ec != std::errc() || end != text.data() + text.size() || requests == 0 || requests > batch_requests_max) {
     return refuse(400, "requests must be from 1 to 100000");
   }
   service.add_foreign(requests, now);
@@ -105,8 +101,7 @@ Answer handle_control(Service& service, std::string_view method, const Route& ro
   }
   if (what == "settings" && get) return show_settings(service.settings());
   if (what == "settings" && post) return change_settings(service, body);
-  if (what == "digest" && post)
-    return json_answer(fmt::format("{{\"digest\":\"{}\"}}\n", digest128(body).hex()));
+  if (what == "digest" && post) return json_answer(fmt::format("{{\"digest\":\"{}\"}}\n", digest128(body).hex()));
   if (what == "foreign" && post) return add_foreign(service, route, now);
   if (what == "end" && post) {
     service.end_all(now);

@@ -19,8 +19,7 @@ bool is_wire_char(char c) {
 
 std::size_t find_char(std::string_view text, char c, std::size_t at) {
   const void* found = std::memchr(text.data() + at, c, text.size() - at);
-  return found == nullptr ? text.size()
-                          : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+  return found == nullptr ? text.size() : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
 }
 
 }  // namespace
@@ -195,18 +194,15 @@ void CreateParser::check_element(std::string_view element) {
 
 void CreateParser::check_custom_id(std::string_view custom_id, std::string_view raw) {
   if (raw.size() == 2) {
-    return break_rule(
-        fmt::format("requests.{}.custom_id: String should have at least 1 character", elements_));
+    return break_rule(fmt::format("requests.{}.custom_id: String should have at least 1 character", elements_));
   }
   const auto characters =
       std::ranges::count_if(custom_id, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
   if (static_cast<std::size_t>(characters) > wire_id_bytes_max) {
-    return break_rule(
-        fmt::format("requests.{}.custom_id: String should have at most 64 characters", elements_));
+    return break_rule(fmt::format("requests.{}.custom_id: String should have at most 64 characters", elements_));
   }
   if (!std::ranges::all_of(custom_id, is_wire_char)) {
-    break_rule(fmt::format("requests.{}.custom_id: String should match pattern '^[a-zA-Z0-9_-]{{1,64}}$'",
-                           elements_));
+    break_rule(fmt::format("requests.{}.custom_id: String should match pattern '^[a-zA-Z0-9_-]{{1,64}}$'", elements_));
   }
 }
 

@@ -57,8 +57,8 @@ std::optional<std::string> Draft::finish() {
   batch_->body_bytes = parser_.bytes();
   if (parser_.requests() == 0) return "requests: List should have at least 1 item after validation, not 0";
   if (parser_.requests() > settings_.max_requests) {
-    return fmt::format("requests: List should have at most {} items after validation, not {}",
-                       settings_.max_requests, parser_.requests());
+    return fmt::format("requests: List should have at most {} items after validation, not {}", settings_.max_requests,
+                       parser_.requests());
   }
   if (const auto duplicate = batch_->duplicate_id()) {
     return fmt::format("requests: custom_id's must be unique within a batch. Duplicate custom_id found: {}",

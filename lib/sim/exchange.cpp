@@ -25,9 +25,7 @@ std::uint64_t content_length(const Headers& headers) {
 }  // namespace
 
 Exchange::Exchange(Service& service, const Call& head, Instant now)
-    : service_(service),
-      route_(parse_route(head.method, head.target)),
-      request_id_(service.next_request_id()) {
+    : service_(service), route_(parse_route(head.method, head.target)), request_id_(service.next_request_id()) {
   head_.method = head.method;
   head_.target = head.target;
   head_.headers = head.headers;
@@ -57,8 +55,7 @@ std::optional<std::uint64_t> Exchange::body_bytes_wanted() const {
   if (const auto* drop = plan_.find<Drop>(); drop != nullptr && drop->when == When::early) {
     return drop->after_body_bytes;
   }
-  if (const auto* answer = plan_.find<AnswerWith>(); answer != nullptr && answer->when == When::early)
-    return 0;
+  if (const auto* answer = plan_.find<AnswerWith>(); answer != nullptr && answer->when == When::early) return 0;
   if (refused_by_length()) return 0;
   return std::nullopt;
 }
@@ -199,8 +196,7 @@ void Exchange::play_on_wire(Answer& answer) const {
   if (const auto* frame = plan_.find<Frame>()) answer.framing = frame->as;
   if (const auto* cut = plan_.find<Cut>()) {
     const auto size = answer.stream ? answer.stream_bytes : answer.body.size();
-    answer.cut_after_bytes =
-        cut->bytes.value_or(static_cast<std::uint64_t>(static_cast<double>(size) * cut->fraction));
+    answer.cut_after_bytes = cut->bytes.value_or(static_cast<std::uint64_t>(static_cast<double>(size) * cut->fraction));
     answer.cut_by_reset = cut->reset;
   }
 }
@@ -212,9 +208,8 @@ void Exchange::garble(Answer& answer) const {
   answer.stream.reset();
   switch (wanted->as) {
     case Garble::As::truncated:
-      body.resize(std::min<std::size_t>(
-          body.size(), wanted->bytes.value_or(
-                           static_cast<std::uint64_t>(static_cast<double>(body.size()) * wanted->fraction))));
+      body.resize(std::min<std::size_t>(body.size(), wanted->bytes.value_or(static_cast<std::uint64_t>(
+                                                         static_cast<double>(body.size()) * wanted->fraction))));
       break;
     case Garble::As::text:
       body = "upstream connect error or disconnect/reset before headers";

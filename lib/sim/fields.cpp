@@ -17,8 +17,7 @@ Fields::Fields(std::string_view object, std::string where, std::string& error)
     return;
   }
   JsonMembers members(object);
-  for (JsonMember member; members.next(member);)
-    members_.push_back({json_decode_key(member.key), member.value});
+  for (JsonMember member; members.next(member);) members_.push_back({json_decode_key(member.key), member.value});
 }
 
 bool Fields::has(std::string_view key) const {
@@ -52,8 +51,7 @@ std::uint64_t Fields::number(std::string_view key, std::uint64_t otherwise, std:
   if (number && *number >= 0 && static_cast<std::uint64_t>(*number) <= most) {
     return static_cast<std::uint64_t>(*number);
   }
-  fail(key,
-       most == UINT64_MAX ? "must be a whole number" : fmt::format("must be a whole number up to {}", most));
+  fail(key, most == UINT64_MAX ? "must be a whole number" : fmt::format("must be a whole number up to {}", most));
   return otherwise;
 }
 
@@ -87,8 +85,7 @@ Duration Fields::duration(std::string_view key, Duration otherwise) {
   const auto value = raw(key);
   if (!value) return otherwise;
   const auto kind = json_kind(*value);
-  const auto parsed =
-      parse_duration(kind == JsonKind::string ? json_decode_string(*value) : std::string(*value));
+  const auto parsed = parse_duration(kind == JsonKind::string ? json_decode_string(*value) : std::string(*value));
   if (!parsed) fail(key, "must be a duration such as \"250ms\", \"2s\" or \"24h\"");
   return parsed.value_or(otherwise);
 }
@@ -96,10 +93,8 @@ Duration Fields::duration(std::string_view key, Duration otherwise) {
 std::uint64_t Fields::bytes(std::string_view key, std::uint64_t otherwise) {
   const auto value = raw(key);
   if (!value) return otherwise;
-  if (const auto number = json_integer(*value); number && *number >= 0)
-    return static_cast<std::uint64_t>(*number);
-  const auto parsed =
-      json_kind(*value) == JsonKind::string ? parse_bytes(json_decode_string(*value)) : std::nullopt;
+  if (const auto number = json_integer(*value); number && *number >= 0) return static_cast<std::uint64_t>(*number);
+  const auto parsed = json_kind(*value) == JsonKind::string ? parse_bytes(json_decode_string(*value)) : std::nullopt;
   if (!parsed) fail(key, "must be a number of bytes or a size such as \"256MB\"");
   return parsed.value_or(otherwise);
 }

@@ -15,11 +15,11 @@ std::string totals_json(const Totals& totals, std::uint64_t faults_fired) {
       R"("billed_input_tokens":{},"billed_output_tokens":{},"open_batches":{},"open_requests":{},)"
       R"("most_open_batches":{},"most_open_requests":{},"foreign_batches":{}}})",
       totals.calls[0], totals.calls[1], totals.calls[2], totals.calls[3], totals.calls[4], totals.calls[5],
-      faults_fired, totals.batches, totals.requests_created, totals.requests_billed,
-      totals.contents_created_twice, totals.contents_overlapped, totals.contents_created_after_billed,
-      totals.contents_billed_twice, totals.rows.succeeded, totals.rows.errored, totals.rows.canceled,
-      totals.rows.expired, totals.billed_input_tokens, totals.billed_output_tokens, totals.open_batches,
-      totals.open_requests, totals.most_open_batches, totals.most_open_requests, totals.foreign_batches);
+      faults_fired, totals.batches, totals.requests_created, totals.requests_billed, totals.contents_created_twice,
+      totals.contents_overlapped, totals.contents_created_after_billed, totals.contents_billed_twice,
+      totals.rows.succeeded, totals.rows.errored, totals.rows.canceled, totals.rows.expired, totals.billed_input_tokens,
+      totals.billed_output_tokens, totals.open_batches, totals.open_requests, totals.most_open_batches,
+      totals.most_open_requests, totals.foreign_batches);
 }
 
 std::string content_json(const Content& content) {
@@ -29,10 +29,7 @@ std::string content_json(const Content& content) {
 }
 
 LedgerStream::LedgerStream(const Store& store, std::string totals, LedgerPart part, Instant now)
-    : store_(store),
-      part_(part),
-      now_(now),
-      block_(R"({"totals":)" + std::move(totals) + R"(,"batches":[)") {}
+    : store_(store), part_(part), now_(now), block_(R"({"totals":)" + std::move(totals) + R"(,"batches":[)") {}
 
 std::string_view LedgerStream::next() {
   constexpr std::size_t block_bytes = 128 * 1024;
@@ -61,8 +58,8 @@ void LedgerStream::append_batch() {
   if (!std::exchange(first_, false)) block_ += ',';
   block_ += fmt::format(
       R"({{"number":{},"requests":{},"body_bytes":{},"foreign":{},"deleted":{},"results_reads":{},"batch":{}}})",
-      batch.number, batch.requests().size(), batch.body_bytes, batch.foreign, batch.deleted,
-      batch.results_reads, batch_json(batch, now_, false, Counts{}, ""));
+      batch.number, batch.requests().size(), batch.body_bytes, batch.foreign, batch.deleted, batch.results_reads,
+      batch_json(batch, now_, false, Counts{}, ""));
 }
 
 void LedgerStream::append_content() {
@@ -74,8 +71,7 @@ void LedgerStream::append_content() {
   }
   const auto& content = contents[static_cast<std::uint32_t>(at_++)];
   // Contents of creates that were never accepted have a row too, for their refusals.
-  if (content.created < (part_ == LedgerPart::all ? 1U : 2U) &&
-      (part_ != LedgerPart::all || content.refused == 0))
+  if (content.created < (part_ == LedgerPart::all ? 1U : 2U) && (part_ != LedgerPart::all || content.refused == 0))
     return;
   if (!std::exchange(first_, false)) block_ += ',';
   block_ += content_json(content);

@@ -20,8 +20,7 @@ struct Page {
 Page older_page(const std::vector<std::shared_ptr<Batch>>& all, std::size_t from, std::size_t limit) {
   Page page;
   const auto end = std::min(all.size(), from + limit);
-  page.batches.assign(all.begin() + static_cast<std::ptrdiff_t>(from),
-                      all.begin() + static_cast<std::ptrdiff_t>(end));
+  page.batches.assign(all.begin() + static_cast<std::ptrdiff_t>(from), all.begin() + static_cast<std::ptrdiff_t>(end));
   page.has_more = end < all.size();
   return page;
 }
@@ -30,8 +29,7 @@ Page older_page(const std::vector<std::shared_ptr<Batch>>& all, std::size_t from
 Page newer_page(const std::vector<std::shared_ptr<Batch>>& all, std::size_t to, std::size_t limit) {
   Page page;
   const auto from = to > limit ? to - limit : 0;
-  page.batches.assign(all.begin() + static_cast<std::ptrdiff_t>(from),
-                      all.begin() + static_cast<std::ptrdiff_t>(to));
+  page.batches.assign(all.begin() + static_cast<std::ptrdiff_t>(from), all.begin() + static_cast<std::ptrdiff_t>(to));
   page.has_more = from > 0;
   return page;
 }
@@ -84,8 +82,8 @@ Answer Exchange::list(Instant at) const {
     if (batches.empty()) return std::string("null");
     return fmt::format("\"{}\"", (first ? batches.front() : batches.back())->id);
   };
-  body += fmt::format(R"(],"has_more":{},"first_id":{},"last_id":{}}})", page.has_more,
-                      id(page.batches, true), id(page.batches, false));
+  body += fmt::format(R"(],"has_more":{},"first_id":{},"last_id":{}}})", page.has_more, id(page.batches, true),
+                      id(page.batches, false));
   return json_answer(std::move(body));
 }
 

@@ -15,13 +15,8 @@ namespace offpeak::sim {
 
 namespace {
 
-constexpr std::array<std::string_view, 7> stop_reasons{"end_turn",
-                                                       "max_tokens",
-                                                       "stop_sequence",
-                                                       "tool_use",
-                                                       "pause_turn",
-                                                       "refusal",
-                                                       "model_context_window_exceeded"};
+constexpr std::array<std::string_view, 7> stop_reasons{
+    "end_turn", "max_tokens", "stop_sequence", "tool_use", "pause_turn", "refusal", "model_context_window_exceeded"};
 
 struct ErrorText {
   std::string_view name;  // in scripts and markers
@@ -34,8 +29,7 @@ constexpr std::array<ErrorText, 14> error_texts{{
     {"invalid_request_error", "invalid_request_error", "Could not process image"},
     {"authentication_error", "authentication_error", "API key is invalid."},
     {"billing_error", "billing_error", "There is an issue with your billing or payment information."},
-    {"permission_error", "permission_error",
-     "Your API key does not have permission to use the specified resource."},
+    {"permission_error", "permission_error", "Your API key does not have permission to use the specified resource."},
     {"not_found_error", "not_found_error", "The requested resource could not be found."},
     {"conflict_error", "conflict_error", "The request conflicts with the current state of the resource."},
     {"request_too_large", "request_too_large", "Request exceeds the maximum size"},
@@ -49,8 +43,7 @@ constexpr std::array<ErrorText, 14> error_texts{{
      "credits."},
     {"usage_limit", "invalid_request_error",
      "You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC."},
-    {"download", "invalid_request_error",
-     "Unable to download the file. Please verify the URL and try again."},
+    {"download", "invalid_request_error", "Unable to download the file. Please verify the URL and try again."},
 }};
 
 const ErrorText* find_error(std::string_view name) {
@@ -93,8 +86,7 @@ std::optional<Marker> next_marker(std::string_view text, std::size_t& at) {
     if (colon != std::string_view::npos && colon + 1 < marker.word.size()) {
       const auto number = marker.word.substr(colon + 1);
       const auto [stop, ec] = std::from_chars(number.data(), number.data() + number.size(), marker.times);
-      if (ec == std::errc() && stop == number.data() + number.size())
-        marker.word = marker.word.substr(0, colon);
+      if (ec == std::errc() && stop == number.data() + number.size()) marker.word = marker.word.substr(0, colon);
     }
     at += end + 2;
     return marker;
@@ -160,8 +152,7 @@ bool decide_by_markers(std::string_view params, std::uint32_t created_before, st
       if (marker->times == 0 || created < marker->times) decision.missing = true;
     } else if (word.starts_with("stop:")) {
       commanded = true;
-      if (marker->times == 0 || created < marker->times)
-        decision.stop_reason = stop_reason_index(word.substr(5));
+      if (marker->times == 0 || created < marker->times) decision.stop_reason = stop_reason_index(word.substr(5));
     } else if (Decision commanded_one; apply_outcome(word, commanded_one)) {
       commanded = true;
       if (settled) continue;
@@ -229,8 +220,8 @@ ParamsFacts check_params(std::string_view params, std::int64_t most_tokens) {
   return facts;
 }
 
-Decision decide(const Settings& settings, std::string_view params, const ParamsFacts& facts,
-                std::uint64_t content_word, std::uint32_t created_before, std::uint32_t refused_before) {
+Decision decide(const Settings& settings, std::string_view params, const ParamsFacts& facts, std::uint64_t content_word,
+                std::uint32_t created_before, std::uint32_t refused_before) {
   Decision decision;
   const bool commanded = decide_by_markers(params, created_before, refused_before, decision);
   if (!facts.error_type.empty()) {
@@ -240,17 +231,15 @@ Decision decide(const Settings& settings, std::string_view params, const ParamsF
     decision.error_by_worker = false;
   } else if (!commanded) {
     apply_outcome(pick(settings.outcomes, mix(settings.seed, content_word, created_before)), decision);
-    decision.stop_reason = stop_reason_index(
-        pick(settings.stop_reasons, mix(settings.seed ^ 0x57, content_word, created_before)));
+    decision.stop_reason =
+        stop_reason_index(pick(settings.stop_reasons, mix(settings.seed ^ 0x57, content_word, created_before)));
   }
   return decision;
 }
 
 std::string_view stop_reason_name(std::uint8_t index) { return stop_reasons.at(index); }
 
-bool is_stop_reason(std::string_view name) {
-  return std::ranges::find(stop_reasons, name) != stop_reasons.end();
-}
+bool is_stop_reason(std::string_view name) { return std::ranges::find(stop_reasons, name) != stop_reasons.end(); }
 
 bool is_outcome_name(std::string_view name) {
   Decision ignored;

@@ -51,8 +51,8 @@ struct Decision {
 };
 
 // `created_before`, `refused_before`: how often this content was.
-Decision decide(const Settings& settings, std::string_view params, const ParamsFacts& facts,
-                std::uint64_t content_word, std::uint32_t created_before, std::uint32_t refused_before);
+Decision decide(const Settings& settings, std::string_view params, const ParamsFacts& facts, std::uint64_t content_word,
+                std::uint32_t created_before, std::uint32_t refused_before);
 
 // The stop reasons of the API's schema; an unknown name is kept as end_turn's index by parse.
 std::string_view stop_reason_name(std::uint8_t index);

@@ -18,10 +18,10 @@ constexpr std::size_t filler_bytes = 64 * 1024;
 // decode.
 const std::string& filler() {
   static const std::string text = [] {
-    constexpr std::array<std::string_view, 16> words{
-        "batch",       "requests",       "that can wait", "run at night,", "when", "nobody",
-        "is looking.", "\\\"Quoted\\\"", "caf\u00e9",     "na\\u00efve",   "\\n",  "slowly",
-        "42,000",      "\u2713",         "answers",       "arrive"};
+    constexpr std::array<std::string_view, 16> words{"batch",     "requests",    "that can wait", "run at night,",
+                                                     "when",      "nobody",      "is looking.",   "\\\"Quoted\\\"",
+                                                     "caf\u00e9", "na\\u00efve", "\\n",           "slowly",
+                                                     "42,000",    "\u2713",      "answers",       "arrive"};
     std::string made;
     for (std::uint64_t i = 0; made.size() < filler_bytes; ++i) {
       made += ' ';
@@ -32,9 +32,7 @@ const std::string& filler() {
   return text;
 }
 
-void append_number(std::string& out, std::int64_t number) {
-  fmt::format_to(std::back_inserter(out), "{}", number);
-}
+void append_number(std::string& out, std::int64_t number) { fmt::format_to(std::back_inserter(out), "{}", number); }
 
 }  // namespace
 
@@ -172,9 +170,8 @@ void ResultsStream::append_errored(const Request& request, std::uint32_t index) 
 void ResultsStream::append_conflicting(std::uint32_t index) {
   block_ += R"({"custom_id":")";
   block_ += batch_->custom_id(index);
-  block_ +=
-      R"(","result":{"type":"errored","error":{"type":"error","error":{"details":null,"type":"api_error",)"
-      R"("message":"Internal server error"},"request_id":null}}})";
+  block_ += R"(","result":{"type":"errored","error":{"type":"error","error":{"details":null,"type":"api_error",)"
+            R"("message":"Internal server error"},"request_id":null}}})";
   end_line();
 }
 
@@ -190,21 +187,20 @@ void ResultsStream::append_odd_lines() {
   });
   lines(faults_.garbage, [&](std::uint64_t) { block_ += R"({"custom_id":"cut-in-the-mid)"; });
   lines(faults_.blank, [](std::uint64_t) {});
-  lines(faults_.invalid_utf8, [&](std::uint64_t) {
-    block_ += "{\"custom_id\":\"\xC3\x28\xFF\",\"result\":{\"type\":\"expired\"}}";
-  });
+  lines(faults_.invalid_utf8,
+        [&](std::uint64_t) { block_ += "{\"custom_id\":\"\xC3\x28\xFF\",\"result\":{\"type\":\"expired\"}}"; });
   lines(faults_.nul, [&](std::uint64_t) {
     block_ += "{\"custom_id\":\"a";
     block_ += '\0';
     block_ += "b\",\"result\":{\"type\":\"expired\"}}";
   });
   lines(faults_.deep > 0 ? 1 : 0, [&](std::uint64_t) {
-    block_ += R"({"custom_id":"deep","result":)" + std::string(faults_.deep, '[') +
-              std::string(faults_.deep, ']') + "}";
+    block_ +=
+        R"({"custom_id":"deep","result":)" + std::string(faults_.deep, '[') + std::string(faults_.deep, ']') + "}";
   });
   lines(faults_.long_bytes > 0 ? 1 : 0, [&](std::uint64_t) {
-    block_ += R"({"custom_id":"long","result":{"type":"expired","pad":")" +
-              std::string(faults_.long_bytes, 'x') + "\"}}";
+    block_ +=
+        R"({"custom_id":"long","result":{"type":"expired","pad":")" + std::string(faults_.long_bytes, 'x') + "\"}}";
   });
 }
 

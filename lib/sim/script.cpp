@@ -14,14 +14,12 @@ namespace {
 Result<void> check_json(std::string_view text) {
   JsonChecker checker;
   if (const auto fault = checker.check(text)) {
-    return make_error(ErrorKind::invalid,
-                      fmt::format("not JSON at byte {}: {}", fault->offset, fault->message));
+    return make_error(ErrorKind::invalid, fmt::format("not JSON at byte {}: {}", fault->offset, fault->message));
   }
   return {};
 }
 
-void read_mix(Fields& fields, std::string_view key, bool (*known)(std::string_view),
-              std::vector<Weighted>& out) {
+void read_mix(Fields& fields, std::string_view key, bool (*known)(std::string_view), std::vector<Weighted>& out) {
   const auto value = fields.raw(key);
   if (!value) return;
   if (json_kind(*value) != JsonKind::object) return fields.fail(key, "must be an object of weights");
@@ -49,8 +47,7 @@ FaultRule read_rule(std::string_view text, const std::string& where, std::string
   }
   if (fields.has("nth")) {
     rule.from = rule.to = fields.number("nth", 1);
-    if (fields.has("from") || fields.has("to") || fields.has("every"))
-      fields.fail("nth", "excludes from, to, every");
+    if (fields.has("from") || fields.has("to") || fields.has("every")) fields.fail("nth", "excludes from, to, every");
   } else {
     rule.from = fields.number("from", 1);
     rule.to = fields.number("to", UINT64_MAX);

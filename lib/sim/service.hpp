@@ -1,13 +1,13 @@
-// Purpose   the simulated Message Batches API: its rules, its faults, and a ledger of what was created and
-// billed Gets      calls with the instant at which they happen; settings and fault rules Gives     answers,
-// with the faults that only a transport can play; what was billed, by request content Promises  no I/O, no
-// clock, no thread, no globals: the same seed, calls and instants give the same bytes. A create's
+// Purpose   the simulated Message Batches API: its rules, its faults, and a ledger of what was created and billed
+// Gets      calls with the instant at which they happen; settings and fault rules
+// Gives     answers, with the faults that only a transport can play; what was billed, by request content
+// Promises  no I/O, no clock, no thread, no globals: the same seed, calls and instants give the same bytes. A create's
 //           body is not kept: about 120 bytes a request are
 // When it fails  it answers as the API does; a bad script is a Result that names the member
 //
-// Facts are those of the provider's OpenAPI document and of recorded traffic; texts are the recorded ones
-// where there are any. What nobody recorded is decided here: cancel of an ended batch and an unknown cursor
-// are 400 and 404, a second cancel changes nothing, a deleted batch is gone. `now` must not go back.
+// Facts are those of the provider's OpenAPI document and of recorded traffic; texts are the recorded ones where there
+// are any. What nobody recorded is decided here: cancel of an ended batch and an unknown cursor are 400 and 404, a
+// second cancel changes nothing, a deleted batch is gone. `now` must not go back.
 #pragma once
 
 #include <memory>

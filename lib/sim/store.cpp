@@ -57,8 +57,8 @@ void Store::insert(std::shared_ptr<Batch> batch, std::uint64_t seed) {
   batch->id = "msgbatch_";
   append_id_digits(batch->id, batch->seed);
   batch->shrink();
-  const auto place = std::ranges::upper_bound(batches_, batch->created_at, {},
-                                              [](const auto& other) { return other->created_at; });
+  const auto place =
+      std::ranges::upper_bound(batches_, batch->created_at, {}, [](const auto& other) { return other->created_at; });
   by_id_.emplace(batch->id, batch);
   open_.push_back(batch);
   batches_.insert(place, std::move(batch));

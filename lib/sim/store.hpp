@@ -16,9 +16,8 @@
 namespace offpeak::sim {
 
 struct Totals {
-  std::array<std::uint64_t, 6>
-      calls{};                // by Verb, in its order: create, list, retrieve, results, cancel, delete
-  std::uint64_t batches = 0;  // creates accepted
+  std::array<std::uint64_t, 6> calls{};  // by Verb, in its order: create, list, retrieve, results, cancel, delete
+  std::uint64_t batches = 0;             // creates accepted
   std::uint64_t requests_created = 0;
   std::uint64_t requests_billed = 0;         // succeeded rows of batches that have ended
   std::uint64_t contents_created_twice = 0;  // created more than once, one after the other or together

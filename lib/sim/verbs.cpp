@@ -13,8 +13,8 @@ namespace offpeak::sim {
 Answer Exchange::create(Instant now) {
   if (const auto encoding = find_header(head_.headers, "content-encoding");
       !encoding.empty() && encoding != "identity") {
-    return api_error(400, "invalid_request_error", "The request body's encoding is not supported.",
-                     request_id_, "request_body_encoding_unsupported");
+    return api_error(400, "invalid_request_error", "The request body's encoding is not supported.", request_id_,
+                     "request_body_encoding_unsupported");
   }
   const auto fault = draft_->finish();
   if (draft_->too_large()) return error(413, "Request exceeds the maximum size");
@@ -66,16 +66,15 @@ Answer Exchange::results(Instant now) {
   }
   ++batch->results_reads;
   const auto* lines = plan_.find<LineFaults>();
-  auto stream = std::make_unique<ResultsStream>(batch, service_.store().tables,
-                                                lines != nullptr ? *lines : LineFaults{});
+  auto stream =
+      std::make_unique<ResultsStream>(batch, service_.store().tables, lines != nullptr ? *lines : LineFaults{});
   Answer answer;
   const auto* cut = plan_.find<Cut>();
   const auto* frame = plan_.find<Frame>();
   answer.framing = frame != nullptr ? frame->as : Framing::chunked;
   // Only what depends on the size costs a run through all lines.
   if ((cut != nullptr && !cut->bytes) || answer.framing == Framing::length) {
-    for (auto block = stream->next(); !block.empty(); block = stream->next())
-      answer.stream_bytes += block.size();
+    for (auto block = stream->next(); !block.empty(); block = stream->next()) answer.stream_bytes += block.size();
     stream->rewind();
   }
   answer.stream = std::move(stream);
@@ -108,9 +107,7 @@ Answer Exchange::remove(Instant now) const {
   return json_answer(fmt::format(R"({{"id":"{}","type":"message_batch_deleted"}})", batch->id));
 }
 
-Answer Exchange::no_such_batch() const {
-  return error(404, fmt::format("Message Batch {} not found.", route_.id));
-}
+Answer Exchange::no_such_batch() const { return error(404, fmt::format("Message Batch {} not found.", route_.id)); }
 
 std::shared_ptr<Batch> Exchange::visible_batch(Instant at) const {
   auto batch = service_.store().find(route_.id);
@@ -130,16 +127,14 @@ Answer Exchange::batch_answer(const Batch& batch, Instant at) const {
 
 std::string Exchange::render(const Batch& batch, Instant at) const {
   const auto* counts = plan_.find<WrongCounts>();
-  return batch_json(batch, at, service_.settings().progress, counts != nullptr ? counts->more : Counts{},
-                    base_url());
+  return batch_json(batch, at, service_.settings().progress, counts != nullptr ? counts->more : Counts{}, base_url());
 }
 
 std::string Exchange::base_url() const {
   const auto& base = service_.settings().results_url_base;
   if (!base.empty()) return base;
   const auto host = find_header(head_.headers, "host");
-  return host.empty() ? "https://api.anthropic.com"
-                      : fmt::format("{}://{}", service_.settings().scheme, host);
+  return host.empty() ? "https://api.anthropic.com" : fmt::format("{}://{}", service_.settings().scheme, host);
 }
 
 // The instant whose truth is told.

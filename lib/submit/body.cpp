@@ -46,8 +46,13 @@ class IntentBody::ClaimedReader {
 
 IntentBody::IntentBody(Intent intent, std::vector<Assignment> assignments, Database& database, Files& files,
                        Worker& file_worker, std::string claimed)
-    : intent_(std::move(intent)), assignments_(std::move(assignments)), database_(database), files_(files),
-      file_worker_(file_worker), claimed_(std::move(claimed)), block_(body_open) {}
+    : intent_(std::move(intent)),
+      assignments_(std::move(assignments)),
+      database_(database),
+      files_(files),
+      file_worker_(file_worker),
+      claimed_(std::move(claimed)),
+      block_(body_open) {}
 
 IntentBody::~IntentBody() = default;
 
@@ -103,8 +108,8 @@ Result<void> IntentBody::open_reader() {
 
 Result<void> IntentBody::append_request(const LineEntry& line) {
   auto params = reader_->slice(line.offset + line.params_offset, line.params_bytes);
-  const auto where = fmt::format("job {}, byte {} of claimed/{}", window_.job.job.value, line.offset,
-                                 window_.job.data_name);
+  const auto where =
+      fmt::format("job {}, byte {} of claimed/{}", window_.job.job.value, line.offset, window_.job.data_name);
   if (!params) {
     damaged_job_ = window_.job.job;
     return in_context(where, params.error());

@@ -47,10 +47,10 @@ class IntentBody final : public BodySource {
   Worker& file_worker_;
   std::string claimed_;
 
-  std::size_t assignment_ = 0;      // the one being read
-  std::uint32_t fetched_ = 0;       // of it
+  std::size_t assignment_ = 0;  // the one being read
+  std::uint32_t fetched_ = 0;   // of it
   Window window_;
-  std::size_t line_ = 0;            // in the window
+  std::size_t line_ = 0;  // in the window
   std::uint32_t place_ = 0;
   std::unique_ptr<ClaimedReader> reader_;
   std::string block_;

@@ -50,8 +50,8 @@ Consequence too_large(const CreateVerdict& verdict, const SubmitSituation& at) {
   return consequence;
 }
 
-// Nobody is named. Halves find the culprit; alone it is only at fault itself if the account is known to be good: another
-// create was accepted since it was first refused.
+// Nobody is named. Halves find the culprit; alone it is only at fault itself if the account is known to be good:
+// another create was accepted since it was first refused.
 Consequence batch_at_fault(const CreateVerdict& verdict, const SubmitSituation& at, const RetryConfig& retry) {
   const bool first_refusal = to_millis(at.refused_before) == 0;
   const bool account_is_good = !first_refusal && at.last_created_at && *at.last_created_at > at.refused_before;

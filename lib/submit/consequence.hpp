@@ -15,21 +15,21 @@ enum class IntentEnd : std::uint8_t { created, refused, unknown };
 
 struct Consequence {
   IntentEnd end = IntentEnd::unknown;
-  Refusal refusal;                       // refused
-  std::optional<AccountState> account;   // set: the account pauses so
-  std::optional<CreateDelay> delay;      // set: the next create waits so
+  Refusal refusal;                      // refused
+  std::optional<AccountState> account;  // set: the account pauses so
+  std::optional<CreateDelay> delay;     // set: the next create waits so
   std::string reason;
 };
 
 struct SubmitSituation {
-  std::uint32_t requests = 0;     // in the batch
+  std::uint32_t requests = 0;  // in the batch
   std::uint64_t bytes = 0;
-  Instant refused_before{};       // when the one request was first refused so; 0: never
+  Instant refused_before{};                // when the one request was first refused so; 0: never
   std::optional<Instant> last_created_at;  // when a create was last accepted
-  int account_tries = 0;          // account faults in a row so far
-  int delay_tries = 0;            // other failures in a row so far
+  int account_tries = 0;                   // account faults in a row so far
+  int delay_tries = 0;                     // other failures in a row so far
   Instant now{};
-  double jitter = 0.5;            // in [0, 1)
+  double jitter = 0.5;  // in [0, 1)
 };
 
 Consequence consequence_of(const CreateVerdict& verdict, const SubmitSituation& situation, const RetryConfig& retry);

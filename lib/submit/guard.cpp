@@ -23,7 +23,8 @@ class DownToKnown final : public ListWalk {
 
 }  // namespace
 
-std::vector<UnexplainedBatch> unexplained_of(const std::vector<ProviderBatch>& newer, const std::set<std::string>& known,
+std::vector<UnexplainedBatch> unexplained_of(const std::vector<ProviderBatch>& newer,
+                                             const std::set<std::string>& known,
                                              const std::vector<Intent>& unknown_intents, bool exclusive) {
   std::vector<UnexplainedBatch> found;
   for (const auto& batch : newer) {

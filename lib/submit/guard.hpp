@@ -1,6 +1,6 @@
-// The start-up guard (product contract 6.7): before anything is sent, the provider's list is compared with what we know.
-// Batches newer than the newest we know that no intent explains tell of a restored backup, or of another program: their
-// requests may be ours and paid for. A new, empty state takes the newest listed batch as known.
+// The start-up guard (product contract 6.7): before anything is sent, the provider's list is compared with what we
+// know. Batches newer than the newest we know that no intent explains tell of a restored backup, or of another program:
+// their requests may be ours and paid for. A new, empty state takes the newest listed batch as known.
 #pragma once
 
 #include <set>
@@ -16,7 +16,8 @@
 namespace offpeak {
 
 // Those of `newer` that are neither known nor can be an unknown intent's (same request count). Pure.
-std::vector<UnexplainedBatch> unexplained_of(const std::vector<ProviderBatch>& newer, const std::set<std::string>& known,
+std::vector<UnexplainedBatch> unexplained_of(const std::vector<ProviderBatch>& newer,
+                                             const std::set<std::string>& known,
                                              const std::vector<Intent>& unknown_intents, bool exclusive);
 
 class Guard {

@@ -35,7 +35,8 @@ SettleDecision decide(const std::vector<ProviderBatch>& found, Observation& seen
     std::copy_if(found.begin(), found.end(), std::back_inserter(decision.batches),
                  [](const ProviderBatch& batch) { return batch.status == ProcessingStatus::ended; });
     decision.step = decision.batches.empty() ? SettleStep::look_again : SettleStep::peek;
-    decision.reason = fmt::format("{} batches in the list can be it; the first that ends shows its nonce", found.size());
+    decision.reason =
+        fmt::format("{} batches in the list can be it; the first that ends shows its nonce", found.size());
     return decision;
   }
   if (!seen.first_clean_at) seen.first_clean_at = now;

@@ -1,7 +1,8 @@
 // What the lists say about an intent whose create has an unknown outcome (product contract 6.5). Pure.
 //
-// The provider's lists are the only witness: a batch newer than the intent's watermark, not known to us, with exactly our
-// request count, is a candidate. A list may lag, so absence counts only when clean lists over `settle_unknown` agree.
+// The provider's lists are the only witness: a batch newer than the intent's watermark, not known to us, with exactly
+// our request count, is a candidate. A list may lag, so absence counts only when clean lists over `settle_unknown`
+// agree.
 #pragma once
 
 #include <optional>
@@ -20,7 +21,7 @@ inline constexpr int clean_lists_min = 5;
 struct Observation {
   std::optional<SteadyTime> first_clean_at;  // the first clean list without a candidate
   std::optional<SteadyTime> last_clean_at;
-  int clean_lists = 0;                       // without a candidate, in a row
+  int clean_lists = 0;  // without a candidate, in a row
 };
 
 // Does the walk through the list, newest first, end at this batch? It is the watermark, or older than it.

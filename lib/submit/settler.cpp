@@ -32,7 +32,8 @@ class FirstLine final : public ResultsSink {
       line_.resize(end);
       complete_ = true;
     }
-    if (complete_ || line_.size() > peek_bytes_max) co_return make_error(ErrorKind::canceled, "the first line is enough");
+    if (complete_ || line_.size() > peek_bytes_max)
+      co_return make_error(ErrorKind::canceled, "the first line is enough");
     co_return Result<void>();
   }
   bool complete() const { return complete_; }

@@ -12,7 +12,8 @@ namespace {
 // Where the answer of a create names a batch that we already have, it cannot be this intent's.
 BatchId record_created_once(Queue& queue, const Intent& intent, const ProviderBatch& created, Instant now) {
   if (queue.batch(created.id)) {
-    queue.mark_unknown(intent.id, fmt::format("the create was answered with {}, which is another batch", created.id), now);
+    queue.mark_unknown(intent.id, fmt::format("the create was answered with {}, which is another batch", created.id),
+                       now);
     queue.exclude_candidate(intent.id, created.id);
     return BatchId();
   }
@@ -125,7 +126,8 @@ Task<> Submitter::conclude(Intent intent, CreateVerdict verdict, std::optional<J
 }
 
 // Stored in one go of the database worker. A full disk is waited out: what we know must not be forgotten while we live.
-Task<> Submitter::record(Intent intent, CreateVerdict verdict, Consequence consequence, std::optional<JobId> damaged_job) {
+Task<> Submitter::record(Intent intent, CreateVerdict verdict, Consequence consequence,
+                         std::optional<JobId> damaged_job) {
   for (;;) {
     const auto now = clock_.now();
     const auto stored = co_await database_.run([=](Queue& queue) {

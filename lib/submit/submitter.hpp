@@ -1,8 +1,8 @@
 // Purpose   sends each intent once: all bytes but the last, commit, release; then stores what came back
 // Gets      the intent that pack wrote
 // Gives     a batch, proven refusals, or an unknown intent for the settler
-// Promises  the last byte leaves only after `committing` is durable; nothing is ever sent again for an intent whose last
-//           byte may have left, by anybody, until it is settled
+// Promises  the last byte leaves only after `committing` is durable; nothing is ever sent again for an intent whose
+//           last byte may have left, by anybody, until it is settled
 // When it fails  a database failure ends the daemon (crash-only): recovery reads the truth from the intent's state
 #pragma once
 
@@ -32,8 +32,15 @@ class Submitter {
   };
   Submitter(Database& database, Provider& provider, Files& files, Worker& file_worker, Clock& clock, Random& random,
             Log& log, const Config& config, Bells bells)
-      : database_(database), provider_(provider), files_(files), file_worker_(file_worker), clock_(clock),
-        random_(random), log_(log), config_(config), bells_(bells) {}
+      : database_(database),
+        provider_(provider),
+        files_(files),
+        file_worker_(file_worker),
+        clock_(clock),
+        random_(random),
+        log_(log),
+        config_(config),
+        bells_(bells) {}
 
   // Until canceled.
   Task<> run();

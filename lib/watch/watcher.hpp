@@ -1,8 +1,7 @@
 // Purpose   hears when something changes in a folder
 // Gets      a folder's path
 // Gives     rings a bell; remembers names that were renamed into the folder
-// Promises  a bell is only a hint: an event may be lost, a scan never is. Overflow or a lost folder ring too,
-// and the
+// Promises  a bell is only a hint: an event may be lost, a scan never is. Overflow or a lost folder ring too, and the
 //           folder is watched again when it is back
 // When it fails  it says so once and tries again by itself; whoever scans now and then misses nothing
 #pragma once

@@ -147,7 +147,8 @@ bool Rig::run_until_done(Duration most) {
         const auto failure = stages_->group.failure();
         if (failure) std::rethrow_exception(failure);
         const auto all = jobs();
-        return !all.empty() && std::all_of(all.begin(), all.end(), [](const Job& job) { return job.done_at.has_value(); }) &&
+        return !all.empty() &&
+               std::all_of(all.begin(), all.end(), [](const Job& job) { return job.done_at.has_value(); }) &&
                fs::is_empty(config.paths.incoming()) && queue->intakes().empty();
       },
       most);

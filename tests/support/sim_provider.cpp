@@ -43,7 +43,8 @@ Called<T> unreachable(const char* what) {
 template <class T, class Parse>
 Called<T> read(const char* what, const sim::Answer& answer, const std::string& body, Parse parse) {
   const auto wait = retry_after(answer);
-  if (answer.status < 200 || answer.status > 299) return {failure_of_answer(what, to_response(answer, body), wait), wait};
+  if (answer.status < 200 || answer.status > 299)
+    return {failure_of_answer(what, to_response(answer, body), wait), wait};
   Result<T> value = parse(body);
   if (!value) return {failure_of_unreadable(what, answer.status, value.error().message), wait};
   return {std::move(*value), wait};

@@ -31,7 +31,7 @@ GUARDED = [
 ]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
-COLUMNS_MAX = 120
+COLUMNS_MAX = 120  # of lib/ and daemon/; a recorded answer in a test, or a raw string, is as long as it is
 
 # What no source may say: a pattern, why, and which files are free of the rule.
 FORBIDDEN = [
@@ -108,7 +108,8 @@ def check_text(path, text):
             found.append((number, "a tab"))
         if line != line.rstrip():
             found.append((number, "white space at the end of the line"))
-        if len(line) > COLUMNS_MAX:
+        too_long = len(line) > COLUMNS_MAX and not path.startswith("tests/") and 'R"(' not in line
+        if too_long:
             found.append((number, f"{len(line)} columns; {COLUMNS_MAX} are allowed"))
         if NOTES.search(line):
             found.append((number, "a note left behind: do it, or say so in an issue"))

@@ -91,7 +91,9 @@ class Text(unittest.TestCase):
         self.assertEqual(self.found("co_spawn(a, b, detached);\n", "tests/unit/base/worker_test.cpp"), [])
 
     def test_layout_is_checked_everywhere(self):
-        for bad in ["\tint x;\n", "int x; \n", "int x;", "// " + "x" * 118 + "\n", "int x;\r\n", "// TODO\n", "# FIXME: y\n"]:
+        self.assertTrue(self.found("// " + "x" * 118 + "\n"))
+        self.assertEqual(self.found("// " + "x" * 118 + "\n", "tests/unit/base/x_test.cpp"), [], "a recorded answer")
+        for bad in ["\tint x;\n", "int x; \n", "int x;", "int x;\r\n", "// TODO\n", "# FIXME: y\n"]:
             self.assertTrue(self.found(bad, "tests/unit/base/x_test.cpp"), repr(bad))
         self.assertEqual(self.found("// " + "x" * 117 + "\n"), [])
         self.assertEqual(self.found("// " + "\u00e9" * 117 + "\n"), [], "columns, not bytes")

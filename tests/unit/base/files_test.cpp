@@ -67,8 +67,7 @@ TEST_F(SystemFilesTest, EachPurposeOpensInItsOwnWay) {
 TEST_F(SystemFilesTest, LinksAreNotFollowedAndAFifoDoesNotBlock) {
   folder_.write("real", "secret");
   std::filesystem::create_symlink("real", folder_ / "link");
-  for (const auto purpose :
-       {OpenFor::reading, OpenFor::rewriting, OpenFor::appending, OpenFor::writing_new}) {
+  for (const auto purpose : {OpenFor::reading, OpenFor::rewriting, OpenFor::appending, OpenFor::writing_new}) {
     EXPECT_FALSE(files_.open(folder_ / "link", purpose));
   }
   EXPECT_EQ(files_.info(folder_ / "link")->type, FileType::symlink);

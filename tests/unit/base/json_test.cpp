@@ -19,8 +19,8 @@ bool valid_when_long(std::string_view text) {
 
 TEST(JsonChecker, TakesWhatTheStandardAllows) {
   for (const std::string_view text :
-       {"{}", " [ ] ", "\t\r\n0\n", "-0.5e+10", "\"\"", "true", "null", "[1,[2,{\"a\":[]}]]",
-        "{\"a\":1,\"a\":2}", "123456789012345678901234567890", "1e999", "\"\\u0000\\ud83d\\ude00\\/\"",
+       {"{}", " [ ] ", "\t\r\n0\n", "-0.5e+10", "\"\"", "true", "null", "[1,[2,{\"a\":[]}]]", "{\"a\":1,\"a\":2}",
+        "123456789012345678901234567890", "1e999", "\"\\u0000\\ud83d\\ude00\\/\"",
         "\"gr\xC3\xBC\xC3\x9F \xF0\x9F\x98\x80\""}) {
     EXPECT_TRUE(valid(text)) << text;
     EXPECT_TRUE(valid_when_long(text)) << text;
@@ -76,9 +76,8 @@ TEST(JsonChecker, RefusesEverythingElse) {
 }
 
 TEST(JsonChecker, RefusesALoneSurrogate) {
-  for (const std::string_view text :
-       {R"("\ud800")", R"("\udc00")", R"("\ud800x")", R"("\ud800\n")", R"("\ud800\ud800")",
-        R"("\udc00\ud800")", R"("a\udfff")", R"({"\ud800":1})"}) {
+  for (const std::string_view text : {R"("\ud800")", R"("\udc00")", R"("\ud800x")", R"("\ud800\n")",
+                                      R"("\ud800\ud800")", R"("\udc00\ud800")", R"("a\udfff")", R"({"\ud800":1})"}) {
     EXPECT_FALSE(valid(text)) << text;
     EXPECT_FALSE(valid_when_long(text)) << text;
   }
@@ -125,9 +124,9 @@ std::vector<std::pair<std::string, std::string>> members_of(std::string_view obj
 }
 
 TEST(JsonMembers, AreSlicesOfTheText) {
-  EXPECT_THAT(members_of(R"( { "a" : 1 , "b":[1,{"x":"]"}], "c\"}" : "q\\", "d":-1.5e3 } )"),
-              ElementsAre(Pair("a", "1"), Pair("b", R"([1,{"x":"]"}])"), Pair(R"(c\"})", R"("q\\")"),
-                          Pair("d", "-1.5e3")));
+  EXPECT_THAT(
+      members_of(R"( { "a" : 1 , "b":[1,{"x":"]"}], "c\"}" : "q\\", "d":-1.5e3 } )"),
+      ElementsAre(Pair("a", "1"), Pair("b", R"([1,{"x":"]"}])"), Pair(R"(c\"})", R"("q\\")"), Pair("d", "-1.5e3")));
   EXPECT_THAT(members_of("{}"), ::testing::IsEmpty());
   EXPECT_THAT(members_of(R"({"a":{},"b":null,"":""})"),
               ElementsAre(Pair("a", "{}"), Pair("b", "null"), Pair("", "\"\"")));
@@ -164,8 +163,7 @@ TEST(Json, KnowsTheKindOfAValue) {
 
 TEST(Json, DecodesStrings) {
   EXPECT_EQ(json_decode_string(R"("\"\\\/\b\f\n\r\t")"), "\"\\/\b\f\n\r\t");
-  EXPECT_EQ(json_decode_string(R"("\u0041\u00fc\u20AC\ud83d\uDE00")"),
-            "A\xC3\xBC\xE2\x82\xAC\xF0\x9F\x98\x80");
+  EXPECT_EQ(json_decode_string(R"("\u0041\u00fc\u20AC\ud83d\uDE00")"), "A\xC3\xBC\xE2\x82\xAC\xF0\x9F\x98\x80");
   EXPECT_EQ(json_decode_string(R"("\u0000")"), std::string(1, '\0'));
   EXPECT_EQ(json_decode_key(R"(a\tb)"), "a\tb");
   EXPECT_EQ(json_decode_string("\"\""), "");
@@ -190,6 +188,17 @@ TEST(Json, QuotingAndDecodingAgree) {
 }
 
 TEST(Json, IsPutOnOneLine) { EXPECT_EQ(json_on_one_line("{\r\n\"a\":\n1}"), "{  \"a\": 1}"); }
+
+TEST(JsonChecker, TakesALoneSurrogateOnlyWhereAllowed) {
+  JsonChecker checker;
+  for (const std::string text : {R"({"a":"\ud83d"})", R"(["\udc00 x", "\\ud800"])", R"({"\uDBFF":1})"}) {
+    EXPECT_TRUE(checker.check(text)) << text;
+    EXPECT_FALSE(checker.check(text, LoneSurrogates::allowed)) << text;
+  }
+  EXPECT_FALSE(checker.check(R"("\ud83d\ude00")"));
+  EXPECT_TRUE(checker.check(R"({"a":"\ud83d")", LoneSurrogates::allowed)) << "still no JSON";
+  EXPECT_TRUE(checker.check(R"("\ud8")", LoneSurrogates::allowed));
+}
 
 }  // namespace
 }  // namespace offpeak

@@ -13,9 +13,9 @@ namespace {
 
 TEST(LogLine, HoldsEventAndFields) {
   EXPECT_EQ(log_line("job.done", {}), "job.done");
-  EXPECT_EQ(log_line("job.done",
-                     {{"job", 7}, {"name", "reviews"}, {"ok", true}, {"usd", 1.5}, {"id", Id<struct X>{3}}}),
-            "job.done job=7 name=reviews ok=true usd=1.5 id=3");
+  EXPECT_EQ(
+      log_line("job.done", {{"job", 7}, {"name", "reviews"}, {"ok", true}, {"usd", 1.5}, {"id", Id<struct X>{3}}}),
+      "job.done job=7 name=reviews ok=true usd=1.5 id=3");
 }
 
 TEST(LogLine, QuotesWhatWouldReadAsMoreThanOneValue) {
@@ -23,8 +23,7 @@ TEST(LogLine, QuotesWhatWouldReadAsMoreThanOneValue) {
   EXPECT_EQ(log_line("e", {{"a", "x y"}}), "e a=\"x y\"");
   EXPECT_EQ(log_line("e", {{"a", "x level=error"}}), "e a=\"x level=error\"");
   EXPECT_EQ(log_line("e", {{"a", "say \"hi\""}}), "e a=\"say \\\"hi\\\"\"");
-  EXPECT_EQ(log_line("e", {{"a", "\\\" b=1"}}), "e a=\"\\\\\\\" b=1\"")
-      << "a backslash does not end the quotes";
+  EXPECT_EQ(log_line("e", {{"a", "\\\" b=1"}}), "e a=\"\\\\\\\" b=1\"") << "a backslash does not end the quotes";
 }
 
 TEST(LogLine, IsOneLineWithoutControlCharacters) {
@@ -52,9 +51,8 @@ TEST(TextLog, WritesWhatItsLevelAllows) {
   log.set_level(LogLevel::debug);
   log.debug("too");
   ::close(fd);
-  EXPECT_THAT(folder.read("log"),
-              ::testing::MatchesRegex("[0-9TZ:.-]+ info this n=1\n[0-9TZ:.-]+ error that\n"
-                                      "[0-9TZ:.-]+ debug too\n"));
+  EXPECT_THAT(folder.read("log"), ::testing::MatchesRegex("[0-9TZ:.-]+ info this n=1\n[0-9TZ:.-]+ error that\n"
+                                                          "[0-9TZ:.-]+ debug too\n"));
 }
 
 TEST(TextLog, ABrokenLogStopsNothing) {

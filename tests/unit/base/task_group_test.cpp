@@ -202,8 +202,7 @@ TEST_F(Bell, ACanceledWaitEndsTheTask) {
 
 class Workers : public Tasks {
  protected:
-  static Task<> running(Worker& worker, std::string& result, std::thread::id& ran_on,
-                        std::thread::id& resumed_on) {
+  static Task<> running(Worker& worker, std::string& result, std::thread::id& ran_on, std::thread::id& resumed_on) {
     const auto function = [&ran_on] {
       ran_on = std::this_thread::get_id();
       return std::make_unique<std::string>("done");

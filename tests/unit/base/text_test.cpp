@@ -15,8 +15,8 @@ TEST(Text, KnowsUtf8FromOtherBytes) {
   EXPECT_EQ(utf8_length("\xC3\xBC"), 2U);
   EXPECT_EQ(utf8_length("\xE2\x82\xAC"), 3U);
   EXPECT_EQ(utf8_length("\xF0\x9F\x98\x80"), 4U);
-  for (const auto* bad : {"\x80", "\xC0\x80", "\xC1\xBF", "\xC3", "\xC3(", "\xE0\x80\x80", "\xED\xA0\x80",
-                          "\xE2\x82", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF"}) {
+  for (const auto* bad : {"\x80", "\xC0\x80", "\xC1\xBF", "\xC3", "\xC3(", "\xE0\x80\x80", "\xED\xA0\x80", "\xE2\x82",
+                          "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF"}) {
     EXPECT_EQ(utf8_length(bad), 0U) << bad;
   }
 }
@@ -79,8 +79,7 @@ TEST(Text, WritesDurationsThatItCanRead) {
   EXPECT_EQ(to_text(Duration(60'000)), "1m");
   EXPECT_EQ(to_text(Duration(90'000)), "90s");
   EXPECT_EQ(to_text(Duration(0)), "0ms");
-  for (const auto duration :
-       {Duration(0), Duration(1), Duration(999), Duration(3'600'000), Duration(86'400'001)}) {
+  for (const auto duration : {Duration(0), Duration(1), Duration(999), Duration(3'600'000), Duration(86'400'001)}) {
     EXPECT_EQ(parse_duration(to_text(duration)), duration);
   }
 }

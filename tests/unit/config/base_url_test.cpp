@@ -20,10 +20,10 @@ TEST(BaseUrl, PlainHttpGoesToThisMachineOnly) {
                           "http://LocalHost:65535/", "HTTP://[0:0:0:0:0:0:0:1]"}) {
     EXPECT_FALSE(fault_of_base_url(url)) << url;
   }
-  for (const auto* url : {"http://api.anthropic.com", "http://127.0.0.1.evil.example", "http://127.1",
-                          "http://localhost.evil.example", "http://128.0.0.1", "http://0.0.0.0",
-                          "http://[::]", "http://[::ffff:127.0.0.1]", "http://127.0.0.1@evil.example",
-                          "http://2130706433", "http://localhost.", "http://127.0.0.01"}) {
+  for (const auto* url :
+       {"http://api.anthropic.com", "http://127.0.0.1.evil.example", "http://127.1", "http://localhost.evil.example",
+        "http://128.0.0.1", "http://0.0.0.0", "http://[::]", "http://[::ffff:127.0.0.1]",
+        "http://127.0.0.1@evil.example", "http://2130706433", "http://localhost.", "http://127.0.0.01"}) {
     EXPECT_TRUE(fault_of_base_url(url)) << url;
   }
 }

@@ -54,8 +54,7 @@ TEST(Config, TheShippedFileNamesEveryKey) {
     ASSERT_NE(section, text.npos) << key.section;
     const auto place = text.find(fmt::format("\n{} = ", key.name), section);
     ASSERT_NE(place, text.npos) << key.name;
-    EXPECT_EQ(text.find("\n[", section + 1), text.find("\n[", place))
-        << key.name << " stands in another section";
+    EXPECT_EQ(text.find("\n[", section + 1), text.find("\n[", place)) << key.name << " stands in another section";
   }
 }
 
@@ -133,12 +132,11 @@ TEST(Config, AllErrorsComeAtOnceInTheOrderOfTheFile) {
       errors_of(parse("[retry]\nbackof = \"1s\"\n[batch]\n  lingr = \"1s\"\nmax_requests = 0\n"
                       "[pol]\nmin_interval = \"1s\"\n",
                       {"log.level=loud"}));
-  EXPECT_THAT(errors,
-              ElementsAre("offpeak.toml:2:1: unknown key retry.backof (hint: did you mean backoff?)",
-                          "offpeak.toml:4:3: unknown key batch.lingr (hint: did you mean linger?)",
-                          "offpeak.toml:5:16: batch.max_requests 0 is out of range (hint: 1 to 100000)",
-                          "offpeak.toml:6:2: unknown section [pol] (hint: did you mean [poll]?)",
-                          HasSubstr("--set: log.level \"loud\" is none of error, warning, info, debug")));
+  EXPECT_THAT(errors, ElementsAre("offpeak.toml:2:1: unknown key retry.backof (hint: did you mean backoff?)",
+                                  "offpeak.toml:4:3: unknown key batch.lingr (hint: did you mean linger?)",
+                                  "offpeak.toml:5:16: batch.max_requests 0 is out of range (hint: 1 to 100000)",
+                                  "offpeak.toml:6:2: unknown section [pol] (hint: did you mean [poll]?)",
+                                  HasSubstr("--set: log.level \"loud\" is none of error, warning, info, debug")));
 }
 
 TEST(Config, AKeyInTheWrongSectionIsToldWhereItBelongs) {
@@ -150,8 +148,7 @@ TEST(Config, AKeyInTheWrongSectionIsToldWhereItBelongs) {
 
 TEST(Config, AKeyLikeNoneGetsTheListOfThoseThatExist) {
   EXPECT_THAT(fault("poll", "xyzzyxyzzyxyzzy = 1"), HasSubstr("[poll] has min_interval, max_interval"));
-  EXPECT_THAT(errors_of(parse("[xyzzyxyzzyxyzzy]")),
-              ElementsAre(HasSubstr("the sections are paths, provider, batch")));
+  EXPECT_THAT(errors_of(parse("[xyzzyxyzzyxyzzy]")), ElementsAre(HasSubstr("the sections are paths, provider, batch")));
 }
 
 TEST(Config, ASectionMustBeATable) {
@@ -238,17 +235,16 @@ TEST(Config, ASocketPathMustFitTheSystemsLimit) {
 }
 
 TEST(Overrides, BeatTheFileAndTheLastOneWins) {
-  const auto config =
-      good("[batch]\nlinger = \"1s\"\nmax_requests = 7\n", {"batch.linger=2s", "batch.linger=3s"});
+  const auto config = good("[batch]\nlinger = \"1s\"\nmax_requests = 7\n", {"batch.linger=2s", "batch.linger=3s"});
   EXPECT_EQ(config.batch.linger, std::chrono::seconds(3));
   EXPECT_EQ(config.batch.max_requests, 7U);
 }
 
 TEST(Overrides, NeedNoQuotes) {
-  const auto config = good(
-      "", {"provider.base_url=http://localhost:1", "provider.version=2026-10-21", "provider.exclusive=false",
-           "provider.betas=[\"a\", \"b\"]", "batch.max_bytes=1MB", "batch.max_requests=5",
-           "money.daily_cap_usd=1", "log.level=\"error\"", "provider.api_key_file=", "paths.spool=/a=b#c"});
+  const auto config =
+      good("", {"provider.base_url=http://localhost:1", "provider.version=2026-10-21", "provider.exclusive=false",
+                "provider.betas=[\"a\", \"b\"]", "batch.max_bytes=1MB", "batch.max_requests=5", "money.daily_cap_usd=1",
+                "log.level=\"error\"", "provider.api_key_file=", "paths.spool=/a=b#c"});
   EXPECT_EQ(config.provider.base_url, "http://localhost:1");
   EXPECT_EQ(config.provider.version, "2026-10-21");
   EXPECT_FALSE(config.provider.exclusive);
@@ -270,9 +266,8 @@ TEST(Overrides, AreCheckedAsTheFileIs) {
                   "--set: unknown section [bach] (hint: did you mean [batch]?)",
                   HasSubstr("--set: linger is not SECTION.KEY=VALUE"),
                   HasSubstr("--set: linger=1 is not SECTION.KEY=VALUE"),
-                  HasSubstr("--set: batch.max_requests must be a whole number"),
-                  HasSubstr("--set: unknown key batch."), HasSubstr("is not SECTION.KEY=VALUE"),
-                  HasSubstr("--set: log.level \"x\"\\x0ax = 1\" is none of")));
+                  HasSubstr("--set: batch.max_requests must be a whole number"), HasSubstr("--set: unknown key batch."),
+                  HasSubstr("is not SECTION.KEY=VALUE"), HasSubstr("--set: log.level \"x\"\\x0ax = 1\" is none of")));
 }
 
 }  // namespace

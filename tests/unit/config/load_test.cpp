@@ -44,8 +44,7 @@ TEST(LoadSettings, TakesTheBuiltInPricesWhereTheDefaultFileIsMissing) {
   const auto loaded = load_settings(folder.write("o.toml", ""), {});
   ASSERT_EQ(first_error(loaded), "");
   EXPECT_EQ(std::get<0>(loaded).prices.models.count("claude-opus-5"), 1U);
-  EXPECT_THAT(first_error(load_settings(folder / "o.toml", {"money.prices=mine.toml"})),
-              HasSubstr("mine.toml"));
+  EXPECT_THAT(first_error(load_settings(folder / "o.toml", {"money.prices=mine.toml"})), HasSubstr("mine.toml"));
 }
 
 TEST(LoadSettings, AMissingFileIsAnErrorUnlessDefaultsWereAskedFor) {
@@ -53,15 +52,13 @@ TEST(LoadSettings, AMissingFileIsAnErrorUnlessDefaultsWereAskedFor) {
   EXPECT_THAT(first_error(load_settings(folder / "none.toml", {})), HasSubstr("No such file"));
   const auto defaults = load_settings(folder / "none.toml", {}, MissingConfig::means_defaults);
   EXPECT_EQ(first_error(defaults), "");
-  EXPECT_THAT(first_error(load_settings(folder.path(), {}, MissingConfig::means_defaults)),
-              HasSubstr("cannot read"));
+  EXPECT_THAT(first_error(load_settings(folder.path(), {}, MissingConfig::means_defaults)), HasSubstr("cannot read"));
 }
 
 TEST(LoadSettings, AFaultyPriceTableIsAnError) {
   const TemporaryFolder folder;
   folder.write("prices.toml", "dated = 1\n");
-  EXPECT_THAT(first_error(load_settings(folder.write("o.toml", ""), {})),
-              HasSubstr("prices.toml:1:9: dated"));
+  EXPECT_THAT(first_error(load_settings(folder.write("o.toml", ""), {})), HasSubstr("prices.toml:1:9: dated"));
 }
 
 class ApiKey : public testing::Test {
@@ -123,8 +120,7 @@ TEST_F(ApiKey, ABadFileIsAnErrorAlthoughTheEnvironmentHasAKey) {
 TEST_F(ApiKey, NothingFoundSaysWhereWasLookedAndWhatToDo) {
   have_credentials();
   const auto text = key();
-  EXPECT_THAT(
-      text, HasSubstr((folder_ / "anthropic-api-key") + " does not exist, and ANTHROPIC_API_KEY is not set"));
+  EXPECT_THAT(text, HasSubstr((folder_ / "anthropic-api-key") + " does not exist, and ANTHROPIC_API_KEY is not set"));
   EXPECT_THAT(text, HasSubstr("write the key into /etc/offpeak/anthropic-api-key"));
   environment_.clear();
   EXPECT_THAT(key(), HasSubstr("$CREDENTIALS_DIRECTORY is not set"));

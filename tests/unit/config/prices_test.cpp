@@ -55,8 +55,7 @@ TEST(Prices, ALongPromptTakesTheSecondCardAsAWhole) {
 
 TEST(Prices, EveryShippedModelFollowsTheGeneralRuleForCacheWrites) {
   for (const auto& [id, price] : shipped_table().models) {
-    EXPECT_NEAR(static_cast<double>(price.base.cache_write_5m), 1.25 * static_cast<double>(price.base.input),
-                0.5)
+    EXPECT_NEAR(static_cast<double>(price.base.cache_write_5m), 1.25 * static_cast<double>(price.base.input), 0.5)
         << id;
     EXPECT_EQ(price.base.cache_write_1h, 2 * price.base.input) << id;
     EXPECT_EQ(price.base.output, 5 * price.base.input) << id;
@@ -68,19 +67,15 @@ TEST(Prices, AFaultyTableSaysWhatAndWhere) {
   EXPECT_THAT(errors_of(model), testing::IsEmpty());
   EXPECT_THAT(errors_of(card), testing::Contains(HasSubstr("p.toml:1:1: unknown key input")));
   EXPECT_THAT(errors_of(""), ElementsAre(HasSubstr("dated is missing")));
-  EXPECT_THAT(errors_of("dated = \"2026-02-30\""),
-              ElementsAre(HasSubstr("1:9: dated is missing or is no date")));
-  EXPECT_THAT(errors_of(model + model.substr(model.find('\n'))),
-              ElementsAre(HasSubstr("m has a price already")));
+  EXPECT_THAT(errors_of("dated = \"2026-02-30\""), ElementsAre(HasSubstr("1:9: dated is missing or is no date")));
+  EXPECT_THAT(errors_of(model + model.substr(model.find('\n'))), ElementsAre(HasSubstr("m has a price already")));
   EXPECT_THAT(errors_of(model + "inputs = 3\n"),
               ElementsAre(HasSubstr("unknown key inputs (hint: did you mean input?)")));
   EXPECT_THAT(errors_of(model + "aliases = [\"m\"]\n"), ElementsAre(HasSubstr("m has a price already")));
   EXPECT_THAT(errors_of(model + "aliases = \"n\"\n"), ElementsAre(HasSubstr("must be a list of strings")));
   EXPECT_THAT(errors_of(model + "above_prompt_tokens = 5\n"), ElementsAre(HasSubstr("go together")));
-  EXPECT_THAT(errors_of(model + "above_prompt_tokens = 0\n[model.above]\n" + card),
-              ElementsAre(HasSubstr("above 0")));
-  EXPECT_THAT(errors_of("dated = \"2026-01-01\"\n[model]\nid = \"m\"\n"),
-              ElementsAre(HasSubstr("write [[model]]")));
+  EXPECT_THAT(errors_of(model + "above_prompt_tokens = 0\n[model.above]\n" + card), ElementsAre(HasSubstr("above 0")));
+  EXPECT_THAT(errors_of("dated = \"2026-01-01\"\n[model]\nid = \"m\"\n"), ElementsAre(HasSubstr("write [[model]]")));
   EXPECT_THAT(errors_of("dated = "), ElementsAre(testing::StartsWith("p.toml:1:")));
 }
 

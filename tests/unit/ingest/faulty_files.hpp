@@ -36,9 +36,7 @@ class FaultyFiles final : public Files {
   Result<std::vector<FileInfo>> list(const std::string& folder) override {
     return wrap<Result<std::vector<FileInfo>>>("list", folder, [&] { return real_.list(folder); });
   }
-  Result<void> make_folders(const std::string& path, unsigned mode) override {
-    return real_.make_folders(path, mode);
-  }
+  Result<void> make_folders(const std::string& path, unsigned mode) override { return real_.make_folders(path, mode); }
   Result<void> move(const std::string& from, const std::string& to) override {
     return wrap<Result<void>>("move", from, [&] { return real_.move(from, to); });
   }

@@ -32,9 +32,7 @@ class KeptLog final : public Log {
   }
 
  protected:
-  void emit(LogLevel, std::string_view event, LogFields fields) override {
-    lines.push_back(log_line(event, fields));
-  }
+  void emit(LogLevel, std::string_view event, LogFields fields) override { lines.push_back(log_line(event, fields)); }
 };
 
 class IngestFixture : public ::testing::Test {
@@ -42,11 +40,9 @@ class IngestFixture : public ::testing::Test {
   struct Life {
     explicit Life(IngestFixture& test)
         : queue(test.config.paths.database()),
-          ingester(
-              {clock, test.files, worker, worker, database, test.log}, context.get_executor(), test.config,
-              bell,
-              {[this] { return std::exchange(moved_in, {}); }, [this](JobId id) { accepted.push_back(id); },
-               [this](JobId id) { rejected.push_back(id); }}) {
+          ingester({clock, test.files, worker, worker, database, test.log}, context.get_executor(), test.config, bell,
+                   {[this] { return std::exchange(moved_in, {}); }, [this](JobId id) { accepted.push_back(id); },
+                    [this](JobId id) { rejected.push_back(id); }}) {
       queue.recover(clock.now());
       group.spawn("ingest", ingester.run());
     }
@@ -82,9 +78,7 @@ class IngestFixture : public ::testing::Test {
     }
   }
 
-  void write(const std::string& name, std::string_view content) {
-    folder.write("spool/incoming/" + name, content);
-  }
+  void write(const std::string& name, std::string_view content) { folder.write("spool/incoming/" + name, content); }
   // As a rename into the folder.
   void drop(Life& life, const std::string& name, std::string_view content) {
     write(name, content);

@@ -15,8 +15,7 @@
 namespace offpeak {
 
 inline std::string params(std::string_view text = "hi") {
-  return fmt::format(R"({{"model":"m","max_tokens":16,"messages":[{{"role":"user","content":"{}"}}]}})",
-                     text);
+  return fmt::format(R"({{"model":"m","max_tokens":16,"messages":[{{"role":"user","content":"{}"}}]}})", text);
 }
 
 inline std::string request(std::string_view id, std::string_view text = "hi") {

@@ -25,8 +25,7 @@ std::set<std::string> changes(int count) {
 }
 
 TEST(States, WordsAreThoseOfTheContract) {
-  for (const auto* word :
-       {"pending", "assigned", "submitted", "succeeded", "errored", "expired", "canceled"}) {
+  for (const auto* word : {"pending", "assigned", "submitted", "succeeded", "errored", "expired", "canceled"}) {
     ASSERT_TRUE(parse_request_state(word)) << word;
     EXPECT_EQ(to_text(*parse_request_state(word)), word);
   }
@@ -79,8 +78,7 @@ TEST(States, AnOutcomeNeverBecomesAnotherOne) {
       EXPECT_FALSE(may_change(from, to)) << to_text(from) << " to " << to_text(to);
     }
   }
-  EXPECT_FALSE(may_change(RequestState::succeeded, RequestState::pending))
-      << "what was paid for is never sent again";
+  EXPECT_FALSE(may_change(RequestState::succeeded, RequestState::pending)) << "what was paid for is never sent again";
 }
 
 TEST(States, AnUnknownIntentIsSettledNeverResent) {
@@ -96,10 +94,10 @@ TEST(States, AnUnknownIntentIsSettledNeverResent) {
 }
 
 TEST(States, ABatchGoesForwardOnly) {
-  EXPECT_EQ(changes<BatchState>(4),
-            (std::set<std::string>{"in_progress>in_progress", "canceling>canceling", "ended>ended",
-                                   "collected>collected", "in_progress>canceling", "in_progress>ended",
-                                   "canceling>ended", "ended>collected"}));
+  EXPECT_EQ(
+      changes<BatchState>(4),
+      (std::set<std::string>{"in_progress>in_progress", "canceling>canceling", "ended>ended", "collected>collected",
+                             "in_progress>canceling", "in_progress>ended", "canceling>ended", "ended>collected"}));
 }
 
 TEST(States, EveryJobCanEndAndAnEndedOneCanBeRetried) {

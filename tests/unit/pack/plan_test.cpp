@@ -119,8 +119,8 @@ TEST(Packer, ASmallJobIsNotStuckBehindAHugeOne) {
 
 TEST(Packer, EqualJobsShareABatchEqually) {
   EqualSizes sizes(100);
-  const auto plan =
-      plan_batch({waiting(1, {run(1, 0, 900)}), waiting(2, {run(2, 0, 900)}), waiting(3, {run(3, 0, 900)})}, limits(300), sizes);
+  const auto plan = plan_batch(
+      {waiting(1, {run(1, 0, 900)}), waiting(2, {run(2, 0, 900)}), waiting(3, {run(3, 0, 900)})}, limits(300), sizes);
   EXPECT_EQ(of_job(plan, 1), 100u);
   EXPECT_EQ(of_job(plan, 2), 100u);
   EXPECT_EQ(of_job(plan, 3), 100u);
@@ -178,7 +178,8 @@ TEST(Packer, AnyMixKeepsTheLimitsAndTakesNothingTwice) {
       jobs.push_back(waiting(job, runs, static_cast<std::int64_t>(random.below(3))));
     }
     auto bounds = limits(static_cast<std::uint32_t>(1 + random.below(120)), 500 + random.below(30'000));
-    for (std::uint64_t i = random.below(4); i > 0; --i) bounds.taken_counts.insert(static_cast<std::uint32_t>(random.below(100)));
+    for (std::uint64_t i = random.below(4); i > 0; --i)
+      bounds.taken_counts.insert(static_cast<std::uint32_t>(random.below(100)));
     const auto plan = plan_batch(jobs, bounds, sizes);
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     EXPECT_LE(plan.requests, bounds.requests);
@@ -235,10 +236,10 @@ INSTANTIATE_TEST_SUITE_P(
         GateCase{"Uploading", [](PackView& v, Config&) { v.intent_uploading = true; }, true},
         GateCase{"OperatorPause", [](PackView& v, Config&) { v.submitting_paused = true; }, true},
         GateCase{"UnexplainedBatches", [](PackView& v, Config&) { v.unexplained_batches = true; }, true},
-        GateCase{"AccountPaused",
-                 [](PackView& v, Config&) { v.account = {true, "credit", from_millis(1'000'001), 1}; }, true},
-        GateCase{"AccountTryIsDue",
-                 [](PackView& v, Config&) { v.account = {true, "credit", from_millis(999'999), 1}; }, false},
+        GateCase{"AccountPaused", [](PackView& v, Config&) { v.account = {true, "credit", from_millis(1'000'001), 1}; },
+                 true},
+        GateCase{"AccountTryIsDue", [](PackView& v, Config&) { v.account = {true, "credit", from_millis(999'999), 1}; },
+                 false},
         GateCase{"AccountTryInTenYears",
                  [](PackView& v, Config&) { v.account = {true, "credit", from_millis(315'000'000'000), 1}; }, false},
         GateCase{"Delayed", [](PackView& v, Config&) { v.delay = {2, "529", from_millis(1'000'500)}; }, true},

@@ -14,7 +14,7 @@ namespace offpeak::test {
 // A World offers: Provider& provider(); T run(Task<T>); void end_all() (ends every batch, all requests
 // succeeded).
 template <class World>
-class ProviderConformance : public testing::Test {
+class ProviderConformance : public ::testing::Test {
  protected:
   Provider& provider() { return world.provider(); }
 
@@ -146,7 +146,7 @@ TYPED_TEST_P(ProviderConformance, AnUnknownIdIsNotFound) {
 
 REGISTER_TYPED_TEST_SUITE_P(ProviderConformance, ACreatedBatchIsListedFirstAndCanBeRetrieved,
                             WithoutCommitNothingIsCreated, PagesGoBothWays, AnEmptyWorkspaceHasAnEmptyPage,
-                            ResultsAreThereOnceItHasEnded, AFullSinkStopsTheDownload,
-                            CancelAnswersWithTheBatch, AnUnknownIdIsNotFound);
+                            ResultsAreThereOnceItHasEnded, AFullSinkStopsTheDownload, CancelAnswersWithTheBatch,
+                            AnUnknownIdIsNotFound);
 
 }  // namespace offpeak::test

@@ -56,9 +56,8 @@ inline std::string create_body(int count) {
   std::string body = R"({"requests":[)";
   for (int i = 0; i < count; ++i) {
     if (i > 0) body += ',';
-    body +=
-        R"({"custom_id":"n-)" + std::to_string(i) +
-        R"(","params":{"model":"claude-haiku-4-5","max_tokens":16,"messages":[{"role":"user","content":"hi"}]}})";
+    body += R"({"custom_id":"n-)" + std::to_string(i) +
+            R"(","params":{"model":"claude-haiku-4-5","max_tokens":16,"messages":[{"role":"user","content":"hi"}]}})";
   }
   return body + "]}";
 }

@@ -72,8 +72,8 @@ struct HttpProviderTest : testing::Test {
 };
 
 TEST_F(HttpProviderTest, CreateIsOnePostWithTheGroupsHeaders) {
-  ScriptedServer server(io, {read_head(), read_body(create_body(2).size()),
-                             send(answer("200 OK", batch_json, "Request-Id: req_7\r\n"))});
+  ScriptedServer server(
+      io, {read_head(), read_body(create_body(2).size()), send(answer("200 OK", batch_json, "Request-Id: req_7\r\n"))});
   const auto answered = create(server);
   EXPECT_TRUE(answered.last_byte_left);
   ASSERT_TRUE(answered.answer);
@@ -111,11 +111,10 @@ TEST_F(HttpProviderTest, ACreateAnswerCutAtAnyByteIsUnknownOrCreated) {
 }
 
 TEST_F(HttpProviderTest, AProvenNoCutAtAnyByteIsNeverTakenForMoreThanItIs) {
-  const auto whole = answer("400 Bad Request",
-                            R"({"type":"error","error":{"type":"invalid_request_error","message":"no"}})");
+  const auto whole =
+      answer("400 Bad Request", R"({"type":"error","error":{"type":"invalid_request_error","message":"no"}})");
   for (std::size_t cut = 0; cut < whole.size(); ++cut) {
-    ScriptedServer server(
-        io, {read_head(), read_body(create_body(2).size()), send(whole.substr(0, cut)), close_now()});
+    ScriptedServer server(io, {read_head(), read_body(create_body(2).size()), send(whole.substr(0, cut)), close_now()});
     EXPECT_EQ(verdict_on_create(create(server)).kind, CreateVerdictKind::unknown) << cut;
   }
 }
@@ -138,9 +137,8 @@ TEST_F(HttpProviderTest, AnEarlyNoNeedsNoCommit) {
 TEST_F(HttpProviderTest, RedirectsTakeTheKeyNowhere) {
   for (const char* status : {"307 Temporary Redirect", "308 Permanent Redirect"}) {
     ScriptedServer other(io, {read_head(), send(answer("200 OK", batch_json))});
-    ScriptedServer server(io,
-                          {read_head(), read_body(create_body(2).size()),
-                           send(answer(status, "", "Location: http://127.0.0.1:" + other.port() + "/\r\n"))});
+    ScriptedServer server(io, {read_head(), read_body(create_body(2).size()),
+                               send(answer(status, "", "Location: http://127.0.0.1:" + other.port() + "/\r\n"))});
     HttpProvider provider(io.get_executor(), config_for(server.port()), "sk-secret", no_environment);
     TextSource body(create_body(2));
     CountingCommit commit;

@@ -50,9 +50,7 @@ class NotingProvider final : public Provider {
   std::optional<Duration> hint;
 
  private:
-  void note() {
-    called_at.push_back(std::chrono::duration_cast<Duration>(clock_.steady_now() - start_).count());
-  }
+  void note() { called_at.push_back(std::chrono::duration_cast<Duration>(clock_.steady_now() - start_).count()); }
   Clock& clock_;
   SteadyTime start_ = clock_.steady_now();
 };

@@ -40,8 +40,7 @@ TEST(RetryAfter, ReadsSecondsMillisecondsAndDates) {
            Row{"", "Sun, 06 Nov 1994 08:48:00 GMT", "", 0},
        }) {
     const auto wait = parse_retry_after(row.millis, row.seconds, row.date, now);
-    EXPECT_EQ(wait.value_or(Duration(0)).count(), row.wait)
-        << row.millis << "|" << row.seconds << "|" << row.date;
+    EXPECT_EQ(wait.value_or(Duration(0)).count(), row.wait) << row.millis << "|" << row.seconds << "|" << row.date;
   }
 }
 

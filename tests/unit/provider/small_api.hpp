@@ -84,8 +84,7 @@ class SmallApi {
 
   std::string create(const std::string& request) {
     int count = 0;
-    for (auto at = request.find("custom_id"); at != std::string::npos; at = request.find("custom_id", at + 1))
-      ++count;
+    for (auto at = request.find("custom_id"); at != std::string::npos; at = request.find("custom_id", at + 1)) ++count;
     batches_.insert(batches_.begin(),
                     Batch{"msgbatch_" + std::to_string(batches_.size()), "in_progress", "null", count});
     return answer("200 OK", to_json(batches_.front()));
@@ -94,9 +93,8 @@ class SmallApi {
   std::string list(const std::string& query) {
     const auto value = [&](const std::string& name) {
       const auto at = query.find(name + "=");
-      return at == std::string::npos
-                 ? ""
-                 : query.substr(at + name.size() + 1, query.find('&', at) - at - name.size() - 1);
+      return at == std::string::npos ? ""
+                                     : query.substr(at + name.size() + 1, query.find('&', at) - at - name.size() - 1);
     };
     const auto limit = std::stol(value("limit"));
     auto from = batches_.begin(), to = batches_.end();
@@ -109,8 +107,8 @@ class SmallApi {
     const auto id_or_null = [&](bool first) {
       return from == to ? std::string("null") : "\"" + (first ? from->id : (to - 1)->id) + "\"";
     };
-    return answer("200 OK", fmt::format(R"({{"data":[{}],"has_more":{},"first_id":{},"last_id":{}}})", data,
-                                        has_more, id_or_null(true), id_or_null(false)));
+    return answer("200 OK", fmt::format(R"({{"data":[{}],"has_more":{},"first_id":{},"last_id":{}}})", data, has_more,
+                                        id_or_null(true), id_or_null(false)));
   }
 
   static std::string results(const Batch& batch) {
@@ -119,13 +117,12 @@ class SmallApi {
     for (int i = 0; i < batch.requests; ++i) {
       lines += R"({"custom_id":"n-)" + std::to_string(i) + R"(","result":{"type":"canceled"}})" + "\n";
     }
-    return fmt::format("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{}\r\n0\r\n\r\n",
-                       lines.size(), lines);
+    return fmt::format("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{}\r\n0\r\n\r\n", lines.size(),
+                       lines);
   }
 
   static std::string not_found() {
-    return answer("404 Not Found",
-                  R"({"type":"error","error":{"type":"not_found_error","message":"not found"}})");
+    return answer("404 Not Found", R"({"type":"error","error":{"type":"not_found_error","message":"not found"}})");
   }
 
   static std::string to_json(const Batch& batch) {

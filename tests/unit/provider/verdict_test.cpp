@@ -28,8 +28,7 @@ enum class Body {
 };
 
 const std::map<Body, std::string> bodies = {
-    {Body::api_error,
-     R"({"type":"error","error":{"type":"some_error","message":"no"},"request_id":"req_1"})"},
+    {Body::api_error, R"({"type":"error","error":{"type":"some_error","message":"no"},"request_id":"req_1"})"},
     {Body::api_names_request,
      R"({"type":"error","error":{"type":"invalid_request_error","message":"requests.17.custom_id: Field required"}})"},
     {Body::api_credit,
@@ -41,10 +40,9 @@ const std::map<Body, std::string> bodies = {
     {Body::empty, ""},
     {Body::cut_json, R"({"type":"error","error":{"type":"some_err)"},
     {Body::other_json, R"({"message":"no"})"},
-    {Body::batch,
-     R"({"id":"msgbatch_1","type":"message_batch","processing_status":"in_progress","request_counts":)"
-     R"({"processing":2,"succeeded":0,"errored":0,"canceled":0,"expired":0},"created_at":)"
-     R"("2026-01-01T00:00:00Z","expires_at":"2026-01-02T00:00:00Z"})"},
+    {Body::batch, R"({"id":"msgbatch_1","type":"message_batch","processing_status":"in_progress","request_counts":)"
+                  R"({"processing":2,"succeeded":0,"errored":0,"canceled":0,"expired":0},"created_at":)"
+                  R"("2026-01-01T00:00:00Z","expires_at":"2026-01-02T00:00:00Z"})"},
     {Body::cut_batch, R"({"id":"msgbatch_1","type":"message_batch","processing_st)"},
 };
 
@@ -79,8 +77,7 @@ CreateVerdictKind expected(int status, Body body, bool last_byte_left, bool comp
   if (!last_byte_left) return expected_no(status, body);
   if (status == 200) return body == Body::batch || body == Body::cut_batch ? created : unknown;
   if (status == 413) return too_large;
-  const bool proven =
-      status >= 400 && status < 500 && status != 408 && status != 409 && in_api_shape(body) && complete;
+  const bool proven = status >= 400 && status < 500 && status != 408 && status != 409 && in_api_shape(body) && complete;
   return proven ? expected_no(status, body) : unknown;
 }
 
@@ -142,9 +139,8 @@ TEST(Verdict, ACreatedBatchIsReadWhole) {
 TEST(Verdict, TheIdCountsWhateverElseIsOdd) {
   for (const char* body :
        {R"({"id":"msgbatch_1"})", R"({"id":"msgbatch_1","request_counts":{"processing":-5}})",
-        R"({"id":"msgbatch_1","processing_status":"paused"})",
-        R"({"id":"msgbatch_1","created_at":"yesterday"})", R"({"id":"msgbatch_1",)",
-        R"({"id":"msgbatch_1"}trailing)"}) {
+        R"({"id":"msgbatch_1","processing_status":"paused"})", R"({"id":"msgbatch_1","created_at":"yesterday"})",
+        R"({"id":"msgbatch_1",)", R"({"id":"msgbatch_1"}trailing)"}) {
     const auto got = verdict(200, body, true);
     EXPECT_EQ(got.kind, created) << body;
     EXPECT_EQ(got.batch->id, "msgbatch_1");
@@ -189,9 +185,8 @@ TEST(Verdict, KeepsTheWaitAndNeverShowsControlCharacters) {
   answer.answer.emplace();
   answer.answer->status = 429;
   answer.answer->retry_after = Duration(7000);
-  answer.answer->body =
-      "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"\\u001b[31mred" +
-      std::string(5000, 'x') + "\"}}";
+  answer.answer->body = "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"\\u001b[31mred" +
+                        std::string(5000, 'x') + "\"}}";
   const auto got = verdict_on_create(answer);
   EXPECT_EQ(got.kind, throttled);
   EXPECT_EQ(got.retry_after, Duration(7000));
@@ -214,8 +209,7 @@ TEST(Verdict, KnowsTheRecordedTextsOfAccountLimits) {
                "You have reached your specified API usage limits. You will regain access on 2026-10-01 at "
                "00:00 UTC.",
                "", true},
-           Row{"invalid_request_error", "You have reached your specified workspace API usage limits.", "",
-               true},
+           Row{"invalid_request_error", "You have reached your specified workspace API usage limits.", "", true},
            Row{"billing_error", "anything", "", true},
            Row{"rate_limit_error", "m", "enforced_spend_limit_reached", true},
            Row{"rate_limit_error", "m", "contract_spend_limit_reached", true},
@@ -223,16 +217,15 @@ TEST(Verdict, KnowsTheRecordedTextsOfAccountLimits) {
            Row{"invalid_request_error", "m", "organization_on_hold", true},
            Row{"invalid_request_error", "m", "cmek_key_disabled", true},
            Row{"invalid_request_error", "This organization has been disabled.", "", true},
-           Row{"rate_limit_error", "This request would exceed your organization's rate limit",
-               "ramp_limit_exceeded", false},
+           Row{"rate_limit_error", "This request would exceed your organization's rate limit", "ramp_limit_exceeded",
+               false},
            Row{"invalid_request_error", "requests.3.custom_id: purchase credits", "", false},
            Row{"invalid_request_error", "billing_policy.bill_to: Extra inputs are not permitted", "", false},
            Row{"invalid_request_error", "max_tokens: 100000 > 64000", "", false},
            Row{"invalid_request_error", "", "", false},
            Row{"not_found_error", "model: claude-does-not-exist-9", "", false},
        }) {
-    EXPECT_EQ(speaks_of_account_limits(row.type, row.message, row.code), row.limits)
-        << row.message << row.code;
+    EXPECT_EQ(speaks_of_account_limits(row.type, row.message, row.code), row.limits) << row.message << row.code;
   }
 }
 

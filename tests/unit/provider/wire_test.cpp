@@ -43,8 +43,7 @@ TEST(Wire, ReadsTheDocumentedBatchWithoutArchivedAt) {
 }
 
 TEST(Wire, ABatchWithoutExpiryExpiresAfterADay) {
-  const auto batch =
-      parse_batch(replaced(recorded, R"("expires_at":"2026-01-02T00:05:23.250396+00:00",)", ""));
+  const auto batch = parse_batch(replaced(recorded, R"("expires_at":"2026-01-02T00:05:23.250396+00:00",)", ""));
   ASSERT_TRUE(batch);
   EXPECT_EQ(batch->expires_at - batch->created_at, std::chrono::hours(24));
 }
@@ -91,14 +90,11 @@ TEST(Wire, RefusesWhatWouldBeAGuess) {
   EXPECT_TRUE(parse_batch(replaced(recorded, id, "\"" + std::string(200, 'a') + "\"")));
 }
 
-std::string page(const std::string& data, const std::string& rest) {
-  return R"({"data":[)" + data + "]," + rest + "}";
-}
+std::string page(const std::string& data, const std::string& rest) { return R"({"data":[)" + data + "]," + rest + "}"; }
 
 TEST(Wire, ReadsAPage) {
   const auto second = replaced(recorded, "msgbatch_01UdG5AjbCDxdmiyZTybPbWT", "msgbatch_2");
-  const auto list =
-      parse_list_page(page(recorded + "," + second, R"("has_more":true,"first_id":"a","last_id":"b")"));
+  const auto list = parse_list_page(page(recorded + "," + second, R"("has_more":true,"first_id":"a","last_id":"b")"));
   ASSERT_TRUE(list);
   ASSERT_EQ(list->batches.size(), 2U);
   EXPECT_EQ(list->batches[1].id, "msgbatch_2");
@@ -126,11 +122,9 @@ TEST(Wire, APageIsReadableAsAWholeOrNotAtAll) {
   const std::string end = R"("has_more":false)";
   for (const auto& text :
        {page(recorded + ",{}", end), page(recorded + ",null", end), page(recorded, R"("has_more":null)"),
-        page(recorded, R"("x":1)"), page(recorded, R"("has_more":"no")"),
-        R"({"has_more":false})" + std::string(), std::string(R"({"data":{},"has_more":false})"),
-        page(recorded, R"("has_more":true,"last_id":"a/b")"),
-        page(recorded, R"("has_more":true,"last_id":7)"), page(recorded, end).substr(0, 300),
-        std::string("[]")}) {
+        page(recorded, R"("x":1)"), page(recorded, R"("has_more":"no")"), R"({"has_more":false})" + std::string(),
+        std::string(R"({"data":{},"has_more":false})"), page(recorded, R"("has_more":true,"last_id":"a/b")"),
+        page(recorded, R"("has_more":true,"last_id":7)"), page(recorded, end).substr(0, 300), std::string("[]")}) {
     EXPECT_FALSE(parse_list_page(text)) << text;
   }
 }
@@ -154,9 +148,8 @@ TEST(Wire, OnlyTheApisShapeIsAnError) {
   for (const char* text :
        {"", "{}", "null", "\"error\"", R"({"type":"error"})", R"({"error":{"type":"a","message":"b"}})",
         R"({"type":"err","error":{"type":"a"}})", R"({"type":"error","error":{"type":""}})",
-        R"({"type":"error","error":{"type":7}})", R"({"type":"error","error":"a"})",
-        R"({"type":"error","error":[]})", R"({"type":"error","error":{"message":"a"}})",
-        R"({"type":"error","error":{"type":"a"})", "<html></html>"}) {
+        R"({"type":"error","error":{"type":7}})", R"({"type":"error","error":"a"})", R"({"type":"error","error":[]})",
+        R"({"type":"error","error":{"message":"a"}})", R"({"type":"error","error":{"type":"a"})", "<html></html>"}) {
     EXPECT_FALSE(parse_api_error(text)) << text;
   }
 }
@@ -176,10 +169,10 @@ TEST(Wire, SalvagesAnIdFromWhatIsLeft) {
 
 TEST(Wire, SalvagesNothingThatIsNoBatchsId) {
   for (const char* text :
-       {R"({"id":"a)", R"({"id":7})", R"({"id":null})", R"({"id":"a/b"})", R"({"x":{"id":"b"}})",
-        R"([{"id":"b"}])", R"([["id","b"]])", R"({"type":"message","id":"msg_1"})",
-        R"({"id":"msg_1","type":"message"})", R"("id")", "id:a", R"({"type":"error","error":{"id":"x"}})",
-        R"({"error":{"type":"a"},"x":"id"})", R"({"x":["id","b"]})"}) {
+       {R"({"id":"a)", R"({"id":7})", R"({"id":null})", R"({"id":"a/b"})", R"({"x":{"id":"b"}})", R"([{"id":"b"}])",
+        R"([["id","b"]])", R"({"type":"message","id":"msg_1"})", R"({"id":"msg_1","type":"message"})", R"("id")",
+        "id:a", R"({"type":"error","error":{"id":"x"}})", R"({"error":{"type":"a"},"x":"id"})",
+        R"({"x":["id","b"]})"}) {
     EXPECT_FALSE(salvage_batch_id(text)) << text;
   }
 }
@@ -191,9 +184,9 @@ TEST(Wire, ReadsWhichRequestIsNamed) {
   EXPECT_EQ(named_request("requests.17"), 17U);
   for (const char* message :
        {"", "requests", "requests.", "requests: List should have at least 1 item after validation, not 0",
-        "requests: custom_id's must be unique within a batch. Duplicate custom_id found: dup",
-        "requests.x.custom_id", "requests.-1.custom_id", "requests.17th", "requests.99999999999.custom_id",
-        "see requests.3.custom_id", "The request body is not valid JSON: requests.3."}) {
+        "requests: custom_id's must be unique within a batch. Duplicate custom_id found: dup", "requests.x.custom_id",
+        "requests.-1.custom_id", "requests.17th", "requests.99999999999.custom_id", "see requests.3.custom_id",
+        "The request body is not valid JSON: requests.3."}) {
     EXPECT_FALSE(named_request(message)) << message;
   }
 }

@@ -92,7 +92,7 @@ class QueueTest : public testing::Test {
   }
 
   RequestCounts counts(JobId id) { return queue_->job(id)->counts; }
-  std::size_t pending_runs() { 
+  std::size_t pending_runs() {
     std::size_t runs = 0;
     for (const auto& job : queue_->pack_view(now + std::chrono::days(30), 1000).jobs) runs += job.pending.size();
     return runs;
@@ -232,7 +232,8 @@ TEST_F(QueueTest, ALineThatAsksForAnotherAttemptNeverBeatsAPaidOne) {
   const auto batch = submitted(assign(id, 0, 2));
   end(batch);
   const auto again = row(id, 0, ResultAction::another, OutcomeType::errored);
-  queue_->record_results(batch, 1, {row(id, 0), again, row(id, 1, ResultAction::another, OutcomeType::expired), row(id, 1)}, now);
+  queue_->record_results(batch, 1,
+                         {row(id, 0), again, row(id, 1, ResultAction::another, OutcomeType::expired), row(id, 1)}, now);
   EXPECT_EQ(queue_->collect(batch, {}, now).again, 0u);
   EXPECT_EQ(counts(id)[RequestState::succeeded], 2);
 }
@@ -241,8 +242,10 @@ TEST_F(QueueTest, AnotherAttemptIsCountedAndAnAccountFaultIsNot) {
   const auto id = add_job(3);
   const auto batch = submitted(assign(id, 0, 3));
   end(batch);
-  queue_->record_results(batch, 1, {row(id, 0, ResultAction::another, OutcomeType::errored),
-                                    row(id, 1, ResultAction::account_again, OutcomeType::errored), row(id, 2)}, now);
+  queue_->record_results(batch, 1,
+                         {row(id, 0, ResultAction::another, OutcomeType::errored),
+                          row(id, 1, ResultAction::account_again, OutcomeType::errored), row(id, 2)},
+                         now);
   EXPECT_EQ(queue_->collect(batch, {std::chrono::seconds(30), std::chrono::hours(1), 0.5}, now).again, 2u);
   const auto view = queue_->pack_view(now + std::chrono::hours(2), 1000);
   ASSERT_EQ(view.jobs[0].pending.size(), 2u);

@@ -51,8 +51,7 @@ class Api {
   }
   Seen call_with(Headers headers, std::string method, std::string target, std::string body = "") {
     Seen seen;
-    seen.answer =
-        service.handle(Call{std::move(method), std::move(target), std::move(headers), std::move(body)}, now);
+    seen.answer = service.handle(Call{std::move(method), std::move(target), std::move(headers), std::move(body)}, now);
     seen.status = seen.answer.status;
     seen.body = whole_body(seen.answer);
     return seen;
@@ -75,8 +74,7 @@ class Api {
 
   static std::string params(std::string_view text) {
     return fmt::format(
-        R"({{"model":"claude-haiku-4-5","max_tokens":50,"messages":[{{"role":"user","content":"{}"}}]}})",
-        text);
+        R"({{"model":"claude-haiku-4-5","max_tokens":50,"messages":[{{"role":"user","content":"{}"}}]}})", text);
   }
   // The line of one custom_id in a results body.
   static std::string line(const std::string& body, std::string_view custom_id) {

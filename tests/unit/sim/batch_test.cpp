@@ -17,8 +17,7 @@ TEST(SimBatch, EndsWhenItsProcessingTimeIsOver) {
   const auto ended = api.retrieve(id);
   EXPECT_EQ(ended.member({"processing_status"}), "\"ended\"");
   EXPECT_EQ(ended.header("retry-after"), "");
-  EXPECT_EQ(ended.member({"request_counts"}),
-            R"({"processing":0,"succeeded":1,"errored":0,"canceled":0,"expired":0})");
+  EXPECT_EQ(ended.member({"request_counts"}), R"({"processing":0,"succeeded":1,"errored":0,"canceled":0,"expired":0})");
   EXPECT_EQ(ended.member({"ended_at"}), "\"2026-01-01T00:05:28.250002+00:00\"");
   EXPECT_EQ(ended.member({"results_url"}), "\"http://127.0.0.1:80/v1/messages/batches/" + id + "/results\"");
 }
@@ -74,8 +73,7 @@ TEST(SimBatch, ResultsAreGoneAfterTwentyNineDaysFromItsCreation) {
 TEST(SimBatch, IsDeletedOnlyAfterItsEnd) {
   Api api;
   const auto id = api.create({"one"}).id();
-  EXPECT_EQ(api.remove(id).message(),
-            "In progress batches cannot be deleted. Consider canceling the batch instead.");
+  EXPECT_EQ(api.remove(id).message(), "In progress batches cannot be deleted. Consider canceling the batch instead.");
   api.now += seconds(2);
   EXPECT_EQ(api.remove(id).body, "{\"id\":\"" + id + "\",\"type\":\"message_batch_deleted\"}");
   EXPECT_EQ(api.retrieve(id).status, 404);
@@ -135,8 +133,7 @@ TEST(SimList, AnEmptyPageHasNoIds) {
   Api api;
   EXPECT_EQ(api.list().body, R"({"data":[],"has_more":false,"first_id":null,"last_id":null})");
   const auto id = api.create({"one"}).id();
-  EXPECT_EQ(api.list("?before_id=" + id).body,
-            R"({"data":[],"has_more":false,"first_id":null,"last_id":null})");
+  EXPECT_EQ(api.list("?before_id=" + id).body, R"({"data":[],"has_more":false,"first_id":null,"last_id":null})");
 }
 
 TEST(SimList, HasTwentyBatchesAPageUnlessAsked) {

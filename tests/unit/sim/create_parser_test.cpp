@@ -49,8 +49,7 @@ TEST(SimCreateParser, CutAnywhereIsNotValidJson) {
   const auto whole = tricky_body.substr(0, tricky_body.rfind('}'));
   for (std::size_t size = 0; size <= whole.size(); ++size) {
     for (const std::size_t block : {std::size_t{1}, std::size_t{7}, std::size_t{1000}}) {
-      ASSERT_TRUE(fault_of(whole.substr(0, size), block).starts_with("The request body is not valid JSON: "))
-          << size;
+      ASSERT_TRUE(fault_of(whole.substr(0, size), block).starts_with("The request body is not valid JSON: ")) << size;
     }
   }
 }
@@ -72,20 +71,16 @@ TEST(SimCreateParser, NamesTheMemberThatIsWrong) {
       {R"({"requests":[],"name":"x"})", "name: Extra inputs are not permitted"},
       {R"({"requests":[1]})", "requests.0: Input should be a valid dictionary"},
       {R"({"requests":[{"params":{}}]})", "requests.0.custom_id: Field required"},
-      {R"({"requests":[{"custom_id":7,"params":{}}]})",
-       "requests.0.custom_id: Input should be a valid string"},
+      {R"({"requests":[{"custom_id":7,"params":{}}]})", "requests.0.custom_id: Input should be a valid string"},
       {R"({"requests":[{"custom_id":"","params":{}}]})",
        "requests.0.custom_id: String should have at least 1 character"},
       {R"({"requests":[{"custom_id":"a b","params":{}}]})",
        "requests.0.custom_id: String should match pattern '^[a-zA-Z0-9_-]{1,64}$'"},
-      {R"({"requests":[{"custom_id":"a","params":{}},{"custom_id":")" + std::string(65, 'x') +
-           R"(","params":{}}]})",
+      {R"({"requests":[{"custom_id":"a","params":{}},{"custom_id":")" + std::string(65, 'x') + R"(","params":{}}]})",
        "requests.1.custom_id: String should have at most 64 characters"},
       {R"({"requests":[{"custom_id":"a"}]})", "requests.0.params: Field required"},
-      {R"({"requests":[{"custom_id":"a","params":[]}]})",
-       "requests.0.params: Input should be a valid dictionary"},
-      {R"({"requests":[{"custom_id":"a","params":{},"tag":1}]})",
-       "requests.0.tag: Extra inputs are not permitted"},
+      {R"({"requests":[{"custom_id":"a","params":[]}]})", "requests.0.params: Input should be a valid dictionary"},
+      {R"({"requests":[{"custom_id":"a","params":{},"tag":1}]})", "requests.0.tag: Extra inputs are not permitted"},
   };
   for (const auto& [body, message] : cases) {
     EXPECT_EQ(fault_of(body), message) << body;

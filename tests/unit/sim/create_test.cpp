@@ -7,13 +7,12 @@ TEST(SimCreate, AnswersTheRecordedBatchObject) {
   Api api;
   const auto seen = api.create({"one", "two"});
   EXPECT_EQ(seen.status, 200);
-  EXPECT_EQ(
-      seen.body,
-      "{\"id\":\"" + seen.id() +
-          R"(","type":"message_batch","processing_status":"in_progress","request_counts":{"processing":2,)"
-          R"("succeeded":0,"errored":0,"canceled":0,"expired":0},"ended_at":null,)"
-          R"("created_at":"2026-01-01T00:05:23.250001+00:00","expires_at":"2026-01-02T00:05:23.250001+00:00",)"
-          R"("archived_at":null,"cancel_initiated_at":null,"results_url":null})");
+  EXPECT_EQ(seen.body,
+            "{\"id\":\"" + seen.id() +
+                R"(","type":"message_batch","processing_status":"in_progress","request_counts":{"processing":2,)"
+                R"("succeeded":0,"errored":0,"canceled":0,"expired":0},"ended_at":null,)"
+                R"("created_at":"2026-01-01T00:05:23.250001+00:00","expires_at":"2026-01-02T00:05:23.250001+00:00",)"
+                R"("archived_at":null,"cancel_initiated_at":null,"results_url":null})");
   EXPECT_TRUE(seen.id().starts_with("msgbatch_01"));
   EXPECT_EQ(seen.id().size(), 33U);
 }
@@ -34,8 +33,7 @@ TEST(SimCreate, RefusesADuplicateCustomId) {
   const auto seen = api.create_body(
       R"({"requests":[{"custom_id":"a","params":{}},{"custom_id":"dup","params":{}},{"custom_id":"dup","params":{}}]})");
   EXPECT_EQ(seen.status, 400);
-  EXPECT_EQ(seen.message(),
-            "requests: custom_id's must be unique within a batch. Duplicate custom_id found: dup");
+  EXPECT_EQ(seen.message(), "requests: custom_id's must be unique within a batch. Duplicate custom_id found: dup");
   EXPECT_EQ(seen.member({"error", "type"}), "\"invalid_request_error\"");
   EXPECT_EQ(seen.member({"request_id"}), "\"" + seen.header("request-id") + "\"");
   EXPECT_EQ(api.totals().requests_created, 0U);
@@ -84,8 +82,7 @@ TEST(SimCreate, AsksForAKeyAndAVersion) {
   EXPECT_EQ(api.call_with({version, {"x-api-key", "right"}}, "GET", path).status, 200);
   EXPECT_EQ(api.call_with({version, {"Authorization", "Bearer right"}}, "GET", path).status, 200);
   EXPECT_EQ(api.call_with({{"x-api-key", "right"}}, "GET", path).status, 400);
-  EXPECT_EQ(api.call_with({{"x-api-key", "right"}, {"anthropic-version", "1999-01-01"}}, "GET", path).status,
-            400);
+  EXPECT_EQ(api.call_with({{"x-api-key", "right"}, {"anthropic-version", "1999-01-01"}}, "GET", path).status, 400);
 }
 
 TEST(SimCreate, RefusesMoreThanTheQueueHolds) {
@@ -102,8 +99,8 @@ TEST(SimCreate, RefusesMoreThanTheQueueHolds) {
 TEST(SimCreate, RefusesACompressedBody) {
   Api api;
   const auto seen =
-      api.call_with({{"x-api-key", "k"}, {"anthropic-version", "2023-06-01"}, {"content-encoding", "gzip"}},
-                    "POST", "/v1/messages/batches", "{}");
+      api.call_with({{"x-api-key", "k"}, {"anthropic-version", "2023-06-01"}, {"content-encoding", "gzip"}}, "POST",
+                    "/v1/messages/batches", "{}");
   EXPECT_EQ(seen.member({"error", "details", "error_code"}), "\"request_body_encoding_unsupported\"");
 }
 

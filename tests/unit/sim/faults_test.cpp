@@ -33,8 +33,7 @@ TEST(SimFault, AnErrorAfterwardsComesAfterCreating) {
 TEST(SimFault, AnEarlyErrorComesBeforeTheBody) {
   auto api = with("create", R"({"action":"error","status":429,"when":"early","retry_after":"7"})");
   const auto exchange = api.service.begin(
-      Call{"POST", "/v1/messages/batches", {{"x-api-key", "k"}, {"anthropic-version", "2023-06-01"}}, ""},
-      api.now);
+      Call{"POST", "/v1/messages/batches", {{"x-api-key", "k"}, {"anthropic-version", "2023-06-01"}}, ""}, api.now);
   EXPECT_EQ(exchange->body_bytes_wanted(), 0U);
   const auto answer = exchange->finish(api.now);
   EXPECT_EQ(answer.status, 429);
@@ -95,8 +94,7 @@ TEST(SimFault, AnAnswerIsLostAfterOrBeforeCreating) {
 TEST(SimFault, TheConnectionEndsInsideTheBody) {
   auto api = with("create", R"({"action":"reset","after_body_bytes":30})");
   const auto exchange = api.service.begin(
-      Call{"POST", "/v1/messages/batches", {{"x-api-key", "k"}, {"anthropic-version", "2023-06-01"}}, ""},
-      api.now);
+      Call{"POST", "/v1/messages/batches", {{"x-api-key", "k"}, {"anthropic-version", "2023-06-01"}}, ""}, api.now);
   EXPECT_EQ(exchange->body_bytes_wanted(), 30U);
   EXPECT_EQ(exchange->finish(api.now).delivery, Delivery::reset);
   auto closing = with("any", "\"close\"");
@@ -253,9 +251,8 @@ TEST(SimFault, ARowIsErrored) {
   api.now += seconds(2);
   const auto results = api.results(id).body;
   EXPECT_EQ(Api::result_type(results, "r0"), "succeeded");
-  EXPECT_NE(
-      Api::line(results, "r1").find(R"("error":{"details":null,"type":"billing_error","message":"pay"})"),
-      std::string::npos);
+  EXPECT_NE(Api::line(results, "r1").find(R"("error":{"details":null,"type":"billing_error","message":"pay"})"),
+            std::string::npos);
   EXPECT_EQ(api.totals().requests_billed, 1U);
 }
 

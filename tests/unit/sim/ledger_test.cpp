@@ -78,9 +78,9 @@ TEST(SimLedger, IsServedAsJson) {
   EXPECT_EQ(*json_path(ledger, {"totals", "requests_created"}), "3");
   EXPECT_EQ(*json_path(ledger, {"totals", "calls", "create"}), "2");
   const auto digest = digest128(Api::params("two")).hex();
-  EXPECT_NE(ledger.find("{\"digest\":\"" + digest +
-                        R"(","created":2,"billed":1,"open":1,"refused":0,"overlapped":false})"),
-            std::string::npos);
+  EXPECT_NE(
+      ledger.find("{\"digest\":\"" + digest + R"(","created":2,"billed":1,"open":1,"refused":0,"overlapped":false})"),
+      std::string::npos);
   EXPECT_EQ(api.call("GET", "/_sim/ledger?digest=" + digest).member({"created"}), "2");
   EXPECT_EQ(api.call("GET", "/_sim/ledger?digest=00").status, 404);
   EXPECT_EQ(api.call("POST", "/_sim/digest", Api::params("two")).member({"digest"}), "\"" + digest + "\"");
@@ -101,8 +101,7 @@ TEST(SimControl, ChangesSettingsAndFaultsAtRunTime) {
   EXPECT_EQ(api.call("POST", "/_sim/settings", R"({"processing_time":"1h"})").status, 200);
   EXPECT_EQ(api.call("GET", "/_sim/settings").member({"processing_time"}), "\"1h\"");
   EXPECT_EQ(api.call("POST", "/_sim/settings", R"({"procesing_time":"1h"})").status, 400);
-  EXPECT_EQ(api.call("POST", "/_sim/faults", R"({"on":"list","do":{"action":"error","status":503}})").status,
-            200);
+  EXPECT_EQ(api.call("POST", "/_sim/faults", R"({"on":"list","do":{"action":"error","status":503}})").status, 200);
   EXPECT_EQ(api.list().status, 503);
   EXPECT_NE(api.call("GET", "/_sim/faults").body.find("\"seen\":1,\"fired\":1"), std::string::npos);
   EXPECT_EQ(api.call("DELETE", "/_sim/faults").status, 200);

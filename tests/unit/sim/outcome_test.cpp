@@ -14,8 +14,7 @@ std::string error_of(const std::string& results, std::string_view custom_id) {
   const auto line = Api::line(results, custom_id);
   const auto error = json_path(line, {"result", "error", "error"});
   if (!error) return "(none)";
-  return json_decode_string(*json_member(*error, "type")) + ": " +
-         json_decode_string(*json_member(*error, "message"));
+  return json_decode_string(*json_member(*error, "type")) + ": " + json_decode_string(*json_member(*error, "message"));
 }
 
 TEST(SimOutcome, WhatValidationFindsLaterIsAnErroredRowWithTheRecordedText) {
@@ -57,9 +56,8 @@ TEST(SimOutcome, WhatValidationFindsLaterIsAnErroredRowWithTheRecordedText) {
 
 TEST(SimOutcome, AMarkerCommandsIt) {
   Api api(R"({"outcomes":{"errored:timeout_error":1}})");
-  const auto results =
-      results_of(api, {"[[succeeded]]", "[[expired]]", "[[canceled]]", "[[errored:overloaded_error]]",
-                       "[[errored:credit]]", "[[stop:refusal]]", "[[missing]]", "none"});
+  const auto results = results_of(api, {"[[succeeded]]", "[[expired]]", "[[canceled]]", "[[errored:overloaded_error]]",
+                                        "[[errored:credit]]", "[[stop:refusal]]", "[[missing]]", "none"});
   EXPECT_EQ(Api::result_type(results, "r0"), "succeeded");
   EXPECT_EQ(Api::line(results, "r1"), R"({"custom_id":"r1","result":{"type":"expired"}})");
   EXPECT_EQ(Api::line(results, "r2"), R"({"custom_id":"r2","result":{"type":"canceled"}})");
@@ -116,8 +114,7 @@ TEST(SimOutcome, FollowsTheWeights) {
 TEST(SimOutcome, IsDecidedAnewForEveryCreationOfAContent) {
   Api api(R"({"outcomes":{"succeeded":1,"expired":1}})");
   int succeeded = 0;
-  for (int i = 0; i < 40; ++i)
-    succeeded += Api::result_type(results_of(api, {"same"}), "r0") == "succeeded" ? 1 : 0;
+  for (int i = 0; i < 40; ++i) succeeded += Api::result_type(results_of(api, {"same"}), "r0") == "succeeded" ? 1 : 0;
   EXPECT_GT(succeeded, 8);
   EXPECT_LT(succeeded, 32);
 }

@@ -67,24 +67,22 @@ TEST(SimScript, NamesTheMemberThatIsWrong) {
        "faults[1].do.action \"clse\" is not known; did you mean \"close\"?"},
       {R"({"faults":[{"do":{"action":"delay","four":"1s"}}]})",
        "faults[0].do.four is not known; did you mean \"for\"?"},
-      {R"({"faults":[{"do":{"action":"error","status":99}}]})",
-       "faults[0].do.status must be from 200 to 599"},
+      {R"({"faults":[{"do":{"action":"error","status":99}}]})", "faults[0].do.status must be from 200 to 599"},
       {R"({"faults":[{"do":{"action":"redirect"}}]})", "faults[0].do.to is missing"},
       {R"({"faults":[{"nth":2,"every":2,"do":"close"}]})", "faults[0].nth excludes from, to, every"},
       {R"({"faults":[{"nth":0,"do":"close"}]})", "count from 1"},
-      {R"({"faults":[{"probability":1.5,"do":"close"}]})",
-       "faults[0].probability must be a number from 0 to 1"},
+      {R"({"faults":[{"probability":1.5,"do":"close"}]})", "faults[0].probability must be a number from 0 to 1"},
   };
   for (const auto& [text, message] : cases) EXPECT_THAT(error_of(text), testing::HasSubstr(message)) << text;
 }
 
 TEST(SimScript, TheDocumentedFormatNamesEveryAction) {
   for (const std::string action :
-       {"error", "redirect", "lose_answer", "close", "reset", "hang", "delay", "slow", "cut", "garble",
-        "frame", "lag", "late", "never_end", "stale", "counts", "foreign_batch", "row_error", "lines"}) {
+       {"error", "redirect", "lose_answer", "close", "reset", "hang", "delay", "slow", "cut", "garble", "frame", "lag",
+        "late", "never_end", "stale", "counts", "foreign_batch", "row_error", "lines"}) {
     EXPECT_NE(script_format.find(action), std::string_view::npos) << action;
-    const auto text = action == "redirect" ? R"({"do":{"action":"redirect","to":"http://x"}})"
-                                           : R"({"do":")" + action + R"("})";
+    const auto text =
+        action == "redirect" ? R"({"do":{"action":"redirect","to":"http://x"}})" : R"({"do":")" + action + R"("})";
     EXPECT_TRUE(parse_faults(text)) << action;
   }
 }

@@ -116,8 +116,7 @@ TEST(SubmitOnce, AServerErrorAfterCreatingIsSettledNotRetried) {
 
 // Fault 10: a 429 of a proxy, without the API's shape, proves nothing.
 TEST(SubmitOnce, A429WithoutTheApisShapeIsUnknown) {
-  Rig rig(faults(
-      R"([{"on":"create","nth":1,"do":{"action":"error","when":"after","status":429,"shape":"html"}}])"));
+  Rig rig(faults(R"([{"on":"create","nth":1,"do":{"action":"error","when":"after","status":429,"shape":"html"}}])"));
   expect_all_succeed(rig, 10);
   EXPECT_EQ(rig.provider->creates, 1);
 }
@@ -192,9 +191,9 @@ TEST(Refusals, AThrottledCreateIsRetriedAfterItsRetryAfter) {
 // Faults 29 to 35 through the whole daemon.
 TEST(Results, OddDownloadsNeverLoseOrDouble) {
   for (const auto* odd :
-       {R"({"action":"cut","fraction":0.4})", R"({"action":"lines","duplicate":3})", R"({"action":"lines","none":true})",
-        R"({"action":"lines","garbage":2,"blank":1,"crlf":true})", R"({"action":"lines","missing":2})",
-        R"({"action":"error","status":404})", R"({"action":"error","status":500})",
+       {R"({"action":"cut","fraction":0.4})", R"({"action":"lines","duplicate":3})",
+        R"({"action":"lines","none":true})", R"({"action":"lines","garbage":2,"blank":1,"crlf":true})",
+        R"({"action":"lines","missing":2})", R"({"action":"error","status":404})", R"({"action":"error","status":500})",
         R"({"action":"lines","no_last_newline":true})"}) {
     Rig rig(faults(std::string(R"([{"on":"results","nth":1,"do":)") + odd + "}]"));
     SCOPED_TRACE(odd);

@@ -82,7 +82,8 @@ TEST(Settle, SeveralCandidatesWaitForOneThatShowsItsNonce) {
   Observation seen;
   auto decision = decide({batch("a", 10, 1), batch("b", 10, 2)}, seen, at(Duration(0)), settle_time);
   EXPECT_EQ(decision.step, SettleStep::look_again);
-  decision = decide({batch("a", 10, 1), batch("b", 10, 2, ProcessingStatus::ended)}, seen, at(Duration(1)), settle_time);
+  decision =
+      decide({batch("a", 10, 1), batch("b", 10, 2, ProcessingStatus::ended)}, seen, at(Duration(1)), settle_time);
   EXPECT_EQ(decision.step, SettleStep::peek);
   ASSERT_EQ(decision.batches.size(), 1u);
   EXPECT_EQ(decision.batches[0].id, "b");

@@ -95,8 +95,7 @@ TEST(Settle, GivesTheOldestFirst) {
 
 TEST(Settle, LooksAgainWhenTheFirstOfSeveralMayBeReady) {
   const auto first = look_for_settled({}, {file("a.jsonl")}, {}, settle_time, at(0));
-  const auto second =
-      look_for_settled(first.seen, {file("a.jsonl"), file("b.jsonl")}, {}, settle_time, at(500));
+  const auto second = look_for_settled(first.seen, {file("a.jsonl"), file("b.jsonl")}, {}, settle_time, at(500));
   EXPECT_EQ(second.look_again_at, at(2000));
 }
 

@@ -67,8 +67,8 @@ class WatcherTest : public testing::Test {
 
 TEST_F(WatcherTest, HearsARenameIntoTheFolderAndRemembersTheName) {
   write(root_ / "a.jsonl");
-  EXPECT_TRUE(watch([&] { fs::rename(root_ / "a.jsonl", root_ / "incoming/a.jsonl"); },
-                    [&] { return moved_in("a.jsonl"); }));
+  EXPECT_TRUE(
+      watch([&] { fs::rename(root_ / "a.jsonl", root_ / "incoming/a.jsonl"); }, [&] { return moved_in("a.jsonl"); }));
 }
 
 TEST_F(WatcherTest, RingsForAFileWrittenInPlaceButDoesNotTakeItsName) {

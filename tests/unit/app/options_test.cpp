@@ -11,8 +11,8 @@
 #include <filesystem>
 #include <sstream>
 
-#include "daemon/notify.cpp"
-#include "daemon/options.cpp"
+#include "daemon/notify.hpp"
+#include "daemon/options.hpp"
 #include "unit/base/temporary_folder.hpp"
 
 namespace offpeak {
@@ -40,8 +40,8 @@ TEST_F(CommandLine, GivesTheOptions) {
   const auto plain = options({});
   EXPECT_EQ(config_file_of(plain), "/etc/offpeak/offpeak.toml");
   EXPECT_EQ(plain.verb, Verb::run);
-  const auto all = options({"--config", "x.toml", "--set", "batch.linger=1s",
-                            "--set=provider.betas=[\"a\",\"b\"]", "--check-config"});
+  const auto all = options(
+      {"--config", "x.toml", "--set", "batch.linger=1s", "--set=provider.betas=[\"a\",\"b\"]", "--check-config"});
   EXPECT_EQ(config_file_of(all), "x.toml");
   EXPECT_THAT(all.overrides, ElementsAre("batch.linger=1s", "provider.betas=[\"a\",\"b\"]"));
   EXPECT_EQ(all.verb, Verb::check_config);
@@ -116,8 +116,7 @@ TEST_F(CommandLine, CheckConfigPrintsAllErrorsAndMakesNothing) {
   EXPECT_FALSE(std::filesystem::exists(folder / "root"));
   options.overrides = {"batch.lingr=1s", "log.level=x"};
   EXPECT_EQ(check_config(options, out_, err_), exit_configuration);
-  EXPECT_THAT(err_.str(),
-              HasSubstr("offpeakd: --set: unknown key batch.lingr (hint: did you mean linger?)\n"));
+  EXPECT_THAT(err_.str(), HasSubstr("offpeakd: --set: unknown key batch.lingr (hint: did you mean linger?)\n"));
   EXPECT_THAT(err_.str(), HasSubstr("offpeakd: --set: log.level"));
 }
 
