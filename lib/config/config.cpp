@@ -33,7 +33,7 @@ class Reader {
  private:
   void read_section(std::string_view name, const toml::table& section);
   void fail(const Place& place, std::string message, std::string hint);
-  void fail(const Place& place, const Key& key, const Fault& fault);
+  void fail(const Place& place, const Key& key, const KeyFault& fault);
   Place in_file(const toml::source_region& region) const {
     return {file_name_, region.begin.line, region.begin.column};
   }
@@ -54,7 +54,7 @@ void Reader::fail(const Place& place, std::string message, std::string hint) {
   errors_.add({place.file, place.line, place.column, std::move(message), std::move(hint)});
 }
 
-void Reader::fail(const Place& place, const Key& key, const Fault& fault) {
+void Reader::fail(const Place& place, const Key& key, const KeyFault& fault) {
   fail(place, fmt::format("{} {}", full_name(key), fault.message), fault.hint);
 }
 

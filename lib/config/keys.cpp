@@ -89,7 +89,7 @@ bool is_section(std::string_view name) {
   return std::any_of(keys.begin(), keys.end(), [&](const Key& k) { return k.section == name; });
 }
 
-Fault unknown_key(std::string_view section, std::string_view name) {
+KeyFault unknown_key(std::string_view section, std::string_view name) {
   const auto message = section.empty() ? fmt::format("unknown key {}", shown(name))
                                        : fmt::format("unknown key {}.{}", section, shown(name));
   // The right name in the wrong place says more than a name that is spelled alike.
@@ -105,7 +105,7 @@ Fault unknown_key(std::string_view section, std::string_view name) {
   return {message, fmt::format("[{}] has {}", section, fmt::join(names, ", "))};
 }
 
-Fault unknown_section(std::string_view name) {
+KeyFault unknown_section(std::string_view name) {
   const auto names = section_names();
   const auto message = fmt::format("unknown section [{}]", shown(name));
   if (const auto nearest = nearest_word(name, names)) return {message, fmt::format("did you mean [{}]?", *nearest)};

@@ -25,7 +25,7 @@ bool is_section(std::string_view name);
 
 // What to say about a key, or a section, that is not in the table. `section` is empty for a name outside of
 // any.
-Fault unknown_key(std::string_view section, std::string_view name);
-Fault unknown_section(std::string_view name);
+KeyFault unknown_key(std::string_view section, std::string_view name);
+KeyFault unknown_section(std::string_view name);
 
 }  // namespace offpeak

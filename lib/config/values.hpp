@@ -14,11 +14,11 @@
 
 namespace offpeak {
 
-struct Fault {
+struct KeyFault {
   std::string message;  // goes behind the key's name: "must be a whole number"
   std::string hint;
 };
-using Taken = std::optional<Fault>;  // nothing: the value was taken
+using Taken = std::optional<KeyFault>;  // nothing: the value was taken
 
 Taken take_flag(const toml::node& value, bool& into);
 // A path; trailing slashes are cut. Not empty.

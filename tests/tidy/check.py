@@ -2,6 +2,7 @@
 """Checks the rules of lib/README.md that no compiler sees.
 
     check.py layers ROOT    which room includes which, and who may see Beast, SQLite and OpenSSL
+    check.py names ROOT     types that two headers define under one name
     check.py text ROOT      forbidden calls, notes left behind, tabs, long lines
 
 Prints FILE:LINE: what is wrong, and exits 1 where there was anything.
@@ -123,6 +124,30 @@ def check_text(path, text):
     return sorted(found)
 
 
+class NamesOnce:
+    """A type has one definition in its namespace: two of one name in two headers break each other at link time, silently."""
+
+    NAMESPACE = re.compile(r"^namespace ([\w:]+) \{", re.M)
+    TYPE = re.compile(r"^(?:struct|class|enum class|enum) (\w+)(?: final)?(?: : [^;{]*)? \{", re.M)
+
+    def __init__(self):
+        self.first = {}
+
+    def __call__(self, path, text):
+        if not path.endswith(".hpp"):
+            return []
+        code = without_comments(text)
+        spaces = self.NAMESPACE.findall(code)
+        found = []
+        for match in self.TYPE.finditer(code):
+            name = f"{spaces[0] if spaces else ''}::{match.group(1)}"
+            other = self.first.setdefault(name, path)
+            if other != path:
+                line = code.count("\n", 0, match.start()) + 1
+                found.append((line, f"{name} is defined in {other} already; give one of them another name"))
+        return found
+
+
 def sources(root, folders, suffixes):
     for folder in folders:
         for file in sorted((root / folder).rglob("*")):
@@ -132,6 +157,7 @@ def sources(root, folders, suffixes):
 
 RULES = {
     "layers": (check_layers, ["lib", "daemon"], {".cpp", ".hpp", ".inc"}),
+    "names": (NamesOnce(), ["lib", "daemon"], {".hpp"}),
     # The rules themselves stand in tests/tidy and have to name what they forbid.
     "text": (check_text, ["lib", "daemon", "tests", "schema", "config", "systemd"],
              {".cpp", ".hpp", ".sql", ".toml", ".sh", ".py", ".txt", ".cmake", ".service"}),

@@ -99,6 +99,16 @@ class Text(unittest.TestCase):
         self.assertEqual(self.found("// " + "\u00e9" * 117 + "\n"), [], "columns, not bytes")
 
 
+class Names(unittest.TestCase):
+    def test_a_type_has_one_definition_in_its_namespace(self):
+        names = check.NamesOnce()
+        here = "namespace offpeak {\nstruct Fault {\n};\n}\n"
+        self.assertEqual(names("lib/config/a.hpp", here), [])
+        self.assertEqual(names("lib/ingest/b.hpp", here)[0][0], 2)
+        self.assertEqual(names("lib/sim/c.hpp", here.replace("offpeak", "offpeak::sim")), [], "another namespace")
+        self.assertEqual(names("lib/ingest/d.cpp", here), [], "a file of its own keeps it in an unnamed namespace")
+
+
 class Program(unittest.TestCase):
     def run_on(self, files, rule):
         with tempfile.TemporaryDirectory() as root:
