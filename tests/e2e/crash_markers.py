@@ -24,10 +24,20 @@ def job():
     return simple_requests(13, "k") + [request("again", "[[errored:api_error:1]]")]
 
 
+def through(daemon):
+    """Both jobs are done, as the queue says."""
+    if not (daemon.results_of("k") and daemon.results_of("second")):
+        return False
+    try:
+        return all(one["done_at"] for one in daemon.jobs())
+    except OSError:
+        return False  # killed while it answered
+
+
 def play(crashes, faults=(), note_passed=None):
-    """One job, with the daemon killed at each of `crashes` in turn. Each is a marker, or marker:n for its n-th passing
+    """Two jobs, with the daemon killed at each of `crashes` in turn. Each is a marker, or marker:n for its n-th passing
     in that run; one that a run never passes does no harm."""
-    requests = job()
+    requests, second = job(), simple_requests(2, "s")
     with World({"faults": list(faults)}, CONFIG, start=False) as world:
         daemon = world.daemon
         for number, crash in enumerate(crashes):
@@ -36,7 +46,8 @@ def play(crashes, faults=(), note_passed=None):
             if number == 0:
                 wait_until(lambda: daemon.incoming.is_dir() or not daemon.alive(), "incoming/ is there")
                 daemon.drop("k.jsonl", jsonl(requests))
-            wait_until(lambda: not daemon.alive() or daemon.results_of("k"), f"killed at {crash}, or through")
+                daemon.drop("second.jsonl", jsonl(second))
+            wait_until(lambda: not daemon.alive() or through(daemon), f"killed at {crash}, or through")
             if daemon.alive():
                 daemon.kill9()
                 if note_passed is not None:
@@ -44,13 +55,14 @@ def play(crashes, faults=(), note_passed=None):
             else:
                 assert daemon.process.popen.returncode == -9, daemon.process.popen.returncode
         daemon.start()
-        folder = daemon.wait_results("k")
-        check_results(folder, requests)
+        check_results(daemon.wait_results("k"), requests)
+        check_results(daemon.wait_results("second"), second)
+        wait_until(lambda: through(daemon), "both jobs are done")
         # One content was sent again because it had to be; nothing else ever.
-        check_paid_once(world.sim, requests, created_twice=1)
+        check_paid_once(world.sim, requests + second, created_twice=1)
         status = daemon.status()
         assert status["unknown_intents"] == 0 and status["needs_human"] == [], status
-        assert [one for one in status["counts"].values() if one] == [len(requests)], status
+        assert [one for one in status["counts"].values() if one] == [len(requests) + len(second)], status
         assert daemon.terminate() == 0
 
 

@@ -329,8 +329,15 @@ class Daemon:
                 return found[count - 1]
             if must_live and not self.alive():
                 raise AssertionError(f"offpeakd ended while job {name} was open\n{tail(self.log)}")
-            return None
+            return self.fail_if_rejected(name)
         return wait_until(look, lambda: f"results of {name}; {self.describe()}", seconds)
+
+    def fail_if_rejected(self, name):
+        """Nobody should wait for a job whose file lies in rejected/."""
+        for suffix in ("jsonl", "json", "ndjson", "jsonl.gz"):
+            document = self.rejected / f"{name}.{suffix}.error.json"
+            if document.exists():
+                raise AssertionError(f"{name} was rejected: {document.read_text()[:2000]}")
 
     def wait_rejected(self, name, seconds=60):
         path = self.rejected / (name + ".error.json")
