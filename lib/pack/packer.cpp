@@ -42,7 +42,8 @@ Task<> Packer::run() {
     auto seen = co_await look();
     if (seen.gate) {
       log_.debug("pack.waiting", {{"reason", seen.gate->reason}});
-      co_await wait_until(seen.gate->until);
+      // What has no time of its own (room for another batch, say) is looked at again, bell or not.
+      co_await wait_until(seen.gate->until.value_or(clock_.now() + std::chrono::minutes(1)));
       continue;
     }
     const auto at = send_at(seen.plan, config_.batch.linger, clock_.now());
