@@ -96,6 +96,7 @@ CREATE TABLE intent (
   reason         TEXT,
   next_action_at INTEGER
 ) STRICT;
+CREATE INDEX intent_not_created ON intent (settled_at) WHERE state = 'not_created';
 CREATE INDEX intent_open ON intent (state) WHERE state IN ('uploading', 'committing', 'unknown');
 
 -- Which requests an intent carries: places [first_place, first_place + count) are requests [first, first + count).
@@ -130,6 +131,7 @@ CREATE TABLE batch (
   canceled       INTEGER NOT NULL,
   expired        INTEGER NOT NULL,
   proven         INTEGER NOT NULL,
+  twin           INTEGER NOT NULL CHECK (twin IN (0, 1)),  -- came late, after its intent was taken as not created
   cancel_state   TEXT NOT NULL CHECK (cancel_state IN ('no', 'wanted', 'requested')),
   downloads      INTEGER NOT NULL,
   failures       INTEGER NOT NULL,
@@ -161,13 +163,14 @@ CREATE TABLE made_outcome (
   PRIMARY KEY (job, first)
 ) STRICT, WITHOUT ROWID;
 
--- Result lines that did not become the outcome: their requests go again when the batch is collected.
+-- Result lines that did not become the outcome: their requests go again when the batch is collected. Of a twin, every
+-- line: it sends nothing again.
 CREATE TABLE attempt (
   batch      INTEGER NOT NULL,
   job        INTEGER NOT NULL,
   seq        INTEGER NOT NULL,
-  type       TEXT NOT NULL CHECK (type IN ('errored', 'expired', 'canceled')),
-  action     TEXT NOT NULL CHECK (action IN ('another', 'account_again', 'hold_again')),
+  type       TEXT NOT NULL CHECK (type IN ('succeeded', 'errored', 'expired', 'canceled')),
+  action     TEXT NOT NULL CHECK (action IN ('another', 'account_again', 'hold_again', 'twin')),
   error_type TEXT NOT NULL,
   at         INTEGER NOT NULL,
   PRIMARY KEY (batch, job, seq)

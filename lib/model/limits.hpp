@@ -1,6 +1,7 @@
 // Every limit of the product that is not a configuration key, with its unit and its source.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -17,6 +18,9 @@ inline constexpr std::size_t reported_errors_max = 100;  // in NAME.error.json
 inline constexpr std::size_t path_name_bytes_max = 100;  // of a job's name in a path
 
 inline constexpr std::size_t wire_nonce_bytes = 24;  // 96 random bits in hexadecimal
+
+// After a "not created" verdict every list is compared with it for so long: a batch lives 24 hours at most.
+inline constexpr std::chrono::hours audit_time{26};
 
 // The longest time the provider keeps results, counted from created_at.
 inline constexpr int results_kept_days = 29;

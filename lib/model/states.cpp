@@ -28,7 +28,7 @@ bool listed(State from, State to, const std::array<std::pair<State, State>, N>& 
 }
 
 using R = RequestState;
-constexpr std::array<std::pair<R, R>, 17> request_changes{{
+constexpr std::array<std::pair<R, R>, 18> request_changes{{
     {R::pending, R::assigned},     // pack wrote an intent
     {R::pending, R::errored},      // refused alone, or a line that was skipped
     {R::pending, R::canceled},     // the job was canceled
@@ -45,7 +45,8 @@ constexpr std::array<std::pair<R, R>, 17> request_changes{{
     {R::errored, R::pending},     // the user's retry
     {R::expired, R::pending},
     {R::canceled, R::pending},
-    {R::pending, R::succeeded},  // the paid result of a late twin
+    {R::pending, R::succeeded},   // the paid result of a late twin
+    {R::assigned, R::succeeded},  // the same, while it was on its way again
 }};
 
 using J = JobState;

@@ -149,9 +149,7 @@ void write_parts(Plan& plan, const std::vector<Cursor>& cursors) {
   }
 }
 
-}  // namespace
-
-Plan plan_batch(const std::vector<PackJob>& jobs, const PackLimits& limits, Sizes& sizes) {
+Plan plan_distinct(const std::vector<PackJob>& jobs, const PackLimits& limits, Sizes& sizes) {
   Plan plan;
   const auto lane = choose_lane(jobs, limits.prefer_never_refused);
   auto requests_max = limits.requests;
@@ -176,11 +174,21 @@ Plan plan_batch(const std::vector<PackJob>& jobs, const PackLimits& limits, Size
       // Several sizes are taken: the next free one below, by planning for it.
       auto smaller = limits;
       smaller.requests = taken - 1;
-      return plan_batch(jobs, smaller, sizes);
+      return plan_distinct(jobs, smaller, sizes);
     }
   }
   write_parts(plan, cursors);
   return plan;
+}
+
+}  // namespace
+
+Plan plan_batch(const std::vector<PackJob>& jobs, const PackLimits& limits, Sizes& sizes) {
+  if (limits.avoided_counts.empty()) return plan_distinct(jobs, limits, sizes);
+  auto strict = limits;
+  strict.taken_counts.insert(limits.avoided_counts.begin(), limits.avoided_counts.end());
+  auto plan = plan_distinct(jobs, strict, sizes);
+  return plan.empty() ? plan_distinct(jobs, limits, sizes) : plan;
 }
 
 std::optional<Instant> send_at(const Plan& plan, Duration linger, Instant now) {
@@ -219,6 +227,7 @@ PackLimits limits_for(const PackView& view, const BatchConfig& config) {
   limits.bytes = config.max_bytes;
   if (view.learned_max_bytes != 0) limits.bytes = std::min(limits.bytes, view.learned_max_bytes);
   limits.taken_counts = view.unsettled_counts;
+  limits.avoided_counts = view.audited_counts;
   limits.prefer_never_refused = view.account.paused;
   return limits;
 }

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "model/limits.hpp"
+#include "poll/audit.hpp"
+
 namespace offpeak {
 
 Task<> Poller::run() {
@@ -24,7 +27,7 @@ Task<> Poller::turn() {
   auto read = [](Queue& queue) { return queue.open_batches(); };
   auto open = co_await doors_.database.run(std::move(read));
   if (open.empty()) {
-    co_await wait_for_news();
+    if (!co_await audit_alone()) co_await wait_for_news();
     co_return;
   }
   if (doors_.clock.steady_now() < due_) {
@@ -82,7 +85,56 @@ Task<Poller::Round> Poller::poll(std::vector<Batch> open) {
   for (const auto i : choose_to_retrieve(open, match.missing, last_asked_, retrieves_a_round)) {
     asked.push_back(open[i]);
   }
+  co_await audit(page);
   co_return co_await retrieve(std::move(asked), std::move(round));
+}
+
+// While nothing is in flight, the list is read for the audit alone: at max_interval, and only for as long as there is a
+// verdict to compare with. False where there is none.
+Task<bool> Poller::audit_alone() {
+  const auto since = doors_.clock.now() - audit_time;
+  const bool wanted =
+      co_await doors_.database.run([since](Queue& queue) { return !queue.audit_view(since).audited.empty(); });
+  if (!wanted) co_return false;
+  if (doors_.clock.steady_now() < audit_due_) {
+    next_poll_at_ = doors_.clock.now() + std::chrono::ceil<Duration>(audit_due_ - doors_.clock.steady_now());
+    co_await bells_.own.wait_until(audit_due_);
+    co_return true;
+  }
+  audit_due_ = doors_.clock.steady_now() + std::max(doors_.config.poll.max_interval, Duration(1));
+  ListQuery query;
+  query.limit = page_limit_least;
+  auto listed = co_await doors_.provider.list(query);
+  if (listed.ok()) co_await audit(std::move(listed.value().batches));
+  co_return true;
+}
+
+// A batch that came after its intent was taken as not created: it may run what was sent again, so every minute counts.
+Task<> Poller::audit(std::vector<ProviderBatch> page) {
+  const auto since = doors_.clock.now() - audit_time;
+  const bool exclusive = doors_.config.provider.exclusive;
+  const auto found =
+      co_await doors_.database.run([since, exclusive, page = std::move(page), now = doors_.clock.now()](Queue& queue) {
+        auto twins = late_twins(page, queue.audit_view(since));
+        for (const auto& twin : twins) {
+          Batch batch;
+          batch.provider_id = twin.batch.id;
+          batch.created_at = twin.batch.created_at;
+          batch.expires_at = twin.batch.expires_at;
+          queue.adopt_twin(twin.intent, batch, exclusive, now);
+        }
+        return twins;
+      });
+  for (const auto& twin : found) {
+    doors_.log.error("batch.came_late", {{"batch", twin.batch.id},
+                                         {"intent", twin.intent},
+                                         {"requests", twin.batch.counts.total()},
+                                         {"canceled", exclusive},
+                                         {"hint",
+                                          "what it has run already is paid for and is used; raise "
+                                          "provider.settle_unknown if this happens again"}});
+  }
+  if (!found.empty()) co_await cancel_wanted();
 }
 
 Task<Poller::Round> Poller::retrieve(std::vector<Batch> asked, Round round) {

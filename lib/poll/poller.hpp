@@ -73,6 +73,8 @@ class Poller {
   Task<Round> poll(std::vector<Batch> open);
   Task<Round> retrieve(std::vector<Batch> asked, Round round);
   Task<> record(Round round);
+  Task<> audit(std::vector<ProviderBatch> page);
+  Task<bool> audit_alone();
   Task<> cancel_wanted();
   Task<> cancel(Batch batch);
   void take(const Batch& known, const ProviderBatch& told, Round& round);
@@ -84,6 +86,7 @@ class Poller {
   PollPace pace_;
   SteadyTime due_{};
   SteadyTime polled_at_{};
+  SteadyTime audit_due_{};
   SteadyTime not_before_{};  // what a 429 or 5xx asked for
   std::optional<Instant> next_poll_at_;
   BatchId last_asked_;  // by id, going round

@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view columns =
     "batch.id, provider_id, intent, batch.state, batch.requests, batch.bytes, batch.created_at, expires_at, ended_at, "
     "archived_at, collected_at, processing, batch.succeeded, batch.errored, batch.canceled, batch.expired, proven, "
-    "cancel_state, downloads, failures, batch.reason, batch.next_action_at, intent.nonce";
+    "cancel_state, downloads, failures, batch.reason, batch.next_action_at, intent.nonce, twin";
 
 Batch read_batch(const Statement& row) {
   Batch batch;
@@ -37,6 +37,7 @@ Batch read_batch(const Statement& row) {
   batch.reason = row.maybe_text(20);
   batch.next_action_at = row.maybe_time(21);
   batch.nonce = row.text(22);
+  batch.twin = row.integer(23) != 0;
   return batch;
 }
 

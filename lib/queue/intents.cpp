@@ -1,8 +1,6 @@
 // Submit's verbs: what the intent carries, and what became of its create call.
 #include <fmt/format.h>
 
-#include <map>
-
 #include "queue/moves.hpp"
 
 namespace offpeak {
@@ -54,7 +52,9 @@ void give_back_but_one(Sql& sql, const Assignment& assignment, std::uint32_t pla
     pending.range = {range.job, range.first + offset + 1, range.count - offset - 1};
     give_back(sql, pending, RequestState::assigned);
   }
-  make_outcome(sql, {range.job, range.first + offset, 1}, RequestState::assigned, OutcomeType::errored, result);
+  for (const auto& run : without_outcomes(sql, {range.job, range.first + offset, 1})) {
+    make_outcome(sql, run, RequestState::assigned, OutcomeType::errored, result);
+  }
 }
 
 void apply_refusal(Sql& sql, const Intent& intent, const Refusal& refusal, Instant now) {
@@ -124,11 +124,16 @@ std::vector<LineEntry> Queue::lines(JobId job, Seq first, std::uint32_t count) {
   return found;
 }
 
-void Queue::mark_committing(IntentId id, Instant now) {
+bool Queue::mark_committing(IntentId id, Instant now) {
   Transaction transaction(*sql_);
+  if (shares_with_a_twin(*sql_, id)) return false;
+  for (const auto& assignment : read_assignments(*sql_, id)) {
+    if (outcomes_in(*sql_, assignment.range) > 0) return false;
+  }
   set_intent_state(*sql_, id, IntentState::committing, std::nullopt, now);
   sql_->run("UPDATE intent SET committed_at = ?2 WHERE id = ?1", id, now);
   transaction.commit();
+  return true;
 }
 
 BatchId Queue::record_created(IntentId id, const Batch& batch, bool proven, Instant now) {
@@ -136,16 +141,13 @@ BatchId Queue::record_created(IntentId id, const Batch& batch, bool proven, Inst
   set_intent_state(*sql_, id, IntentState::created, std::nullopt, now);
   sql_->run(
       "INSERT INTO batch (provider_id, intent, state, requests, bytes, created_at, expires_at, processing, succeeded, "
-      "errored, canceled, expired, proven, cancel_state, downloads, failures) SELECT ?2, id, ?3, requests, bytes, ?4, "
-      "?5, ?6, ?7, ?8, ?9, ?10, ?11, 'no', 0, 0 FROM intent WHERE id = ?1",
+      "errored, canceled, expired, proven, twin, cancel_state, downloads, failures) SELECT ?2, id, ?3, requests, "
+      "bytes, "
+      "?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, 'no', 0, 0 FROM intent WHERE id = ?1",
       id, batch.provider_id, to_text(batch.state), batch.created_at, batch.expires_at, batch.processing,
       batch.succeeded, batch.errored, batch.canceled, batch.expired, proven);
   const BatchId created{sql_->last_id()};
-  std::map<JobId, std::int64_t> submitted;
-  for (const auto& assignment : read_assignments(*sql_, id)) submitted[assignment.range.job] += assignment.range.count;
-  for (const auto& [job, count] : submitted) {
-    move_requests(*sql_, job, RequestState::assigned, RequestState::submitted, count);
-  }
+  move_intent(*sql_, id, RequestState::assigned, RequestState::submitted);
   set_fact(*sql_, "last_created_at", to_millis(now));
   if (to_millis(batch.created_at) > integer_fact(*sql_, "newest_known_at").value_or(-1)) {
     set_fact(*sql_, "newest_known_at", to_millis(batch.created_at));
@@ -161,6 +163,7 @@ void Queue::record_refused(IntentId id, const Refusal& refusal, Instant now) {
   if (!refused) throw QueueError(fmt::format("database: there is no intent {}", id.value));
   set_intent_state(*sql_, id, IntentState::rejected, refusal.reason, now);
   apply_refusal(*sql_, *refused, refusal, now);
+  hold_for_twins(*sql_, now);
   if (refusal.learned_max_bytes != 0) {
     set_fact(*sql_, "learned_max_bytes", static_cast<std::int64_t>(refusal.learned_max_bytes));
   }

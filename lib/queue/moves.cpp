@@ -2,6 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+
+#include "model/limits.hpp"
+
 namespace offpeak {
 
 namespace {
@@ -101,6 +106,90 @@ PendingRange take_pending(Sql& sql, RequestRange range) {
   return taken;
 }
 
+std::vector<PendingRange> pending_in(Sql& sql, RequestRange range) {
+  std::vector<PendingRange> found;
+  auto before = range.first > 0 ? pending_at_or_before(sql, range.job, range.first - 1) : std::nullopt;
+  if (before && before->range.first + before->range.count > range.first) found.push_back(*before);
+  static const auto text =
+      fmt::format("SELECT {} FROM pending WHERE job = ? AND first >= ? AND first < ? ORDER BY first", pending_columns);
+  {
+    auto row = sql.query(text, range.job, range.first, std::int64_t{range.first} + range.count);
+    while (row.step()) found.push_back(read_pending(row, range.job));
+  }
+  for (auto& pending : found) {
+    const auto first = std::max(pending.range.first, range.first);
+    const auto end = std::min(pending.range.first + pending.range.count, range.first + range.count);
+    pending.range = {range.job, first, end - first};
+  }
+  return found;
+}
+
+std::int64_t outcomes_in(Sql& sql, RequestRange range) {
+  auto row = sql.query("SELECT count(*) FROM outcome WHERE job = ? AND seq >= ? AND seq < ?", range.job, range.first,
+                       std::int64_t{range.first} + range.count);
+  row.step();
+  return row.integer(0);
+}
+
+std::vector<RequestRange> without_outcomes(Sql& sql, RequestRange range) {
+  std::vector<RequestRange> runs;
+  Seq next = range.first;
+  const Seq end = range.first + range.count;
+  auto row = sql.query("SELECT seq FROM outcome WHERE job = ? AND seq >= ? AND seq < ? ORDER BY seq", range.job,
+                       range.first, std::int64_t{end});
+  while (row.step()) {
+    const auto seq = static_cast<Seq>(row.integer(0));
+    if (seq > next) runs.push_back({range.job, next, seq - next});
+    next = seq + 1;
+  }
+  if (next < end) runs.push_back({range.job, next, end - next});
+  return runs;
+}
+
+void move_intent(Sql& sql, IntentId id, RequestState from, RequestState to) {
+  std::map<JobId, std::int64_t> counts;
+  for (const auto& assignment : read_assignments(sql, id)) {
+    counts[assignment.range.job] += assignment.range.count - outcomes_in(sql, assignment.range);
+  }
+  for (const auto& [job, count] : counts) move_requests(sql, job, from, to, count);
+}
+
+void hold_for_twins(Sql& sql, Instant now) {
+  std::vector<IntentId> twins;
+  {
+    auto row = sql.query("SELECT intent FROM batch WHERE twin = 1 AND state <> 'collected'");
+    while (row.step()) twins.push_back(IntentId{row.integer(0)});
+  }
+  for (const auto id : twins) {
+    for (const auto& assignment : read_assignments(sql, id)) {
+      for (auto waiting : pending_in(sql, assignment.range)) {
+        take_pending(sql, waiting.range);
+        waiting.not_before = now + audit_time;
+        add_pending(sql, waiting);
+      }
+    }
+  }
+}
+
+bool shares_with_a_twin(Sql& sql, IntentId id) {
+  auto row = sql.query(
+      "SELECT 1 FROM batch b JOIN assignment t ON t.intent = b.intent JOIN assignment a ON a.job = t.job AND a.first < "
+      "t.first + t.count AND t.first < a.first + a.count WHERE b.twin = 1 AND b.state <> 'collected' AND a.intent = ? "
+      "LIMIT 1",
+      id);
+  return row.step();
+}
+
+void end_twin(Sql& sql, IntentId id, Instant now) {
+  for (const auto& assignment : read_assignments(sql, id)) {
+    for (auto waiting : pending_in(sql, assignment.range)) {
+      take_pending(sql, waiting.range);
+      waiting.not_before = std::min(waiting.not_before, now);
+      add_pending(sql, waiting);
+    }
+  }
+}
+
 void make_outcome(Sql& sql, RequestRange range, RequestState from, OutcomeType type, const std::string& result) {
   sql.run("INSERT INTO made_outcome VALUES (?, ?, ?, ?, ?)", range.job, range.first, range.count, to_text(type),
           result);
@@ -108,12 +197,17 @@ void make_outcome(Sql& sql, RequestRange range, RequestState from, OutcomeType t
 }
 
 void give_back(Sql& sql, const PendingRange& pending, RequestState from) {
-  if (job_state(sql, pending.range.job) == JobState::canceling) {
-    make_outcome(sql, pending.range, from, OutcomeType::canceled, canceled_result);
-    return;
+  const bool canceling = job_state(sql, pending.range.job) == JobState::canceling;
+  for (const auto& run : without_outcomes(sql, pending.range)) {
+    if (canceling) {
+      make_outcome(sql, run, from, OutcomeType::canceled, canceled_result);
+      continue;
+    }
+    auto waiting = pending;
+    waiting.range = run;
+    add_pending(sql, waiting);
+    move_requests(sql, run.job, from, RequestState::pending, run.count);
   }
-  add_pending(sql, pending);
-  move_requests(sql, pending.range.job, from, RequestState::pending, pending.range.count);
 }
 
 JobState job_state(Sql& sql, JobId job) {

@@ -18,15 +18,32 @@ void add_pending(Sql& sql, const PendingRange& pending);
 
 // Takes a run out of `pending`; it must be there. Returns what it waited for.
 PendingRange take_pending(Sql& sql, RequestRange range);
+// What of a run is pending.
+std::vector<PendingRange> pending_in(Sql& sql, RequestRange range);
 
 // Makes `count` requests from `range.first` on final without the provider, from the state `from`.
 void make_outcome(Sql& sql, RequestRange range, RequestState from, OutcomeType type, const std::string& result);
+
+// The parts of a run that have no outcome yet. A late twin may answer requests that are somewhere else meanwhile; those
+// are final, and no other verb moves them again.
+std::vector<RequestRange> without_outcomes(Sql& sql, RequestRange range);
+std::int64_t outcomes_in(Sql& sql, RequestRange range);
 
 // A run comes back from an intent or a batch: pending again, or canceled where its job is being canceled.
 void give_back(Sql& sql, const PendingRange& pending, RequestState from);
 
 JobState job_state(Sql& sql, JobId job);
 void set_job_state(Sql& sql, JobId job, JobState to, const std::optional<std::string>& reason);
+
+// All requests of an intent that have no outcome, by job: from one counter to another.
+void move_intent(Sql& sql, IntentId id, RequestState from, RequestState to);
+
+// Requests that a late twin may be running wait until it is collected; longer than a batch lives nothing waits.
+void hold_for_twins(Sql& sql, Instant now);
+// May a late twin that is not collected yet be running a request of this intent?
+bool shares_with_a_twin(Sql& sql, IntentId id);
+// A late twin is collected or disproved: what waited for it may go.
+void end_twin(Sql& sql, IntentId id, Instant now);
 
 std::vector<Assignment> read_assignments(Sql& sql, IntentId id);
 void set_intent_state(Sql& sql, IntentId id, IntentState to, const std::optional<std::string>& reason, Instant now);

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "model/limits.hpp"
 #include "queue/moves.hpp"
 
 namespace offpeak {
@@ -56,7 +57,7 @@ void read_jobs(Sql& sql, PackView& view, Instant now, std::uint32_t most_ranges)
   if (row.step()) view.next_ready_at = row.maybe_time(0);
 }
 
-void read_in_flight(Sql& sql, PackView& view) {
+void read_in_flight(Sql& sql, PackView& view, Instant now) {
   {
     auto row = sql.query("SELECT state, requests FROM intent WHERE state IN ('uploading', 'committing', 'unknown')");
     while (row.step()) {
@@ -65,6 +66,14 @@ void read_in_flight(Sql& sql, PackView& view) {
       ++view.open_batches;
       view.unsettled_counts.insert(static_cast<std::uint32_t>(row.integer(1)));
     }
+  }
+  {
+    auto row = sql.query(
+        "SELECT requests FROM intent WHERE state = 'not_created' AND settled_at >= ? AND NOT EXISTS (SELECT 1 FROM "
+        "batch "
+        "WHERE batch.intent = intent.id)",
+        now - audit_time);
+    while (row.step()) view.audited_counts.insert(static_cast<std::uint32_t>(row.integer(0)));
   }
   auto row =
       sql.query("SELECT count(*), coalesce(sum(requests), 0) FROM batch WHERE state IN ('in_progress', 'canceling')");
@@ -94,7 +103,7 @@ void insert_assignments(Sql& sql, IntentId id, const NewIntent& intent) {
 
 PackView Queue::pack_view(Instant now, std::uint32_t most_ranges_a_job) {
   PackView view;
-  read_in_flight(*sql_, view);
+  read_in_flight(*sql_, view, now);
   view.account = account();
   view.delay = create_delay();
   view.submitting_paused = integer_fact(*sql_, "submitting_paused").value_or(0) != 0;

@@ -79,7 +79,8 @@ class Queue {
   std::vector<Assignment> assignments(IntentId id);
   JobBytes job_bytes(JobId id);
   std::vector<LineEntry> lines(JobId job, Seq first, std::uint32_t count);  // fewer at the end of the job
-  void mark_committing(IntentId id, Instant now);
+  // False, and nothing happened: a late twin has answered one of its requests, or may be running it: it must not be sent.
+  bool mark_committing(IntentId id, Instant now);
   BatchId record_created(IntentId id, const Batch& batch, bool proven, Instant now);
   void record_refused(IntentId id, const Refusal& refusal, Instant now);
   void mark_unknown(IntentId id, const std::string& reason, Instant now);
@@ -100,6 +101,12 @@ class Queue {
   void record_not_created(IntentId id, Instant now);
   // The adopted batch's results carry none of our nonces: its intent is unknown again, this id excluded.
   void disprove_batch(BatchId id, Instant now);
+
+  // ---- late-arrival audit
+  AuditView audit_view(Instant since);  // verdicts since then
+  // The batch of an intent that was taken as not created: its requests wait until it is collected, what it paid for is
+  // used, and it sends nothing again. `cancel`: it is to be canceled at once.
+  BatchId adopt_twin(IntentId id, const Batch& twin, bool cancel, Instant now);
 
   // ---- start-up guard
   bool is_new();                             // no batch was ever known here

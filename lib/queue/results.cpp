@@ -46,9 +46,11 @@ struct Sums {
     add_usage(job, "web_search_requests", usage.web_search_requests);
   }
 
-  void write(Sql& sql, Instant now) const {
+  // `move_counters`: the requests come from `submitted`; of a twin they have been moved one by one.
+  void write(Sql& sql, Instant now, bool move_counters) const {
     Nanodollars spent = 0;
     for (const auto& [key, count] : outcomes) {
+      if (!move_counters) break;
       move_requests(sql, key.first, RequestState::submitted, as_request_state(key.second), count);
     }
     for (const auto& [job, cost] : costs) {
@@ -119,13 +121,6 @@ class Returns {
   std::uint64_t count_ = 0;
 };
 
-std::int64_t outcomes_in(Sql& sql, RequestRange range) {
-  auto row = sql.query("SELECT count(*) FROM outcome WHERE job = ? AND seq >= ? AND seq < ?", range.job, range.first,
-                       std::int64_t{range.first} + range.count);
-  row.step();
-  return row.integer(0);
-}
-
 std::int64_t attempts_of(Sql& sql, BatchId id) {
   auto row = sql.query("SELECT count(*) FROM attempt WHERE batch = ?", id);
   row.step();
@@ -176,16 +171,54 @@ std::uint32_t Queue::begin_download(BatchId id) {
   return static_cast<std::uint32_t>(row.integer(0));
 }
 
+namespace {
+
+// Where a request is that has no outcome: in `pending`, or with an intent that is on its way, or with a batch. Nothing
+// where offpeak has made its outcome already.
+std::optional<RequestState> whereabouts(Sql& sql, RequestRange request) {
+  if (!pending_in(sql, request).empty()) return RequestState::pending;
+  auto row = sql.query(
+      "SELECT i.state FROM assignment a JOIN intent i ON i.id = a.intent LEFT JOIN batch b ON b.intent = i.id WHERE "
+      "a.job = ?1 AND a.first <= ?2 AND a.first + a.count > ?2 AND (i.state IN ('uploading', 'committing', 'unknown') "
+      "OR (i.state = 'created' AND b.state <> 'collected'))",
+      request.job, request.first);
+  if (!row.step()) return std::nullopt;
+  return row.bytes(0) == "created" ? RequestState::submitted : RequestState::assigned;
+}
+
+// One line of a late twin: what it paid for becomes the outcome, wherever its request is by now.
+bool record_twin_row(Sql& sql, BatchId id, std::uint32_t download, const ResultRow& row, Instant now) {
+  const auto& request = row.request;
+  const auto first = sql.run("INSERT OR IGNORE INTO attempt VALUES (?, ?, ?, ?, 'twin', ?, ?)", id, request.job,
+                             request.first, to_text(row.type), row.error_type, now);
+  if (first == 0 || row.type != OutcomeType::succeeded || outcomes_in(sql, request) > 0) return false;
+  const auto from = whereabouts(sql, request);
+  if (!from) return false;
+  if (*from == RequestState::pending) take_pending(sql, request);
+  sql.run("INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?)", request.job, request.first, to_text(row.type), id,
+          download, row.offset, row.bytes, row.checksum);
+  sql.run("DELETE FROM attempt WHERE job = ? AND seq = ? AND action <> 'twin'", request.job, request.first);
+  move_requests(sql, request.job, *from, RequestState::succeeded, 1);
+  return true;
+}
+
+}  // namespace
+
 RecordedResults Queue::record_results(BatchId id, std::uint32_t download, const std::vector<ResultRow>& rows,
                                       Instant now) {
   Transaction transaction(*sql_);
   RecordedResults recorded;
   Sums sums;
   bool attempts_there = attempts_of(*sql_, id) > 0;
+  const auto recording = batch(id);
+  const bool twin = recording && recording->twin;
   for (const auto& row : rows) {
     const auto& request = row.request;
     std::int64_t inserted = 0;
-    if (row.action == ResultAction::outcome) {
+    if (twin) {
+      inserted = record_twin_row(*sql_, id, download, row, now) ? 1 : 0;
+      if (inserted != 0) sums.add(row);
+    } else if (row.action == ResultAction::outcome) {
       inserted = sql_->run("INSERT OR IGNORE INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?)", request.job, request.first,
                            to_text(row.type), id, download, row.offset, row.bytes, row.checksum);
       if (inserted != 0) sums.add(row);
@@ -202,7 +235,7 @@ RecordedResults Queue::record_results(BatchId id, std::uint32_t download, const 
     }
     (inserted != 0 ? recorded.recorded : recorded.known) += 1;
   }
-  sums.write(*sql_, now);
+  sums.write(*sql_, now, !twin);
   transaction.commit();
   return recorded;
 }
@@ -215,7 +248,7 @@ Collected Queue::collect(BatchId id, const CollectRules& rules, Instant now) {
   std::int64_t there = attempts_of(*sql_, id);
   Collected collected;
   for (const auto& assignment : assignments) {
-    there += outcomes_in(*sql_, assignment.range);
+    if (!ended->twin) there += outcomes_in(*sql_, assignment.range);
     if (collected.jobs.empty() || collected.jobs.back() != assignment.range.job) {
       collected.jobs.push_back(assignment.range.job);
     }
@@ -224,12 +257,17 @@ Collected Queue::collect(BatchId id, const CollectRules& rules, Instant now) {
     collected.missing = ended->requests - static_cast<std::uint64_t>(there);
     return collected;
   }
-  hold_jobs_canceled_elsewhere(*sql_, *ended);
   Returns returns(*sql_, rules, now);
-  give_attempts_back(*sql_, id, assignments, returns);
+  if (ended->twin) {
+    end_twin(*sql_, ended->intent, now);
+  } else {
+    hold_jobs_canceled_elsewhere(*sql_, *ended);
+    give_attempts_back(*sql_, id, assignments, returns);
+  }
   sql_->run(
       "UPDATE batch SET state = 'collected', collected_at = ?2, reason = NULL, next_action_at = NULL WHERE id = ?1", id,
       now);
+  hold_for_twins(*sql_, now);
   transaction.commit();
   collected.complete = true;
   collected.again = returns.count();
@@ -248,7 +286,8 @@ Collected Queue::results_lost(BatchId id, const std::string& result, Instant now
   if (!lost || lost->state != BatchState::ended) throw QueueError("database: a batch to give up has not ended");
   Collected collected;
   collected.complete = true;
-  const auto assignments = read_assignments(*sql_, lost->intent);
+  if (lost->twin) end_twin(*sql_, lost->intent, now);
+  const auto assignments = lost->twin ? std::vector<Assignment>() : read_assignments(*sql_, lost->intent);
   for (const auto& assignment : assignments) {
     std::vector<RequestRange> missing;
     Seq next = assignment.range.first;
@@ -276,6 +315,7 @@ Collected Queue::results_lost(BatchId id, const std::string& result, Instant now
   Returns returns(*sql_, rules, now);
   give_attempts_back(*sql_, id, assignments, returns);
   sql_->run("UPDATE batch SET state = 'collected', collected_at = ?2, reason = 'results lost' WHERE id = ?1", id, now);
+  hold_for_twins(*sql_, now);
   transaction.commit();
   return collected;
 }

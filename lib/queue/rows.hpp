@@ -97,6 +97,7 @@ struct PackView {
   std::int64_t queued_requests = 0;          // in unsettled intents and batches in processing
   std::int64_t open_batches = 0;             // not ended, unsettled intents included
   std::set<std::uint32_t> unsettled_counts;  // request counts of unsettled intents
+  std::set<std::uint32_t> audited_counts;    // of intents whose batch may still come late
   AccountState account;
   CreateDelay delay;
   bool submitting_paused = false;       // by the operator
@@ -183,12 +184,21 @@ struct Batch {
   std::optional<Instant> ended_at, archived_at, collected_at;
   std::int64_t processing = 0, succeeded = 0, errored = 0, canceled = 0, expired = 0;  // the provider's counts
   bool proven = false;          // a result line carried our nonce, or the create was answered
+  bool twin = false;            // came late, after its intent was taken as not created: only what was paid is used
   bool cancel_wanted = false;   // only canceled jobs are in it
   std::uint32_t downloads = 0;  // begun so far; the raw file of download n is <id>.<n>.jsonl
   std::uint32_t failures = 0;   // collecting attempts that failed in a row
   std::optional<std::string> reason;
   std::optional<Instant> next_action_at;
   std::string nonce;
+};
+
+// What every list is compared with after a "not created" verdict.
+struct AuditView {
+  std::vector<Intent> audited;                         // not created, and no late twin was found yet
+  std::vector<Intent> unsettled;                       // what may be one of these is never taken for a twin
+  std::map<IntentId, std::set<std::string>> excluded;  // of an audited intent: ids that are known not to be it
+  std::set<std::string> known;                         // provider ids of our batches
 };
 
 // What one poll saw of a batch.

@@ -37,6 +37,7 @@ void Queue::record_not_created(IntentId id, Instant now) {
     pending.refused_at = assignment.refused_at;
     give_back(*sql_, pending, RequestState::assigned);
   }
+  hold_for_twins(*sql_, now);
   transaction.commit();
 }
 
@@ -44,19 +45,64 @@ void Queue::disprove_batch(BatchId id, Instant now) {
   Transaction transaction(*sql_);
   const auto wrong = batch(id);
   if (!wrong || wrong->proven) throw QueueError("database: a proven batch cannot be disproved");
+  if (wrong->twin) {
+    exclude_candidate(wrong->intent, wrong->provider_id);
+    end_twin(*sql_, wrong->intent, now);
+    sql_->run("DELETE FROM attempt WHERE batch = ?", id);
+    sql_->run("DELETE FROM batch WHERE id = ?", id);
+    hold_for_twins(*sql_, now);
+    transaction.commit();
+    return;
+  }
   set_intent_state(*sql_, wrong->intent, IntentState::unknown, "the adopted batch was not ours: its results say so",
                    now);
   exclude_candidate(wrong->intent, wrong->provider_id);
-  std::map<JobId, std::int64_t> counts;
-  for (const auto& assignment : read_assignments(*sql_, wrong->intent)) {
-    counts[assignment.range.job] += assignment.range.count;
-  }
-  for (const auto& [job, count] : counts) {
-    move_requests(*sql_, job, RequestState::submitted, RequestState::assigned, count);
-  }
+  move_intent(*sql_, wrong->intent, RequestState::submitted, RequestState::assigned);
   sql_->run("DELETE FROM attempt WHERE batch = ?", id);
   sql_->run("DELETE FROM batch WHERE id = ?", id);
   transaction.commit();
+}
+
+AuditView Queue::audit_view(Instant since) {
+  AuditView view;
+  std::vector<IntentId> audited;
+  {
+    auto row = sql_->query(
+        "SELECT id FROM intent WHERE state = 'not_created' AND settled_at >= ? AND NOT EXISTS (SELECT 1 FROM batch "
+        "WHERE batch.intent = intent.id) ORDER BY id",
+        since);
+    while (row.step()) audited.push_back(IntentId{row.integer(0)});
+  }
+  if (audited.empty()) return view;
+  for (const auto id : audited) {
+    view.audited.push_back(*intent(id));
+    auto row = sql_->query("SELECT provider_id FROM excluded WHERE intent = ?", id);
+    while (row.step()) view.excluded[id].insert(row.text(0));
+  }
+  view.unsettled = unknown_intents();
+  std::vector<IntentId> sending;
+  {
+    auto row = sql_->query("SELECT id FROM intent WHERE state IN ('uploading', 'committing')");
+    while (row.step()) sending.push_back(IntentId{row.integer(0)});
+  }
+  for (const auto id : sending) view.unsettled.push_back(*intent(id));
+  auto row = sql_->query("SELECT provider_id FROM batch");
+  while (row.step()) view.known.insert(row.text(0));
+  return view;
+}
+
+BatchId Queue::adopt_twin(IntentId id, const Batch& twin, bool cancel, Instant now) {
+  Transaction transaction(*sql_);
+  sql_->run(
+      "INSERT INTO batch (provider_id, intent, state, requests, bytes, created_at, expires_at, processing, succeeded, "
+      "errored, canceled, expired, proven, twin, cancel_state, downloads, failures) SELECT ?2, id, 'in_progress', "
+      "requests, bytes, ?3, ?4, requests, 0, 0, 0, 0, 0, 1, ?5, 0, 0 FROM intent WHERE id = ?1",
+      id, twin.provider_id, twin.created_at, twin.expires_at, cancel ? "wanted" : "no");
+  const BatchId adopted{sql_->last_id()};
+  hold_for_twins(*sql_, now);
+  set_fact(*sql_, "duplicate_batches", integer_fact(*sql_, "duplicate_batches").value_or(0) + 1);
+  transaction.commit();
+  return adopted;
 }
 
 bool Queue::is_new() { return !integer_fact(*sql_, "newest_known_at").has_value(); }

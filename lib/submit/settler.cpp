@@ -131,6 +131,7 @@ Task<> Settler::look(Intent intent) {
       log_.info("intent.not_created", {{"intent", id}, {"clean_lists", seen_[id].clean_lists}});
       co_await database_.run([id, now = clock_.now()](Queue& queue) { queue.record_not_created(id, now); });
       bells_.pack.notify();
+      bells_.poll.notify();  // from now on it looks for a late twin
       co_return;
   }
 }

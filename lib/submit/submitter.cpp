@@ -9,6 +9,16 @@ namespace offpeak {
 
 namespace {
 
+// An answer of which only the id could be read is from this moment. Without times, the first results that cannot be had
+// would be taken for 29 days over, and lost.
+Batch with_times(Batch batch, const Intent& intent, Instant now) {
+  if (to_millis(batch.created_at) != 0) return batch;
+  batch.created_at = now;
+  batch.expires_at = now + std::chrono::hours(24);
+  batch.processing = intent.requests;
+  return batch;
+}
+
 // Where the answer of a create names a batch that we already have, it cannot be this intent's.
 BatchId record_created_once(Queue& queue, const Intent& intent, const ProviderBatch& created, Instant now) {
   if (queue.batch(created.id)) {
@@ -17,7 +27,7 @@ BatchId record_created_once(Queue& queue, const Intent& intent, const ProviderBa
     queue.exclude_candidate(intent.id, created.id);
     return BatchId();
   }
-  return queue.record_created(intent.id, new_batch(created), true, now);
+  return queue.record_created(intent.id, with_times(new_batch(created), intent, now), true, now);
 }
 
 }  // namespace
@@ -33,13 +43,13 @@ class Submitter::Commit final : public CreateCommit {
     const auto id = id_;
     auto refused = co_await submitter_.database_.run([id, now](Queue& queue) -> std::string {
       try {
-        queue.mark_committing(id, now);
-        return "";
+        if (queue.mark_committing(id, now)) return "";
+        return "a batch that came late may be running some of these requests";
       } catch (const QueueDiskFull& error) {
         return error.what();
       }
     });
-    if (!refused.empty()) co_return make_error(ErrorKind::disk_full, std::move(refused));
+    if (!refused.empty()) co_return make_error(ErrorKind::refused, std::move(refused));
     submitter_.committing_ = true;
     crash_point("after_committing");
     co_return Result<void>();
@@ -167,7 +177,8 @@ void Submitter::report(const Intent& intent, const CreateVerdict& verdict, const
   switch (consequence.end) {
     case IntentEnd::created:
       log_.info("batch.created", {{"intent", intent.id}, {"batch", verdict.batch->id}, {"requests", intent.requests}});
-      if (verdict.batch->counts.total() != intent.requests) {
+      // Where only the id could be read there are no counts to compare.
+      if (to_millis(verdict.batch->created_at) != 0 && verdict.batch->counts.total() != intent.requests) {
         log_.error("batch.counts_differ", {{"batch", verdict.batch->id},
                                            {"sent", intent.requests},
                                            {"counted", verdict.batch->counts.total()},

@@ -72,6 +72,11 @@ CREATE_FAULTS = {
     "200 cut off": [on_create({"action": "cut", "fraction": 0.5})],
     "200 truncated before the id": [on_create({"action": "garble", "as": "truncated", "bytes": 5})],
     "200 truncated after the id": [on_create({"action": "garble", "as": "truncated", "fraction": 0.9})],
+    "an id from a broken answer, then lines missing": [
+        on_create({"action": "garble", "as": "truncated", "fraction": 0.5}),
+        {"on": "results", "to": 3, "do": {"action": "lines", "missing": 1}}],
+    "an id from a broken answer, then results not there": [
+        on_create({"action": "garble", "as": "truncated", "fraction": 0.5}), {"on": "results", "to": 3, "do": error(404)}],
     "200 with a proxy's text": [on_create({"action": "garble", "as": "text"})],
     "200 in HTML": [on_create({"action": "garble", "as": "html"})],
     "200 and nothing": [on_create({"action": "garble", "as": "empty"})],

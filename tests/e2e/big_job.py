@@ -91,7 +91,7 @@ def main():
         os.rename(aside, daemon.incoming / "big.jsonl")
         wait_until(lambda: daemon.job_named("big") or daemon.fail_if_rejected("big"), "it is queued", 600)
         queued = time.monotonic()
-        wait_until(lambda: daemon.job_named("big")["counts"]["pending"] == 0, "all is sent", 600)
+        wait_until(lambda: all(daemon.job_named("big")["counts"][one] == 0 for one in ("pending", "assigned")), "all is sent", 600)
         sent = time.monotonic()
         slowest = 0.0
         while not daemon.results_of("big"):

@@ -333,5 +333,108 @@ TEST_F(QueueTest, RetriedRunsJoinTheirNeighbours) {
   EXPECT_EQ(pending_runs(), 1u);
 }
 
+// The late twin of an intent that was taken as not created.
+class TwinTest : public QueueTest {
+ protected:
+  void SetUp() override {
+    QueueTest::SetUp();
+    job_ = add_job(10);
+    lost_ = assign(job_, 0, 4);
+    queue_->mark_committing(lost_, now);
+    queue_->mark_unknown(lost_, "time-out", now);
+    queue_->record_not_created(lost_, now);
+  }
+  BatchId adopt() {
+    Batch batch;
+    batch.provider_id = "msgbatch_late";
+    return queue_->adopt_twin(lost_, batch, true, now);
+  }
+  void collect(BatchId twin, const std::vector<ResultRow>& rows) {
+    end(twin);
+    queue_->record_results(twin, 1, rows, now);
+    EXPECT_TRUE(queue_->collect(twin, {}, now).complete);
+  }
+  std::vector<ResultRow> paid_two_of_four() {
+    return {row(job_, 0), row(job_, 1), row(job_, 2, ResultAction::hold_again, OutcomeType::canceled),
+            row(job_, 3, ResultAction::hold_again, OutcomeType::canceled)};
+  }
+  std::uint32_t ready() {
+    std::uint32_t requests = 0;
+    for (const auto& job : queue_->pack_view(now, 100).jobs) {
+      for (const auto& run : job.pending) requests += run.range.count;
+    }
+    return requests;
+  }
+  JobId job_;
+  IntentId lost_;
+};
+
+TEST_F(TwinTest, ItsCountIsAvoidedAndItIsAuditedFor26Hours) {
+  EXPECT_TRUE(queue_->pack_view(now, 10).audited_counts.contains(4));
+  EXPECT_EQ(queue_->audit_view(now - std::chrono::hours(1)).audited.size(), 1u);
+  EXPECT_TRUE(queue_->audit_view(now + std::chrono::milliseconds(1)).audited.empty());
+}
+
+TEST_F(TwinTest, WhatWaitsIsHeldUntilItIsCollected) {
+  EXPECT_EQ(ready(), 10u);
+  const auto twin = adopt();
+  EXPECT_EQ(ready(), 6u);
+  EXPECT_EQ(queue_->batches_to_cancel().size(), 1u);
+  collect(twin, paid_two_of_four());
+  EXPECT_EQ(counts(job_)[RequestState::succeeded], 2) << "what was paid is used";
+  EXPECT_EQ(ready(), 8u) << "the canceled ones go again at once, and the job is not held";
+  EXPECT_EQ(queue_->job(job_)->state, JobState::running);
+}
+
+TEST_F(TwinTest, AnIntentThatSharesRequestsWithItIsNotCommitted) {
+  const auto again = assign(job_, 2, 5);
+  adopt();
+  EXPECT_FALSE(queue_->mark_committing(again, now));
+  queue_->record_refused(again, {}, now);
+  EXPECT_EQ(ready(), 6u) << "the shared ones wait";
+}
+
+TEST_F(TwinTest, PaidResultsOfRequestsThatWereSentAgainStandFirst) {
+  const auto again = submitted(assign(job_, 0, 4), "msgbatch_again");
+  collect(adopt(), paid_two_of_four());
+  EXPECT_EQ(counts(job_)[RequestState::succeeded], 2);
+  EXPECT_EQ(counts(job_)[RequestState::submitted], 2);
+  end(again);
+  queue_->record_results(again, 1,
+                         {row(job_, 0), row(job_, 1, ResultAction::another, OutcomeType::expired), row(job_, 2),
+                          row(job_, 3, ResultAction::another, OutcomeType::expired)},
+                         now);
+  const auto collected = queue_->collect(again, {}, now);
+  EXPECT_TRUE(collected.complete);
+  EXPECT_EQ(collected.again, 1u) << "only the one that nobody answered";
+  EXPECT_EQ(counts(job_)[RequestState::succeeded], 3);
+  EXPECT_EQ(counts(job_)[RequestState::pending], 7);
+}
+
+TEST_F(TwinTest, PaidResultsOfAnIntentThatIsUnknownAgainStandFirst) {
+  const auto again = assign(job_, 0, 4);
+  queue_->mark_committing(again, now);
+  queue_->mark_unknown(again, "time-out", now);
+  collect(adopt(), paid_two_of_four());
+  EXPECT_EQ(counts(job_)[RequestState::assigned], 2);
+  queue_->record_not_created(again, now);
+  EXPECT_EQ(counts(job_)[RequestState::pending], 8) << "what has an outcome does not come back";
+}
+
+TEST_F(TwinTest, AForeignBatchIsDisprovedAndEverythingGoesOn) {
+  queue_->disprove_batch(adopt(), now);
+  EXPECT_EQ(ready(), 10u);
+  EXPECT_TRUE(queue_->audit_view(now).excluded[lost_].contains("msgbatch_late"));
+}
+
+TEST_F(TwinTest, RecordingItTwiceChangesNothing) {
+  const auto twin = adopt();
+  end(twin);
+  queue_->record_results(twin, 1, paid_two_of_four(), now);
+  queue_->record_results(twin, 2, paid_two_of_four(), now);
+  EXPECT_EQ(counts(job_)[RequestState::succeeded], 2);
+  EXPECT_TRUE(queue_->collect(twin, {}, now).complete);
+}
+
 }  // namespace
 }  // namespace offpeak

@@ -93,7 +93,7 @@ TEST(SubmitOnce, ALostRequestIsSentAgainOnlyAfterSettling) {
   Rig rig(faults(R"([{"on":"create","nth":1,"do":{"action":"lose_answer","when":"instead"}}])"));
   const auto started = rig.clock.now();
   expect_all_succeed(rig, 30);
-  EXPECT_EQ(rig.provider->creates, 2);
+  EXPECT_EQ(rig.provider->creates, 3) << "29 and 1: the count of 30 stays free, so that a late twin can be told apart";
   EXPECT_GE(rig.clock.now() - started, rig.config.provider.settle_unknown);
 }
 
@@ -144,6 +144,71 @@ TEST(SubmitOnce, TwoCandidatesWaitForTheOneThatShowsItsNonce) {
           {"on":"create","nth":1,"do":{"action":"foreign_batch","same_size":true}}])"));
   expect_all_succeed(rig, 12);
   EXPECT_EQ(rig.provider->creates, 1);
+}
+
+// Step 6: the batch came into being after its intent was taken as not created, and nothing was sent again yet. Its paid
+// results are used, and nothing is paid for twice.
+TEST(LateTwin, ItsPaidResultsAreUsed) {
+  Rig rig(faults(
+      R"([{"on":"create","nth":1,"do":{"action":"lose_answer","when":"after"}},
+          {"on":"create","nth":1,"do":{"action":"late","for":"16m"}},
+          {"on":"create","from":2,"to":9,"do":{"action":"error","status":429,"retry_after":"120"}}])"));
+  expect_all_succeed(rig, 20);
+  EXPECT_TRUE(rig.log.has("batch.came_late"));
+  EXPECT_TRUE(rig.log.has("intent.not_created"));
+  EXPECT_EQ(rig.totals().requests_billed, 20u) << rig.log.text();
+}
+
+// The requests were sent again already: the twin is canceled at once, before it has run anything.
+TEST(LateTwin, IsCanceledAtOnceInAWorkspaceOfOurOwn) {
+  Rig rig(faults(
+      R"([{"on":"create","nth":1,"do":{"action":"lose_answer","when":"after"}},
+          {"on":"create","nth":1,"do":{"action":"late","for":"20m"}}])"));
+  rig.service.change([] {
+    sim::Settings settings;
+    settings.processing_time = minutes(30);
+    return settings;
+  }());
+  rig.drop_requests("job.jsonl", 20, plain);
+  rig.start();
+  ASSERT_TRUE(rig.run_until_done(hours(48))) << rig.log.text();
+  rig.clock.advance(hours(2));
+  EXPECT_TRUE(rig.log.has("batch.cancel_requested")) << rig.log.text();
+  EXPECT_EQ(count_type(rig.result_lines(1), "succeeded"), 20);
+  EXPECT_EQ(rig.totals().contents_billed_twice, 0u);
+  EXPECT_EQ(rig.totals().requests_billed, 20u);
+}
+
+// It has run before anybody could see it, and nothing is in flight any more: it is found all the same.
+TEST(LateTwin, IsFoundWhileNothingIsInFlight) {
+  Rig rig(faults(
+      R"([{"on":"create","nth":1,"do":{"action":"lose_answer","when":"after"}},
+          {"on":"create","nth":1,"do":{"action":"late","for":"5h"}}])"));
+  rig.drop_requests("job.jsonl", 20, plain);
+  rig.start();
+  ASSERT_TRUE(rig.run_until_done(hours(2)));
+  rig.clock.advance(hours(30));
+  EXPECT_TRUE(rig.log.has("batch.came_late"));
+  EXPECT_EQ(count_type(rig.result_lines(1), "succeeded"), 20) << "the first recorded outcome stands";
+  const int lists = rig.provider->lists;
+  rig.clock.advance(hours(30));
+  EXPECT_EQ(rig.provider->lists, lists) << "the audit ends";
+}
+
+TEST(LateTwin, ARestartForgetsNothing) {
+  for (int after_minutes = 14; after_minutes < 40; after_minutes += 2) {
+    Rig rig(faults(
+        R"([{"on":"create","nth":1,"do":{"action":"lose_answer","when":"after"}},
+            {"on":"create","nth":1,"do":{"action":"late","for":"20m"}},
+            {"on":"create","from":2,"to":6,"do":{"action":"error","status":529,"when":"early"}}])"));
+    rig.drop_requests("job.jsonl", 8, plain);
+    rig.start();
+    rig.clock.advance(minutes(after_minutes));
+    rig.restart();
+    SCOPED_TRACE(after_minutes);
+    ASSERT_TRUE(rig.run_until_done(hours(60))) << rig.log.text();
+    EXPECT_EQ(rig.result_lines(1).size(), 8u);
+  }
 }
 
 // Fault 11, 12: 413 of whatever shape, early or late, halves and learns.
