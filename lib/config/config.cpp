@@ -63,7 +63,7 @@ void Reader::read_file(std::string_view text) {
   try {
     root = toml::parse(text);
   } catch (const toml::parse_error& error) {
-    fail(in_file(error.source()), std::string(error.description()), "the file is not valid TOML here");
+    fail(in_file(error.source()), escape_for_display(error.description(), 300), "the file is not valid TOML here");
     return;
   }
   for (const auto& [key, value] : root) {

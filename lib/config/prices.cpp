@@ -70,7 +70,7 @@ void PriceReader::read(std::string_view text) {
   try {
     root = toml::parse(text);
   } catch (const toml::parse_error& error) {
-    fail(error.source(), std::string(error.description()), "the file is not valid TOML here");
+    fail(error.source(), escape_for_display(error.description(), 300), "the file is not valid TOML here");
     return;
   }
   check_keys(root, top_keys);

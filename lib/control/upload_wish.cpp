@@ -73,6 +73,9 @@ Result<std::optional<BodyCompression>> parse_encoding(std::string_view text) {
 Result<void> read_overrides(const QueryMembers& query, IntakeOverrides& overrides) {
   if (const auto name = query_member(query, "name")) {
     if (const auto good = check_name("name", *name); !good) return good.error();
+    if (escape_for_display(*name, name->size()) != *name) {
+      return bad_member("name", *name, "a name must not hold control characters");
+    }
     overrides.name = *name;
   }
   if (const auto priority = query_member(query, "priority")) {

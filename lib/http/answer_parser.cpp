@@ -72,6 +72,7 @@ Result<void> AnswerParser::feed(std::string_view bytes) {
     if (auto parsed = parse_held(); !parsed) return parsed;
     const bool interim = header_done() && response_.status < 200;
     if (!interim) return {};
+    if (response_.status < 100) return unreadable("its status is none that HTTP has");
     if (response_.status == 101) return unreadable("it switches to another protocol, which nobody asked for");
     if (++interim_answers_ > interim_answers_max) return unreadable("interim answers without an end");
     start_over();

@@ -1,5 +1,5 @@
-// The late-arrival audit (product contract 6.6): for 26 hours after a "not created" verdict every list is compared with it.
-// Pure.
+// The late-arrival audit (product contract 6.6): for 26 hours after a "not created" verdict every list is compared with
+// it. Pure.
 #pragma once
 
 #include <vector>

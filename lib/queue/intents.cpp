@@ -149,7 +149,8 @@ BatchId Queue::record_created(IntentId id, const Batch& batch, bool proven, Inst
   const BatchId created{sql_->last_id()};
   move_intent(*sql_, id, RequestState::assigned, RequestState::submitted);
   set_fact(*sql_, "last_created_at", to_millis(now));
-  if (to_millis(batch.created_at) > integer_fact(*sql_, "newest_known_at").value_or(-1)) {
+  // The guard compares the provider's clock with itself, never with ours.
+  if (!batch.times_are_ours && to_millis(batch.created_at) > integer_fact(*sql_, "newest_known_at").value_or(-1)) {
     set_fact(*sql_, "newest_known_at", to_millis(batch.created_at));
   }
   want_cancel_where_only_canceled(*sql_);

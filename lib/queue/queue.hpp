@@ -79,7 +79,8 @@ class Queue {
   std::vector<Assignment> assignments(IntentId id);
   JobBytes job_bytes(JobId id);
   std::vector<LineEntry> lines(JobId job, Seq first, std::uint32_t count);  // fewer at the end of the job
-  // False, and nothing happened: a late twin has answered one of its requests, or may be running it: it must not be sent.
+  // False, and nothing happened: a late twin has answered one of its requests, or may be running it: it must not be
+  // sent.
   bool mark_committing(IntentId id, Instant now);
   BatchId record_created(IntentId id, const Batch& batch, bool proven, Instant now);
   void record_refused(IntentId id, const Refusal& refusal, Instant now);

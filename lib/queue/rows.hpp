@@ -181,6 +181,7 @@ struct Batch {
   std::uint64_t bytes = 0;
   Instant created_at{};  // the provider's
   Instant expires_at{};
+  bool times_are_ours = false;  // the create's answer had none that could be read
   std::optional<Instant> ended_at, archived_at, collected_at;
   std::int64_t processing = 0, succeeded = 0, errored = 0, canceled = 0, expired = 0;  // the provider's counts
   bool proven = false;          // a result line carried our nonce, or the create was answered

@@ -1,7 +1,5 @@
 #include "results/result_line.hpp"
 
-#include <algorithm>
-
 namespace offpeak {
 
 namespace {
@@ -19,7 +17,13 @@ bool take_text(std::string_view value, std::string& text) {
 
 bool is_object(std::string_view value) { return !value.empty() && value.front() == '{'; }
 
-std::int64_t count_of(std::string_view value) { return std::max<std::int64_t>(0, json_integer(value).value_or(0)); }
+// More than any answer holds, few enough that every column at the dearest price still fits its nanodollars.
+constexpr std::int64_t count_max = 1'000'000'000;
+
+std::int64_t count_of(std::string_view value) {
+  const auto count = json_integer(value).value_or(0);
+  return count >= 0 && count <= count_max ? count : 0;
+}
 
 void read_error(std::string_view document, ResultLine& line) {
   const auto error = json_path(document, {"error"});

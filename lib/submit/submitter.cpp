@@ -13,6 +13,7 @@ namespace {
 // would be taken for 29 days over, and lost.
 Batch with_times(Batch batch, const Intent& intent, Instant now) {
   if (to_millis(batch.created_at) != 0) return batch;
+  batch.times_are_ours = true;
   batch.created_at = now;
   batch.expires_at = now + std::chrono::hours(24);
   batch.processing = intent.requests;
