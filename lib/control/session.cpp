@@ -52,6 +52,7 @@ class SessionBody final : public CallBody {
     body.size = block_.size();
     while (!parser_.is_done() && body.size != 0) {
       stream_.expires_after(timeout_);
+      if (const auto broken = co_await fill()) co_return failure(broken);
       const auto [ec, got] = co_await http::async_read_some(stream_, buffer_, parser_, no_throw);
       if (ec && ec != http::error::need_buffer) co_return failure(ec);
     }
@@ -61,6 +62,21 @@ class SessionBody final : public CallBody {
   bool complete() const { return parser_.is_done(); }
 
  private:
+  // "0\r\n\r\n". Whatever is still to come of a chunked body ends with it, so fewer bytes can wait for the next. They
+  // must: Beast asserts that a first chunk which is the last comes with all of it once three bytes were shown.
+  static constexpr std::size_t last_chunk_bytes = 5;
+  static constexpr std::size_t fill_bytes = 16 * 1024;  // fits the buffer, which holds a header and this at least
+
+  Task<ErrorCode> fill() {
+    while (parser_.chunked() && buffer_.size() < last_chunk_bytes) {
+      const auto [ec, got] = co_await stream_.async_read_some(buffer_.prepare(fill_bytes), no_throw);
+      if (ec == asio::error::eof) co_return http::error::partial_message;
+      if (ec) co_return ec;
+      buffer_.commit(got);
+    }
+    co_return ErrorCode();
+  }
+
   Task<> consent() {
     expects_consent_ = false;
     static constexpr std::string_view text = "HTTP/1.1 100 Continue\r\n\r\n";

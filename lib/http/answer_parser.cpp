@@ -11,6 +11,10 @@ namespace {
 namespace beast = boost::beast;
 using boost::beast::error_code;
 
+// "0\r\n\r\n". Whatever is still to come of a chunked body ends with it, so fewer bytes can wait for the next. They
+// must: Beast asserts that a first chunk which is the last comes with all of it once three bytes were shown.
+constexpr std::size_t last_chunk_bytes = 5;
+
 Error unreadable(std::string message) {
   return make_error(ErrorKind::unavailable, "the answer is not readable HTTP: " + std::move(message));
 }
@@ -82,6 +86,7 @@ Result<void> AnswerParser::feed(std::string_view bytes) {
 
 Result<void> AnswerParser::parse_held() {
   while (!held_.empty() && !sink_->is_done()) {
+    if (sink_->is_header_done() && sink_->chunked() && held_.size() < last_chunk_bytes) break;
     error_code ec;
     const auto used = sink_->put(boost::asio::const_buffer(held_.data(), held_.size()), ec);
     held_.erase(0, used);

@@ -91,7 +91,7 @@ Task<> Packer::send(Plan seen) {
   const auto now = clock_.now();
   const Config config = config_;
   const auto nonce = random_.hex(wire_nonce_bytes / 2);
-  const auto page = newest.value();
+  const auto& page = newest.value();
   const auto id = co_await database_.run([now, config, nonce, page](Queue& queue) {
     const auto view = queue.pack_view(now, most_ranges_a_job);
     if (closed_gate(view, config, now)) return IntentId();

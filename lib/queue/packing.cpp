@@ -68,6 +68,11 @@ void read_in_flight(Sql& sql, PackView& view, Instant now) {
     }
   }
   {
+    // An adopted batch may still be disproved: until its results have shown a nonce, its intent is not settled.
+    auto row = sql.query("SELECT requests FROM batch WHERE proven = 0 AND twin = 0 AND state <> 'collected'");
+    while (row.step()) view.unsettled_counts.insert(static_cast<std::uint32_t>(row.integer(0)));
+  }
+  {
     auto row = sql.query(
         "SELECT requests FROM intent WHERE state = 'not_created' AND settled_at >= ? AND NOT EXISTS (SELECT 1 FROM "
         "batch "

@@ -32,8 +32,8 @@ struct ResultLine {
 // or its result is of a type that we do not know: then it cannot be anybody's outcome.
 bool parse_result_line(std::string_view text, JsonChecker& checker, ResultLine& line);
 
-// A member that is null, missing, or no integer from 0 to a thousand million counts as 0. A cache_creation total without
-// its parts counts as 5 minutes.
+// A member that is null, missing, or no integer from 0 to a thousand million counts as 0. A cache_creation total
+// without its parts counts as 5 minutes.
 Usage parse_usage(std::string_view usage);
 
 }  // namespace offpeak

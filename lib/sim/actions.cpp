@@ -181,8 +181,9 @@ std::string unknown_action(std::string_view name) {
   std::vector<std::string_view> known;
   for (const auto& reader : readers) known.push_back(reader.first);
   const auto nearest = nearest_word(name, known);
-  return nearest ? fmt::format("\"{}\" is not known; did you mean \"{}\"?", name, *nearest)
-                 : fmt::format("\"{}\" is not known; known are {}", name, fmt::join(known, ", "));
+  const auto shown = escape_for_display(name, 80);
+  return nearest ? fmt::format("\"{}\" is not known; did you mean \"{}\"?", shown, *nearest)
+                 : fmt::format("\"{}\" is not known; known are {}", shown, fmt::join(known, ", "));
 }
 
 }  // namespace

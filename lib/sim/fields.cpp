@@ -109,7 +109,8 @@ std::size_t Fields::word(std::string_view key, std::initializer_list<std::string
 
 void Fields::fail(std::string_view key, std::string_view what) {
   if (!error_.empty()) return;
-  error_ = where_.empty() ? fmt::format("{} {}", key, what) : fmt::format("{}.{} {}", where_, key, what);
+  const auto shown = escape_for_display(key, 80);
+  error_ = where_.empty() ? fmt::format("{} {}", shown, what) : fmt::format("{}.{} {}", where_, shown, what);
 }
 
 void Fields::finish() {

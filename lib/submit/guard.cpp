@@ -56,7 +56,7 @@ Task<bool> Guard::try_once() {
       log_.warning("guard.no_list", {{"message", newest.failure().message}});
       co_return false;
     }
-    const auto page = newest.value();
+    const auto& page = newest.value();
     co_await database_.run([page](Queue& queue) {
       if (page.batches.empty()) {
         queue.take_as_known("", Instant{});

@@ -294,6 +294,19 @@ TEST_F(QueueTest, ADisprovedBatchLeavesItsIntentUnknown) {
   EXPECT_EQ(counts(id)[RequestState::pending], 5);
 }
 
+// tests/model/submit.pml, HOLDS_COUNT: with its count free, another intent's lost batch could be adopted for this one.
+TEST_F(QueueTest, AnAdoptedBatchKeepsItsCountUntilItIsProven) {
+  const auto intent = assign(add_job(20), 0, 5);
+  queue_->mark_committing(intent, now);
+  queue_->mark_unknown(intent, "time-out", now);
+  Batch adopted;
+  adopted.provider_id = "msgbatch_maybe";
+  const auto batch = queue_->record_created(intent, adopted, false, now);
+  EXPECT_TRUE(queue_->pack_view(now, 10).unsettled_counts.contains(5));
+  queue_->prove_batch(batch);
+  EXPECT_FALSE(queue_->pack_view(now, 10).unsettled_counts.contains(5));
+}
+
 TEST_F(QueueTest, CancelKeepsWhatIsSentAndCancelsWhatWaits) {
   const auto id = add_job(10);
   const auto batch = submitted(assign(id, 0, 4));
