@@ -1,8 +1,9 @@
 // The provider in process must be no other than the one over HTTP: stage tests stand on it.
+#include "support/sim_provider.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
-#include "support/sim_provider.hpp"
 #include "support/virtual_clock.hpp"
 #include "unit/provider/conformance.hpp"
 
