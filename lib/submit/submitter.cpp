@@ -1,37 +1,9 @@
 #include "submit/submitter.hpp"
 
-#include <fmt/format.h>
-
 #include "base/crash_point.hpp"
-#include "submit/new_batch.hpp"
+#include "submit/create_record.hpp"
 
 namespace offpeak {
-
-namespace {
-
-// An answer of which only the id could be read is from this moment. Without times, the first results that cannot be had
-// would be taken for 29 days over, and lost.
-Batch with_times(Batch batch, const Intent& intent, Instant now) {
-  if (to_millis(batch.created_at) != 0) return batch;
-  batch.times_are_ours = true;
-  batch.created_at = now;
-  batch.expires_at = now + std::chrono::hours(24);
-  batch.processing = intent.requests;
-  return batch;
-}
-
-// Where the answer of a create names a batch that we already have, it cannot be this intent's.
-BatchId record_created_once(Queue& queue, const Intent& intent, const ProviderBatch& created, Instant now) {
-  if (queue.batch(created.id)) {
-    queue.mark_unknown(intent.id, fmt::format("the create was answered with {}, which is another batch", created.id),
-                       now);
-    queue.exclude_candidate(intent.id, created.id);
-    return BatchId();
-  }
-  return queue.record_created(intent.id, with_times(new_batch(created), intent, now), true, now);
-}
-
-}  // namespace
 
 // Makes `committing` durable. Where the database refuses, the last byte stays here and nothing was created.
 class Submitter::Commit final : public CreateCommit {
@@ -143,27 +115,10 @@ Task<> Submitter::record(Intent intent, CreateVerdict verdict, Consequence conse
     const auto now = clock_.now();
     const auto stored = co_await database_.run([=](Queue& queue) {
       try {
-        switch (consequence.end) {
-          case IntentEnd::created:
-            record_created_once(queue, intent, *verdict.batch, now);
-            if (queue.account().paused) queue.resume_account();
-            if (queue.create_delay().tries > 0) queue.end_create_delay();
-            break;
-          case IntentEnd::refused:
-            queue.record_refused(intent.id, consequence.refusal, now);
-            break;
-          case IntentEnd::unknown:
-            queue.mark_unknown(intent.id, consequence.reason, now);
-            break;
-        }
+        record_create(queue, intent, verdict, consequence, damaged_job, now);
       } catch (const QueueDiskFull&) {
         return false;
       }
-      if (consequence.account) {
-        queue.pause_account(consequence.account->reason, consequence.account->next_try_at, consequence.account->tries);
-      }
-      if (consequence.delay) queue.delay_creates(*consequence.delay);
-      if (damaged_job) queue.hold_job(*damaged_job, "its claimed file is missing or damaged: " + verdict.message);
       return true;
     });
     if (stored) break;
