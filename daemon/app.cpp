@@ -22,6 +22,7 @@
 #include "provider/http_provider.hpp"
 #include "provider/paced_provider.hpp"
 #include "results/collector.hpp"
+#include "retention/retention.hpp"
 #include "submit/guard.hpp"
 #include "submit/settler.hpp"
 #include "submit/submitter.hpp"
@@ -102,6 +103,7 @@ class App {
   Wakeup poll_bell_{clock_, executor_};
   Wakeup collect_bell_{clock_, executor_};
   Wakeup export_bell_{clock_, executor_};
+  Wakeup retention_bell_{clock_, executor_};
   Wakeup jobs_bell_{clock_, executor_};
 
   // The stages, in the order in which a line of a job file meets them.
@@ -114,6 +116,7 @@ class App {
   Poller poller_;
   Collector collector_;
   Exporter exporter_;
+  Retention retention_;
   Control control_;
   ControlServer server_;
 
@@ -142,6 +145,7 @@ App::App(boost::asio::io_context& context, const DaemonOptions& options, Setting
       collector_({database_, provider_, files_, file_worker_, clock_, random_, log_, config_, settings_.prices},
                  {collect_bell_, pack_bell_, settle_bell_, export_bell_}),
       exporter_({database_, files_, file_worker_, clock_, random_, log_, config_}, {export_bell_, jobs_bell_}),
+      retention_({database_, files_, file_worker_, clock_, log_, config_}, retention_bell_),
       control_({executor_, database_, files_, file_worker_, clock_, log_},
                {config_.paths.claimed(), config_.paths.downloads()}, hooks()),
       server_(executor_, control_, log_, server_options(config_)),
@@ -214,6 +218,7 @@ Task<> App::run() {
   stages_.spawn("poll", keep_running(poller_));
   stages_.spawn("results", keep_running(collector_));
   stages_.spawn("export", keep_running(exporter_));
+  stages_.spawn("retention", keep_running(retention_));
   log_.info("daemon.started",
             {{"version", OFFPEAK_VERSION}, {"socket", config_.paths.socket}, {"provider", config_.provider.base_url}});
   notify_ready("running");
@@ -291,8 +296,8 @@ void App::reload() {
 }
 
 void App::ring_all() {
-  for (Wakeup* bell :
-       {&ingest_bell_, &pack_bell_, &submit_bell_, &settle_bell_, &poll_bell_, &collect_bell_, &export_bell_}) {
+  for (Wakeup* bell : {&ingest_bell_, &pack_bell_, &submit_bell_, &settle_bell_, &poll_bell_, &collect_bell_,
+                       &export_bell_, &retention_bell_}) {
     bell->notify();
   }
 }

@@ -22,6 +22,12 @@ inline constexpr std::size_t wire_nonce_bytes = 24;  // 96 random bits in hexade
 // After a "not created" verdict every list is compared with it for so long: a batch lives 24 hours at most.
 inline constexpr std::chrono::hours audit_time{26};
 
+// After retention has purged a job, the same content is still refused as a duplicate for so long.
+inline constexpr int digests_kept_days = 366;
+
+// Free pages of the database that are kept for the next jobs.
+inline constexpr std::int64_t free_pages_kept = 1024;
+
 // The longest time the provider keeps results, counted from created_at.
 inline constexpr int results_kept_days = 29;
 

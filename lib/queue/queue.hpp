@@ -143,6 +143,18 @@ class Queue {
   std::vector<Batch> batches_of(JobId job);
   void finish_job(JobId id, JobState state, Instant now);
 
+  // ---- retention: what finished before `done_before` leaves; results folders are the user's and stay
+  // The next job that nothing asks about any more: no unsettled intent, no open batch, no audit.
+  std::optional<PurgeableJob> next_to_purge(Instant done_before, Instant now);
+  // Its row and its assignments; what it had elsewhere goes with purge_rows. Its content stays known as run.
+  void purge_job(JobId id, Instant now);
+  bool purge_rows(std::uint32_t most_rows);  // of purged jobs; true where there may be more
+  // Collected, and every job that was in them is purged.
+  std::vector<PurgeableBatch> batches_to_purge(Instant now);
+  bool purge_batches(const std::vector<PurgeableBatch>& batches, Instant now);  // true where there may be more
+  // Cuts free pages off the end of the file where they are many; true where there are more.
+  bool give_space_back(std::uint32_t most_pages);
+
   // ---- control
   Status status(Instant now);
   std::vector<Job> jobs(const ListOptions& options);

@@ -50,6 +50,8 @@ std::string download_name(BatchId batch, std::uint32_t download) {
   return fmt::format("{}.{}.jsonl", batch.value, download);
 }
 
+std::string aside_name(BatchId batch) { return fmt::format("{}.aside.jsonl", batch.value); }
+
 ResultLines::ResultLines(Files& files, ResultFolders folders, const Job& job)
     : files_(files), folders_(std::move(folders)), job_(job.id), data_name_(job.data_name), format_(job.format) {}
 

@@ -50,6 +50,8 @@ ResultWindow read_result_window(Queue& queue, JobId job, Seq first, std::uint32_
 
 // The name of a raw download in the folder of downloads.
 std::string download_name(BatchId batch, std::uint32_t download);
+// Beside them: lines of its downloads that became nobody's outcome.
+std::string aside_name(BatchId batch);
 
 class ResultLines {
  public:

@@ -270,6 +270,19 @@ struct JobTallies {
   std::map<std::string, std::int64_t> unpriced_models;  // requests by model id
 };
 
+// ---- retention
+
+struct PurgeableJob {
+  JobId id;
+  std::string data_name;  // of its bytes, in claimed/
+};
+
+struct PurgeableBatch {
+  BatchId id;
+  IntentId intent;
+  std::uint32_t downloads = 0;  // raw files <id>.<1 to n>.jsonl
+};
+
 // ---- control
 
 struct Status {

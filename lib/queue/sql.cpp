@@ -86,6 +86,7 @@ Sql::Sql(const std::string& path) {
   try {
     // Exclusive before WAL: then no shared memory file is made, and the lock is held until the process ends.
     script("PRAGMA locking_mode = EXCLUSIVE");
+    script("PRAGMA auto_vacuum = INCREMENTAL");  // of a new file; an old one uses its free pages again
     script("PRAGMA journal_mode = WAL");
     script("PRAGMA synchronous = FULL");
     script("PRAGMA foreign_keys = ON");

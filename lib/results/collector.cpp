@@ -154,7 +154,7 @@ Task<ReadPlan> Collector::plan_for(Batch batch, bool complete) {
   plan.requests = batch.requests;
   plan.prices = doors_.prices;
   plan.complete = complete;
-  plan.aside_path = join_path(doors_.config.paths.downloads(), fmt::format("{}.aside.jsonl", batch.id.value));
+  plan.aside_path = join_path(doors_.config.paths.downloads(), aside_name(batch.id));
   auto read = [plan = std::move(plan), intent = batch.intent](Queue& queue) mutable {
     plan.assignments = queue.assignments(intent);
     for (const auto& assignment : plan.assignments) {

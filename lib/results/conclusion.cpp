@@ -5,6 +5,7 @@
 
 #include "base/backoff.hpp"
 #include "base/crash_point.hpp"
+#include "queue/result_lines.hpp"
 #include "results/collector.hpp"
 
 namespace offpeak {
@@ -221,7 +222,7 @@ void Collector::report_odd_lines(const Batch& batch, const ReadTally& tally) {
   doors_.log.warning("results.odd_lines", {{"batch", batch.id},
                                            {"provider_id", batch.provider_id},
                                            {"lines", describe(tally, batch.requests)},
-                                           {"kept_in", fmt::format("{}.aside.jsonl", batch.id.value)}});
+                                           {"kept_in", aside_name(batch.id)}});
 }
 
 void Collector::ring() {

@@ -14,6 +14,7 @@
 #include "pack/packer.hpp"
 #include "poll/poller.hpp"
 #include "results/collector.hpp"
+#include "retention/retention.hpp"
 #include "submit/guard.hpp"
 #include "submit/settler.hpp"
 #include "submit/submitter.hpp"
@@ -46,6 +47,7 @@ struct Rig::Stages {
         poll_bell(rig.clock, executor),
         collect_bell(rig.clock, executor),
         export_bell(rig.clock, executor),
+        retention_bell(rig.clock, executor),
         jobs_bell(rig.clock, executor),
         ingester({rig.clock, rig.files_, worker, worker, database, rig.log}, executor, rig.config, ingest_bell,
                  {nullptr, [this](JobId) { pack_bell.notify(), export_bell.notify(); }, nullptr}),
@@ -58,6 +60,7 @@ struct Rig::Stages {
         collector({database, *rig.provider, rig.files_, worker, rig.clock, rig.random_, rig.log, rig.config, prices},
                   {collect_bell, pack_bell, settle_bell, export_bell}),
         exporter({database, rig.files_, worker, rig.clock, rig.random_, rig.log, rig.config}, {export_bell, jobs_bell}),
+        retention({database, rig.files_, worker, rig.clock, rig.log, rig.config}, retention_bell),
         group(executor) {
     group.spawn("ingest", ingester.run());
     group.spawn("pack", pack_after_guard());
@@ -66,6 +69,7 @@ struct Rig::Stages {
     group.spawn("poll", poller.run());
     group.spawn("results", collector.run());
     group.spawn("export", exporter.run());
+    group.spawn("retention", retention.run());
   }
 
   Task<> pack_after_guard() {
@@ -77,7 +81,8 @@ struct Rig::Stages {
   PriceTable prices;
   Worker worker;
   Database database;
-  Wakeup ingest_bell, pack_bell, submit_bell, settle_bell, poll_bell, collect_bell, export_bell, jobs_bell;
+  Wakeup ingest_bell, pack_bell, submit_bell, settle_bell, poll_bell, collect_bell, export_bell, retention_bell,
+      jobs_bell;
   Ingester ingester;
   Guard guard;
   Packer packer;
@@ -86,6 +91,7 @@ struct Rig::Stages {
   Poller poller;
   Collector collector;
   Exporter exporter;
+  Retention retention;
   TaskGroup group;
 };
 

@@ -16,7 +16,7 @@ LEVELS = {
     "base": 0,
     "model": 1, "config": 1,
     "queue": 2, "watch": 2, "http": 2, "provider": 2, "sim": 2,
-    "ingest": 3, "pack": 3, "submit": 3, "poll": 3, "results": 3, "export": 3, "control": 3,
+    "ingest": 3, "pack": 3, "submit": 3, "poll": 3, "results": 3, "export": 3, "retention": 3, "control": 3,
     "daemon": 4,
 }
 # The only ways from a room to another one of its own level.
