@@ -57,10 +57,12 @@ class App {
   Task<> run();
 
  private:
+  void start();
   Task<> handle_signals();
   Task<> feed_watchdog();
   Task<> stop();
   void reload();
+  void take_new_settings();
   ControlHooks hooks();
 
   boost::asio::any_io_executor executor_;
@@ -118,6 +120,19 @@ Task<> App::run() {
     throw std::runtime_error(listening.error().message + (listening.error().hint.empty() ? "" : ": ") +
                              listening.error().hint);
   }
+  std::exception_ptr failure;
+  try {
+    start();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  // Half of the stages alone would be a daemon that lives and does nothing.
+  if (failure) tasks_.cancel();
+  co_await tasks_.join();
+  if (failure) std::rethrow_exception(failure);
+}
+
+void App::start() {
   tasks_.spawn("control", server_.run());
   tasks_.spawn("signals", handle_signals());
   tasks_.spawn("watchdog", feed_watchdog());
@@ -125,7 +140,6 @@ Task<> App::run() {
   log_.info("daemon.started",
             {{"version", OFFPEAK_VERSION}, {"socket", config_.paths.socket}, {"provider", config_.provider.base_url}});
   notify_ready("running");
-  co_await tasks_.join();
 }
 
 Task<> App::handle_signals() {
@@ -166,6 +180,15 @@ Task<> App::feed_watchdog() {
 // A bad file, or a key that cannot be read, keeps the old settings and says so.
 void App::reload() {
   notify_reloading();
+  try {
+    take_new_settings();
+  } catch (const std::exception& error) {
+    log_.error("config.bad", {{"error", error.what()}, {"act", "old settings stay"}});
+    notify_ready("running with the old settings: the configuration cannot be read");
+  }
+}
+
+void App::take_new_settings() {
   auto read = read_settings(options_);
   if (const auto* errors = std::get_if<std::vector<ConfigError>>(&read)) {
     for (const auto& error : *errors)
