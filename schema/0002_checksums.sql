@@ -169,7 +169,7 @@ INSERT INTO intent (id, nonce, state, version, betas, requests, bytes, watermark
 CREATE TABLE assignment (
   intent        INTEGER NOT NULL REFERENCES intent (id),
   first_place   INTEGER NOT NULL,
-  job           INTEGER NOT NULL REFERENCES job (id),
+  job           INTEGER NOT NULL,  -- a job or, until the other jobs of the intent leave too, a purged one
   first         INTEGER NOT NULL,
   count         INTEGER NOT NULL CHECK (count > 0),
   attempts      INTEGER NOT NULL,

@@ -322,7 +322,11 @@ std::int64_t check_parts(Sql& sql, AuditReport& report, IntentId id) {
           fmt::format("intent {}: places {} and {} do not follow each other", id.value, place, part.first_place));
     }
     place = std::int64_t{part.first_place} + part.range.count;
-    const auto requests = sum_of(sql, "SELECT coalesce(max(requests), 0) FROM job WHERE id = ?", part.range.job);
+    const auto requests = sum_of(
+        sql,
+        "SELECT coalesce(max(requests), 0) FROM (SELECT requests FROM job WHERE id = ?1 UNION ALL SELECT requests FROM "
+        "purged WHERE job = ?1)",
+        part.range.job);
     if (std::int64_t{part.range.first} + part.range.count > requests) {
       report.add_problem(fmt::format("intent {} carries {} of job {}, which has {}", id.value,
                                      requests_text(part.range.first, part.range.first + part.range.count),
@@ -394,7 +398,11 @@ void check_orphans(Sql& sql, AuditReport& report) {
         if (!row.step() || row.is_null(0)) break;
         job = row.integer(0);
       }
-      if (sum_of(sql, "SELECT count(*) FROM job WHERE id = ?", job) == 0) {
+      const auto known = sum_of(
+          sql,
+          "SELECT count(*) FROM (SELECT id FROM job WHERE id = ?1 UNION ALL SELECT job FROM purged WHERE job = ?1)",
+          job);
+      if (known == 0) {
         report.add_problem(fmt::format("{} holds rows of job {}, which is not there", table, job));
       }
     }

@@ -151,7 +151,7 @@ class Queue {
   // ---- retention: what finished before `done_before` leaves; results folders are the user's and stay
   // The next job that nothing asks about any more: no unsettled intent, no open batch, no audit.
   std::optional<PurgeableJob> next_to_purge(Instant done_before, Instant now);
-  // Its row and its assignments; what it had elsewhere goes with purge_rows. Its content stays known as run.
+  // Its row; what it had elsewhere goes with purge_rows and purge_batches. Its content stays known as run.
   void purge_job(JobId id, Instant now);
   bool purge_rows(std::uint32_t most_rows);  // of purged jobs; true where there may be more
   // Collected, and every job that was in them is purged.

@@ -23,8 +23,9 @@ Instant oldest_watermark(Sql& sql, Instant now) {
 std::vector<PurgeableBatch> collected_without_jobs(Sql& sql, Instant created_before) {
   std::vector<PurgeableBatch> found;
   auto row = sql.query(
-      "SELECT id, intent, downloads FROM batch WHERE state = 'collected' AND created_at < ?1 AND NOT EXISTS (SELECT 1 "
-      "FROM assignment a WHERE a.intent = batch.intent) ORDER BY id LIMIT ?2",
+      "SELECT id, intent, downloads FROM batch WHERE state = 'collected' AND created_at < ?1 AND intact AND NOT EXISTS "
+      "(SELECT 1 "
+      "FROM assignment a JOIN job ON job.id = a.job WHERE a.intent = batch.intent) ORDER BY id LIMIT ?2",
       created_before, batches_a_slice);
   while (row.step()) {
     found.push_back({BatchId{row.integer(0)}, IntentId{row.integer(1)}, static_cast<std::uint32_t>(row.integer(2))});
@@ -32,11 +33,25 @@ std::vector<PurgeableBatch> collected_without_jobs(Sql& sql, Instant created_bef
   return found;
 }
 
+std::vector<IntentId> spent_intents(Sql& sql, Instant settled_before) {
+  std::vector<IntentId> found;
+  auto row = sql.query(
+      "SELECT id FROM intent WHERE (state IN ('created', 'rejected') OR (state = 'not_created' AND settled_at < ?1)) "
+      "AND "
+      "intact AND NOT EXISTS (SELECT 1 FROM assignment a JOIN job ON job.id = a.job WHERE a.intent = intent.id) AND "
+      "NOT "
+      "EXISTS (SELECT 1 FROM batch b WHERE b.intent = intent.id) ORDER BY id LIMIT ?2",
+      settled_before, batches_a_slice);
+  while (row.step()) found.push_back(IntentId{row.integer(0)});
+  return found;
+}
+
 }  // namespace
 
 std::optional<PurgeableJob> Queue::next_to_purge(Instant done_before, Instant now) {
   auto row = sql_->query(
-      "SELECT id, data_name FROM job WHERE done_at IS NOT NULL AND done_at < ?1 AND NOT EXISTS (SELECT 1 FROM "
+      "SELECT id, data_name FROM job WHERE done_at IS NOT NULL AND done_at < ?1 AND intact AND NOT EXISTS (SELECT 1 "
+      "FROM "
       "assignment a JOIN intent i ON i.id = a.intent LEFT JOIN batch b ON b.intent = i.id WHERE a.job = job.id AND "
       "(i.state IN ('uploading', 'committing', 'unknown') OR (i.state = 'not_created' AND b.id IS NULL AND "
       "i.settled_at >= ?2) OR (b.id IS NOT NULL AND b.state <> 'collected'))) ORDER BY done_at LIMIT 1",
@@ -51,8 +66,10 @@ void Queue::purge_job(JobId id, Instant now) {
   if (state != JobState::done && state != JobState::canceled) {
     throw QueueError("database: a job that is not finished cannot be purged");
   }
-  sql_->run("INSERT INTO purged SELECT id, digest, ?2, 1 FROM job WHERE id = ?1", id, now);
-  sql_->run("DELETE FROM assignment WHERE job = ?", id);
+  sql_->run(
+      "INSERT INTO purged (job, requests, digest, purged_at, rows_left) SELECT id, requests, digest, ?2, 1 FROM job "
+      "WHERE id = ?1 AND intact",
+      id, now);
   sql_->run("DELETE FROM job WHERE id = ?", id);
   transaction.commit();
   sql_->forget_segment();
@@ -62,7 +79,7 @@ bool Queue::purge_rows(std::uint32_t most_rows) {
   Transaction transaction(*sql_);
   JobId id;
   {
-    auto row = sql_->query("SELECT job FROM purged WHERE rows_left = 1 ORDER BY job LIMIT 1");
+    auto row = sql_->query("SELECT job FROM purged WHERE rows_left = 1 AND intact ORDER BY job LIMIT 1");
     if (!row.step()) return false;
     id = JobId{row.integer(0)};
   }
@@ -101,16 +118,19 @@ bool Queue::purge_batches(const std::vector<PurgeableBatch>& batches, Instant no
     gone += sql_->run("DELETE FROM batch WHERE id = ?", batch.id);
   }
   // An intent that made no batch, or whose batch is gone, and that nobody asks about any more.
-  const auto spent = sql_->run(
-      "DELETE FROM intent WHERE id IN (SELECT id FROM intent WHERE (state IN ('created', 'rejected') OR (state = "
-      "'not_created' AND settled_at < ?1)) AND NOT EXISTS (SELECT 1 FROM assignment a WHERE a.intent = intent.id) AND "
-      "NOT EXISTS (SELECT 1 FROM batch b WHERE b.intent = intent.id) ORDER BY id LIMIT ?2)",
-      now - audit_time, batches_a_slice);
+  const auto spent = spent_intents(*sql_, now - audit_time);
+  for (const auto id : spent) {
+    sql_->run("DELETE FROM assignment WHERE intent = ?", id);
+    sql_->run("DELETE FROM intent WHERE id = ?", id);
+  }
   sql_->run("DELETE FROM excluded WHERE NOT EXISTS (SELECT 1 FROM intent WHERE intent.id = excluded.intent)");
-  sql_->run("DELETE FROM purged WHERE rows_left = 0 AND purged_at < ?", now - std::chrono::days(digests_kept_days));
+  sql_->run(
+      "DELETE FROM purged WHERE rows_left = 0 AND purged_at < ? AND NOT EXISTS (SELECT 1 FROM assignment WHERE "
+      "assignment.job = purged.job)",
+      now - std::chrono::days(digests_kept_days));
   sql_->run("DELETE FROM spent WHERE day < ?", to_millis(now) / 86'400'000 - digests_kept_days);
   transaction.commit();
-  return gone + spent > 0;
+  return gone > 0 || !spent.empty();
 }
 
 bool Queue::give_space_back(std::uint32_t most_pages) {

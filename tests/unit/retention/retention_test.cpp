@@ -36,6 +36,11 @@ void finish_a_job(Rig& rig, const std::string& name, int requests) {
   ASSERT_TRUE(rig.run_until_done(hours(48))) << rig.log.text();
 }
 
+void expect_sound(Rig& rig) {
+  const auto report = rig.queue->audit(std::nullopt);
+  for (const auto& problem : report.problems) ADD_FAILURE() << problem;
+}
+
 TEST(RoundInterval, IsAnEighthBetweenASecondAndAnHour) {
   EXPECT_EQ(round_interval(days(30)), hours(1));
   EXPECT_EQ(round_interval(minutes(8)), minutes(1));
@@ -56,6 +61,7 @@ TEST(Retention, AFinishedJobStaysForItsTimeAndThenLeaves) {
   EXPECT_TRUE(rig.queue->outcomes(JobId{1}, 0, 3000).empty());
   EXPECT_TRUE(rig.queue->batches({}).empty());
   EXPECT_EQ(rig.result_lines(1).size(), 3000u) << "results are the user's";
+  expect_sound(rig);
 }
 
 TEST(Retention, TheSameContentIsStillADuplicate) {
@@ -84,10 +90,9 @@ TEST(Retention, ASharedBatchStaysUntilItsLastJobLeaves) {
   rig.config.retention.jobs = rig.clock.now() - *jobs[1].done_at + minutes(10);
   rig.config.retention.jobs = std::max<Duration>(rig.config.retention.jobs, hours(1));
   while (rig.jobs().size() == 2) rig.clock.advance(minutes(1));
-  if (rig.jobs().size() == 1) {
-    const auto left = rig.jobs().front().id;
-    EXPECT_FALSE(rig.queue->batches_of(left).empty());
-  }
+  ASSERT_EQ(rig.jobs().size(), 1u);
+  EXPECT_FALSE(rig.queue->batches_of(rig.jobs().front().id).empty());
+  expect_sound(rig);
   rig.clock.advance(days(2));
   EXPECT_TRUE(rig.jobs().empty());
   EXPECT_TRUE(rig.queue->batches({}).empty());
@@ -132,6 +137,7 @@ TEST(Retention, TheDatabaseDoesNotGrowForEver) {
     if (day > 6) EXPECT_LE(size, settled + settled / 10) << "day " << day;
   }
   EXPECT_LE(rig.jobs().size(), 9u);
+  expect_sound(rig);
   EXPECT_EQ(rig.totals().contents_billed_twice, 0u);
 }
 
