@@ -17,7 +17,6 @@
 #include "daemon/spool_lock.hpp"
 #include "daemon/stages.hpp"
 #include "daemon/stop_deadline.hpp"
-#include "daemon/stop_deadline.hpp"
 #include "provider/http_provider.hpp"
 
 namespace offpeak {
