@@ -83,7 +83,8 @@ TEST(Retention, ASharedBatchStaysUntilItsLastJobLeaves) {
   rig.config.retry.backoff = rig.config.retry.max_backoff = hours(6);
   rig.start();
   rig.drop_requests("a.jsonl", 20, plain);
-  rig.drop_requests("b.jsonl", 20, [](int i) -> std::string { return i == 7 ? "[[errored:overloaded_error:1]]" : "x"; });
+  rig.drop_requests("b.jsonl", 20,
+                    [](int i) -> std::string { return i == 7 ? "[[errored:overloaded_error:1]]" : "x"; });
   ASSERT_TRUE(rig.run_until_done(hours(96))) << rig.log.text();
   ASSERT_EQ(rig.jobs().size(), 2u);
   while (rig.jobs().size() == 2) rig.clock.advance(minutes(10));
