@@ -6,17 +6,9 @@
 #include <functional>
 
 #include "base/json.hpp"
-#include "base/wakeup.hpp"
 #include "base/worker.hpp"
 #include "config/prices.hpp"
-#include "export/exporter.hpp"
-#include "ingest/ingester.hpp"
-#include "pack/packer.hpp"
-#include "poll/poller.hpp"
-#include "results/collector.hpp"
-#include "submit/guard.hpp"
-#include "submit/settler.hpp"
-#include "submit/submitter.hpp"
+#include "daemon/stages.hpp"
 
 namespace offpeak::testing {
 
@@ -34,58 +26,26 @@ std::string MemoryLog::text() const {
 
 void MemoryLog::emit(LogLevel, std::string_view event, LogFields fields) { lines_.push_back(log_line(event, fields)); }
 
-struct Rig::Stages {
-  explicit Stages(Rig& rig)
-      : executor(rig.context.get_executor()),
-        worker(executor),
+struct Rig::Run {
+  explicit Run(Rig& rig)
+      : worker(rig.context.get_executor()),
         database(*rig.queue, worker),
-        ingest_bell(rig.clock, executor),
-        pack_bell(rig.clock, executor),
-        submit_bell(rig.clock, executor),
-        settle_bell(rig.clock, executor),
-        poll_bell(rig.clock, executor),
-        collect_bell(rig.clock, executor),
-        export_bell(rig.clock, executor),
-        jobs_bell(rig.clock, executor),
-        ingester({rig.clock, rig.files_, worker, worker, database, rig.log}, executor, rig.config, ingest_bell,
-                 {nullptr, [this](JobId) { pack_bell.notify(), export_bell.notify(); }, nullptr}),
-        guard(database, *rig.provider, rig.clock, rig.random_, rig.log, rig.config),
-        packer(database, *rig.provider, rig.clock, rig.random_, rig.log, rig.config, pack_bell, submit_bell),
-        submitter(database, *rig.provider, rig.files_, worker, rig.clock, rig.random_, rig.log, rig.config,
-                  {submit_bell, pack_bell, settle_bell, poll_bell}),
-        settler(database, *rig.provider, rig.clock, rig.log, rig.config, {settle_bell, pack_bell, poll_bell}),
-        poller({database, *rig.provider, rig.clock, rig.random_, rig.log, rig.config}, {poll_bell, collect_bell}),
-        collector({database, *rig.provider, rig.files_, worker, rig.clock, rig.random_, rig.log, rig.config, prices},
-                  {collect_bell, pack_bell, settle_bell, export_bell}),
-        exporter({database, rig.files_, worker, rig.clock, rig.random_, rig.log, rig.config}, {export_bell, jobs_bell}),
-        group(executor) {
-    group.spawn("ingest", ingester.run());
-    group.spawn("pack", pack_after_guard());
-    group.spawn("submit", submitter.run());
-    group.spawn("settle", settler.run());
-    group.spawn("poll", poller.run());
-    group.spawn("results", collector.run());
-    group.spawn("export", exporter.run());
+        stages({rig.context.get_executor(), rig.clock, rig.random_, rig.files_, worker, worker, database, *rig.provider,
+                rig.log, rig.config, prices},
+               nullptr),
+        group(rig.context.get_executor()) {
+    group.spawn("daemon", start());
   }
 
-  Task<> pack_after_guard() {
-    co_await guard.pass();
-    co_await packer.run();
+  Task<> start() {
+    co_await stages.recover();
+    stages.spawn(group);
   }
 
-  boost::asio::any_io_executor executor;
   PriceTable prices;
   Worker worker;
   Database database;
-  Wakeup ingest_bell, pack_bell, submit_bell, settle_bell, poll_bell, collect_bell, export_bell, jobs_bell;
-  Ingester ingester;
-  Guard guard;
-  Packer packer;
-  Submitter submitter;
-  Settler settler;
-  Poller poller;
-  Collector collector;
-  Exporter exporter;
+  Stages stages;
   TaskGroup group;
 };
 
@@ -123,16 +83,15 @@ void Rig::drop_requests(const std::string& name, int count, const std::function<
 void Rig::start() {
   provider = std::make_unique<SimProvider>(service, clock);
   queue = std::make_unique<Queue>(config.paths.database());
-  queue->recover(clock.now());
-  stages_ = std::make_unique<Stages>(*this);
+  run_ = std::make_unique<Run>(*this);
   clock.run_until_idle();
 }
 
 void Rig::stop() {
-  if (!stages_) return;
-  stages_->group.cancel();
-  while (stages_->group.size() > 0) clock.advance(Duration(1));
-  stages_.reset();
+  if (!run_) return;
+  run_->group.cancel();
+  while (run_->group.size() > 0) clock.advance(Duration(1));
+  run_.reset();
   queue.reset();
 }
 
@@ -144,7 +103,7 @@ void Rig::restart() {
 bool Rig::run_until_done(Duration most) {
   return clock.advance_until(
       [this] {
-        const auto failure = stages_->group.failure();
+        const auto failure = run_->group.failure();
         if (failure) std::rethrow_exception(failure);
         const auto all = jobs();
         return !all.empty() &&

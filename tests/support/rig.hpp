@@ -66,12 +66,12 @@ class Rig {
   std::unique_ptr<Queue> queue;
 
  private:
-  struct Stages;
+  struct Run;  // from a start to its end
   void stop();
 
   SeededRandom random_;
   SystemFiles files_;
-  std::unique_ptr<Stages> stages_;
+  std::unique_ptr<Run> run_;
 };
 
 }  // namespace offpeak::testing

@@ -1,0 +1,94 @@
+// Stages: every stage of the daemon, built from its doors, wired to its bells and started in order. The one place where
+// stages meet: offpeakd runs it with the real doors, tests with virtual time and a simulated disk.
+// Gives back what the socket shows. I/O thread.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/task_group.hpp"
+#include "export/exporter.hpp"
+#include "ingest/ingester.hpp"
+#include "pack/packer.hpp"
+#include "poll/poller.hpp"
+#include "provider/paced_provider.hpp"
+#include "results/collector.hpp"
+#include "submit/guard.hpp"
+#include "submit/settler.hpp"
+#include "submit/submitter.hpp"
+#include "watch/watcher.hpp"
+
+namespace offpeak {
+
+// All must outlive the stages. The content of config and prices may be replaced between two events (a reload); whoever
+// does so rings all bells.
+struct StageDoors {
+  boost::asio::any_io_executor executor;
+  Clock& clock;
+  Random& random;
+  Files& files;
+  Worker& file_worker;
+  Worker& sync_worker;  // waits for the disk while the file worker goes on
+  Database& database;
+  Provider& provider;
+  Log& log;
+  const Config& config;
+  const PriceTable& prices;
+};
+
+class Stages {
+ public:
+  // `intake_settled` is called when ingest has accepted or rejected a file.
+  Stages(const StageDoors& doors, std::function<void()> intake_settled);
+  Stages(const Stages&) = delete;
+  Stages& operator=(const Stages&) = delete;
+
+  // Makes what a crash left consistent. Before anybody else uses the queue.
+  Task<> recover();
+  // Starts every stage. `group` must end before the stages do.
+  void spawn(TaskGroup& group);
+
+  void wake_ingest() { ingest_bell_.notify(); }
+  // Something changed that any of them may have waited for.
+  void ring_all();
+  // Past the commit point of a create call: a stop should wait a moment.
+  bool committing() const { return submitter_.committing(); }
+  std::optional<Instant> next_poll_at() const { return poller_.next_poll_at(); }
+  // Why the daemon cannot work just now, as a sentence.
+  std::optional<std::string> trouble() const;
+
+ private:
+  template <class Stage>
+  Task<> keep_running(Stage& stage);
+  Task<> pack_after_guard();
+  IngestCalls ingest_calls(std::function<void()> intake_settled);
+
+  StageDoors doors_;
+  PacedProvider provider_;
+
+  Wakeup ingest_bell_;
+  Wakeup pack_bell_;
+  Wakeup submit_bell_;
+  Wakeup settle_bell_;
+  Wakeup poll_bell_;
+  Wakeup collect_bell_;
+  Wakeup export_bell_;
+  Wakeup jobs_bell_;
+
+  // In the order in which a line of a job file meets them.
+  Watcher watcher_;
+  Ingester ingester_;
+  Guard guard_;
+  Packer packer_;
+  Submitter submitter_;
+  Settler settler_;
+  Poller poller_;
+  Collector collector_;
+  Exporter exporter_;
+
+  bool disk_full_ = false;  // a stage waits for space
+};
+
+}  // namespace offpeak
