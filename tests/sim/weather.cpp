@@ -207,7 +207,7 @@ Weather make_weather(std::uint64_t seed) {
   weather.lag_broken = seed % 10 == 7;
   weather.restores = seed % 10 == 3;
   weather.faults = make_faults(random, weather.lag_broken);
-  weather.storm = between(random, hours(40), hours(64));
+  weather.storm = between(random, hours(48), hours(70));
   const bool calm_day = random.below(10) == 0;
   weather.drops = static_cast<int>(2 + random.below(7));
   weather.crashes = calm_day ? 0 : static_cast<int>(random.below(10));

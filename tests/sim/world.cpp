@@ -12,6 +12,7 @@ constexpr Duration commit_grace = std::chrono::seconds(5);
 constexpr Duration calm_step = std::chrono::minutes(30);
 constexpr Duration most_calm = std::chrono::days(10);
 constexpr Duration watched_after = std::chrono::hours(3);  // nothing may be sent when all is done
+constexpr Duration least_run = std::chrono::hours(72);
 
 }  // namespace
 
@@ -221,7 +222,8 @@ void World::finish() {
     run_for(calm_step);
   }
   const auto created = service_.store().totals.batches;
-  if (complaints_.empty()) run_for(watched_after);
+  const auto least_left = std::chrono::duration_cast<Duration>(began_ + least_run - clock_.steady_now());
+  if (complaints_.empty()) run_for(std::max<Duration>(watched_after, least_left));
   if (service_.store().totals.batches != created) complain("a batch was created after everything was done");
   check_deep();
   judge();

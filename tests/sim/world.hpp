@@ -134,6 +134,7 @@ class World {
   void check_cheap();
   void check_deep();
   void note_new_batches();
+  void note_job(std::int64_t job, std::string_view name, bool accepted);
   void look_for_fates();
   bool all_done();
   void judge();
@@ -171,8 +172,6 @@ class World {
   std::uint64_t events_at_once_ = 0;  // without time passing
   SteadyTime last_event_at_{};
   std::vector<Drop> drops_;
-  std::map<std::int64_t, int> job_drops_;  // by job id, of the database as it is now
-  std::vector<std::int64_t> ended_jobs_;   // said by the log, not looked at yet
   std::uint64_t batches_seen_ = 0;
   std::optional<SimDisk::Tree> backup_;
   std::vector<std::string> complaints_;

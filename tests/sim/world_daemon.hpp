@@ -16,10 +16,15 @@ class World::DaemonLog final : public Log {
  protected:
   void emit(LogLevel, std::string_view event, LogFields fields) override {
     world_.trace_.add_line(log_line(event, fields));
-    if (event != "job.done" && event != "job.canceled") return;
+    const bool accepted = event == "job.accepted";
+    if (!accepted && event != "job.done" && event != "job.canceled") return;
+    std::int64_t job = 0;
+    std::string name;
     for (const auto& field : fields) {
-      if (field.key == "job") world_.ended_jobs_.push_back(std::stoll(field.value));
+      if (field.key == "job") job = std::stoll(field.value);
+      if (field.key == "name") name = field.value;
     }
+    world_.note_job(job, name, accepted);
   }
 
  private:

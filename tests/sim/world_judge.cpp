@@ -19,7 +19,6 @@ void World::check_cheap() {
     if (complaint.starts_with("billed twice")) ++counts_.billed_twice;
     complain(std::move(complaint));
   }
-  if (!ended_jobs_.empty()) look_for_fates();
 }
 
 // A batch that shows later than the provider promises may be paid for beside what was sent again.
@@ -44,9 +43,17 @@ void World::check_deep() {
   if (silent_intents(mount_.connection()) > 0) complain("an unknown intent does not say when it is looked at again");
 }
 
-// Which job a drop has become, and which are finished.
+// What the log says; a job's name is its file's, up to the first dot.
+void World::note_job(std::int64_t job, std::string_view name, bool accepted) {
+  for (auto& drop : drops_) {
+    if (std::string_view(drop.name).substr(0, drop.name.find('.')) != name) continue;
+    drop.job = job;
+    drop.finished = drop.finished || !accepted;
+  }
+}
+
+// Which job a drop has become, and which are finished: what the log could not say any more before a crash.
 void World::look_for_fates() {
-  ended_jobs_.clear();
   if (!daemon_ || disk_.dead()) return;
   const SimDisk::Aside aside(disk_);
   ListOptions options;
@@ -106,8 +113,6 @@ void World::judge() {
   }
   for (auto& drop : drops_) {
     const bool ended = judge_drop(drop);
-    const auto original = drop.duplicate_of ? static_cast<std::size_t>(*drop.duplicate_of) : 0;
-    static_cast<void>(original);
     if (ended || drop.uncertain || drop.forgotten) continue;
     ++counts_.lost;
     complain(fmt::format("lost: {} is neither in results/ nor in rejected/", drop.name));
@@ -181,7 +186,7 @@ void World::judge_line(const Drop& drop, const ExpectedLine& line, std::string_v
   const auto now = true_clock_.now();
   const bool from_provider = bill_.answers(line.digest, now).contains(result);
   const bool canceled_here = type == "\"canceled\"" && drop.canceled;
-  const bool refused_here = type == "\"errored\"" && !error_type.starts_with("\"offpeak_");
+  const bool refused_here = type == "\"errored\"" && error_type != "\"offpeak_results_lost\"";
   if (!from_provider && !canceled_here && !refused_here) {
     complain(fmt::format("results of {}: request {} has {} {}, which the provider never said", drop.name, id, type,
                          error_type));

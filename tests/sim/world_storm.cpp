@@ -1,4 +1,5 @@
 // What goes wrong in World, and what its operator does about it.
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -43,15 +44,14 @@ void World::plan_drops() {
       drops.push_back(make_drop(number, wishes, random_));
     }
   }
-  for (auto& drop : drops) {
-    const auto when = began_ + (some_time() - began_) * 3 / 4;
-    at(drop.number == 0 ? began_ : when, [this, drop] { this->drop(drop); });
-  }
+  std::vector<SteadyTime> times{began_};
+  while (times.size() < drops.size()) times.push_back(began_ + (some_time() - began_) * 3 / 4);
+  std::sort(times.begin(), times.end());  // a copy comes after its original
+  for (std::size_t i = 0; i < drops.size(); ++i) at(times[i], [this, drop = drops[i]] { this->drop(drop); });
 }
 
 // Written aside and renamed, as the manual says; or, not synced, written in place.
 void World::drop(Drop drop) {
-  drop.number = static_cast<int>(drops_.size());
   const SimDisk::Aside aside(disk_);
   const auto incoming = config_.paths.incoming();
   Inode inode = 0;
@@ -247,6 +247,7 @@ void World::take_backup() {
 void World::restore_backup() {
   if (!backup_ || !daemon_) return;
   ++counts_.restores;
+  look_for_fates();
   end_life(Ending::graceful);
   trace_.add("world restore");
   disk_.replace_tree(config_.paths.state, *backup_);
@@ -254,7 +255,6 @@ void World::restore_backup() {
   at(clock_.steady_now() + restore_takes, [this] {
     start();
     if (!daemon_) return;
-    job_drops_.clear();
     std::set<std::string> known;
     ListOptions options;
     options.limit = 1000;
@@ -266,7 +266,7 @@ void World::restore_backup() {
       auto& gone = drops_[i];
       if (!gone.job || gone.finished || gone.refused || known.contains(gone.name)) continue;
       gone.forgotten = true;
-      auto again = make_copy(gone, static_cast<int>(drops_.size()));
+      auto again = make_copy(gone, 1000 + static_cast<int>(drops_.size()));
       again.duplicate_of = gone.duplicate_of.value_or(gone.number);
       drop(std::move(again));
     }
