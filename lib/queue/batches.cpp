@@ -86,11 +86,11 @@ std::vector<Batch> Queue::batches_to_cancel() {
 
 void Queue::cancel_requested(BatchId id) { sql_->run("UPDATE batch SET cancel_state = 'requested' WHERE id = ?", id); }
 
-std::optional<Batch> Queue::next_to_collect(Instant now) {
+std::optional<Batch> Queue::next_to_collect(Instant now, Duration longest_wait) {
   return first_of(read_batches(*sql_,
-                               "WHERE batch.state = 'ended' AND coalesce(batch.next_action_at, 0) <= ? "
-                               "ORDER BY batch.next_action_at, batch.id LIMIT 1",
-                               now));
+                               "WHERE batch.state = 'ended' AND (coalesce(batch.next_action_at, 0) <= ?1 OR "
+                               "batch.next_action_at > ?2) ORDER BY batch.next_action_at, batch.id LIMIT 1",
+                               now, now + longest_wait));
 }
 
 std::optional<Instant> Queue::next_collect_at() {

@@ -130,7 +130,8 @@ class Queue {
   void cancel_requested(BatchId id);
 
   // ---- results
-  std::optional<Batch> next_to_collect(Instant now);
+  // A time further ahead than `longest_wait` tells of a clock that was set back: it is taken as come.
+  std::optional<Batch> next_to_collect(Instant now, Duration longest_wait);
   std::optional<Instant> next_collect_at();
   std::uint32_t begin_download(BatchId id);  // the number of this download
   RecordedResults record_results(BatchId id, std::uint32_t download, const std::vector<ResultRow>& rows, Instant now);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/json.hpp"
 #include "model/limits.hpp"
 
@@ -10,6 +12,7 @@ namespace offpeak {
 namespace {
 
 constexpr int at_risk_days = 20;
+constexpr std::uint32_t gone_tries = 24;  // at the longest backoff: a day
 
 CollectStep after_whole_download(const CollectFacts& facts, const ReadTally& tally) {
   const bool nothing_ours = tally.own == 0 && tally.foreign > 0;
@@ -26,7 +29,7 @@ CollectStep after_download(const CollectFacts& facts, const ReadTally& tally) {
     case TransferEnd::complete:
       return after_whole_download(facts, tally);
     case TransferEnd::not_there:
-      return facts.overdue ? CollectStep::lost : CollectStep::ask_batch;
+      return CollectStep::ask_batch;
     case TransferEnd::cut:
     case TransferEnd::disk_full:
       return CollectStep::again;
@@ -60,6 +63,16 @@ TransferEnd end_of(const CallFailure& failure, bool disk_full) {
 
 bool is_overdue(const Batch& batch, Instant now) {
   return now >= batch.created_at + std::chrono::days(results_kept_days);
+}
+
+bool is_gone(const Batch& batch, const Called<ProviderBatch>& told, Instant now) {
+  if (told.ok()) return told.value().archived_at.has_value();
+  const bool unknown = told.failure().kind == CallFailureKind::not_found;
+  return unknown && is_overdue(batch, now) && batch.failures >= gone_tries;
+}
+
+Duration longest_wait(const RetryConfig& retry) {
+  return std::max<Duration>(2 * retry.max_backoff, std::chrono::days(2));
 }
 
 bool is_at_risk(const Batch& batch, Instant now) { return now >= batch.created_at + std::chrono::days(at_risk_days); }

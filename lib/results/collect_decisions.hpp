@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "config/config.hpp"
 #include "provider/provider.hpp"
 #include "queue/rows.hpp"
 #include "results/download_reader.hpp"
@@ -24,13 +25,11 @@ enum class CollectStep : std::uint8_t {
   disprove,    // an adopted batch that carries nothing of ours
   ask_batch,   // its results are not there: has it been archived?
   again,       // download once more after a backoff
-  lost,        // the results are gone for good
 };
 
 struct CollectFacts {
   TransferEnd end = TransferEnd::complete;
   bool proven = false;                 // the batch was proven before this download
-  bool overdue = false;                // the provider's 29 days are over
   std::uint32_t requests = 0;          // of the batch
   std::array<std::int64_t, 4> told{};  // the provider's counts by OutcomeType
   bool said_before = false;            // the download before this one had the same counts by type
@@ -43,8 +42,13 @@ std::array<std::int64_t, 4> counts_told(const ProviderBatch& batch);
 
 TransferEnd end_of(const CallFailure& failure, bool disk_full);
 
-// The results are kept for 29 days from created_at.
+// The results are kept for 29 days from created_at. Our clock may be wrong by years, so this alone proves nothing.
 bool is_overdue(const Batch& batch, Instant now);
+// What the provider said about a batch whose results cannot be had: are they gone for good? The batch itself must say
+// so; or it is not known any more, its 29 days are over, and that was so at many tries.
+bool is_gone(const Batch& batch, const Called<ProviderBatch>& told, Instant now);
+// Waits of ours are never longer; a time further ahead was made by a clock that was set back since.
+Duration longest_wait(const RetryConfig& retry);
 // Past 20 of those 29 days: somebody should look.
 bool is_at_risk(const Batch& batch, Instant now);
 

@@ -20,7 +20,7 @@ namespace {
 constexpr std::size_t slice_rows = 8192;
 // A download is called so until it is whole and synced, or kept for what it has.
 constexpr std::string_view unfinished_suffix = ".part";
-constexpr Duration longest_wait = std::chrono::hours(1);
+constexpr Duration longest_sleep = std::chrono::hours(1);
 
 std::vector<std::string> unfinished_names(Files& files, const std::string& folder) {
   std::vector<std::string> names;
@@ -68,7 +68,9 @@ Task<> Collector::remove_leftovers() {
 }
 
 Task<bool> Collector::collect_next() {
-  auto next = [now = doors_.clock.now()](Queue& queue) { return queue.next_to_collect(now); };
+  auto next = [now = doors_.clock.now(), longest = longest_wait(doors_.config.retry)](Queue& queue) {
+    return queue.next_to_collect(now, longest);
+  };
   auto batch = co_await doors_.database.run(std::move(next));
   if (!batch) co_return false;
   co_await collect_batch(std::move(*batch));
@@ -83,7 +85,7 @@ Task<> Collector::wait_for_work() {
     co_return;
   }
   // The wall clock may jump, so a long wait is looked at again.
-  const auto wait = std::clamp(*at - doors_.clock.now(), Duration(1), longest_wait);
+  const auto wait = std::clamp(*at - doors_.clock.now(), Duration(1), longest_sleep);
   co_await bells_.own.wait_for(wait);
 }
 

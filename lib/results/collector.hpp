@@ -95,7 +95,7 @@ class Collector {
   Task<> conclude(Batch batch, Download download, ReadTally tally);
   Task<> finish(Batch batch, ReadTally tally);
   Task<> ask_counts(Batch batch, ReadTally tally);
-  Task<> ask_whether_archived(Batch batch, Download download);
+  Task<> ask_whether_gone(Batch batch, std::string problem, std::optional<Duration> retry_after);
   Task<> disprove(Batch batch, ReadTally tally);
   Task<> give_up(Batch batch);
   Task<> try_again(Batch batch, std::string reason, std::optional<Duration> retry_after);

@@ -42,7 +42,6 @@ Task<> Collector::conclude(Batch batch, Download download, ReadTally tally) {
   CollectFacts facts;
   facts.end = download.end;
   facts.proven = batch.proven;
-  facts.overdue = is_overdue(batch, doors_.clock.now());
   facts.requests = batch.requests;
   facts.told = counts_told(batch);
   const auto before = disagreed_.find(batch.id);
@@ -58,13 +57,10 @@ Task<> Collector::conclude(Batch batch, Download download, ReadTally tally) {
       co_await disprove(std::move(batch), std::move(tally));
       co_return;
     case CollectStep::ask_batch:
-      co_await ask_whether_archived(std::move(batch), std::move(download));
+      co_await ask_whether_gone(std::move(batch), std::move(download.problem), download.retry_after);
       co_return;
     case CollectStep::again:
       co_await try_again(std::move(batch), std::move(download.problem), download.retry_after);
-      co_return;
-    case CollectStep::lost:
-      co_await give_up(std::move(batch));
       co_return;
   }
 }
@@ -91,12 +87,12 @@ Task<> Collector::finish(Batch batch, ReadTally tally) {
   const auto collected = co_await doors_.database.run(std::move(collect));
   crash_point("after_collected");
   if (!collected.complete) {
-    if (is_overdue(batch, doors_.clock.now())) {
-      co_await give_up(std::move(batch));
-      co_return;
-    }
     auto reason = fmt::format("{}; {} are missing", describe(tally, batch.requests), collected.missing);
-    co_await try_again(std::move(batch), std::move(reason), std::nullopt);
+    if (is_overdue(batch, doors_.clock.now())) {
+      co_await ask_whether_gone(std::move(batch), std::move(reason), std::nullopt);
+    } else {
+      co_await try_again(std::move(batch), std::move(reason), std::nullopt);
+    }
     co_return;
   }
   disagreed_.erase(batch.id);
@@ -148,23 +144,21 @@ Task<> Collector::ask_counts(Batch batch, ReadTally tally) {
   co_await try_again(std::move(batch), std::move(reason), std::nullopt);
 }
 
-// A 404 is never proof of loss: only the batch itself says that its results were deleted.
-Task<> Collector::ask_whether_archived(Batch batch, Download download) {
+// A 404 is never proof of loss, and neither is our own clock.
+Task<> Collector::ask_whether_gone(Batch batch, std::string problem, std::optional<Duration> retry_after) {
   auto told = co_await doors_.provider.retrieve(batch.provider_id);
-  if (!told.ok()) {
-    auto reason = fmt::format("{}; {}", download.problem, told.failure().message);
-    co_await try_again(std::move(batch), std::move(reason), told.failure().retry_after);
-    co_return;
-  }
-  if (told.value().archived_at) {
+  if (is_gone(batch, told, doors_.clock.now())) {
     co_await give_up(std::move(batch));
     co_return;
   }
-  if (told.value().status != ProcessingStatus::ended) {
+  if (!told.ok()) {
+    problem = fmt::format("{}; {}", problem, told.failure().message);
+    retry_after = told.failure().retry_after;
+  } else if (told.value().status != ProcessingStatus::ended) {
     doors_.log.error("batch.went_back", {{"batch", batch.provider_id},
                                          {"hint", "it had ended and says that it has not; waiting for its results"}});
   }
-  co_await try_again(std::move(batch), std::move(download.problem), download.retry_after);
+  co_await try_again(std::move(batch), std::move(problem), retry_after);
 }
 
 Task<> Collector::disprove(Batch batch, ReadTally tally) {
@@ -191,6 +185,7 @@ Task<> Collector::try_again(Batch batch, std::string reason, std::optional<Durat
   const auto& retry = doors_.config.retry;
   auto wait = backoff(retry.backoff, retry.max_backoff, static_cast<int>(batch.failures) + 1, doors_.random.unit());
   if (retry_after) wait = std::max(wait, *retry_after);
+  wait = std::min(wait, longest_wait(retry));
   const auto now = doors_.clock.now();
   const auto next = now + std::max(wait, Duration(1));
   auto fail = [id = batch.id, reason, next](Queue& queue) { queue.collect_failed(id, reason, next); };

@@ -1,6 +1,7 @@
 #include "submit/settler.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/crash_point.hpp"
 #include "base/json.hpp"
@@ -13,7 +14,7 @@ namespace {
 
 constexpr std::uint32_t page_batches = 1000;
 constexpr int pages_max = 100;
-constexpr std::size_t peek_bytes_max = 8 * 1024 * 1024;
+constexpr std::size_t line_bytes_max = 8 * 1024 * 1024;  // what is longer is cut, and then unreadable
 
 class DownToWatermark final : public ListWalk {
  public:
@@ -24,35 +25,47 @@ class DownToWatermark final : public ListWalk {
   Intent intent_;
 };
 
-// Takes a results stream up to the end of its first line.
-class FirstLine final : public ResultsSink {
+// Looks through a results stream for a line that carries a nonce, and stops there. Odd lines prove nothing: they may
+// stand in anybody's results.
+class NonceSearch final : public ResultsSink {
  public:
+  explicit NonceSearch(std::string nonce) : nonce_(std::move(nonce)) {}
+
   Task<Result<void>> take(std::string_view block) override {
-    line_ += block;
-    if (const auto end = line_.find('\n'); end != std::string::npos) {
-      line_.resize(end);
-      complete_ = true;
+    while (!block.empty() && !found_) {
+      const auto end = block.find('\n');
+      const auto part = block.substr(0, end);
+      if (line_.size() + part.size() <= line_bytes_max) line_ += part;
+      if (end == std::string_view::npos) break;
+      take_line();
+      block.remove_prefix(end + 1);
     }
-    if (complete_ || line_.size() > peek_bytes_max)
-      co_return make_error(ErrorKind::canceled, "the first line is enough");
+    if (found_) co_return make_error(ErrorKind::canceled, "one line with the nonce is enough");
     co_return Result<void>();
   }
-  bool complete() const { return complete_; }
+  // Behind the last block: the last line may have no line break.
+  void finish() { take_line(); }
 
-  // The nonce of the line's custom_id, or empty where it is not a wire id of offpeak's form.
-  std::string nonce() const {
-    JsonChecker checker;
-    if (checker.check(line_)) return "";
-    const auto id = json_member(line_, "custom_id");
-    if (!id || json_kind(*id) != JsonKind::string) return "";
-    const auto text = json_decode_string(*id);
-    const auto wire = parse_wire_id(text);
-    return wire ? std::string(wire->nonce) : "";
-  }
+  bool found() const { return found_; }
+  // Lines that carry somebody else's id.
+  bool others() const { return others_; }
 
  private:
+  void take_line() {
+    const auto line = std::exchange(line_, {});
+    if (line.empty() || checker_.check(line)) return;
+    const auto id = json_member(line, "custom_id");
+    if (!id || json_kind(*id) != JsonKind::string) return;
+    const auto text = json_decode_string(*id);
+    const auto wire = parse_wire_id(text);
+    (wire && wire->nonce == nonce_ ? found_ : others_) = true;
+  }
+
+  std::string nonce_;
+  JsonChecker checker_;
   std::string line_;
-  bool complete_ = false;
+  bool found_ = false;
+  bool others_ = false;
 };
 
 }  // namespace
@@ -106,6 +119,8 @@ Task<> Settler::run() {
 Task<> Settler::look(Intent intent) {
   const auto id = intent.id;
   const auto next_look = clock_.now() + look_interval(config_.provider.settle_unknown);
+  // A slow answer tells what was true when it was asked for.
+  const auto asked_at = clock_.steady_now();
   DownToWatermark walk(intent);
   auto listed = co_await list_down_to(provider_, walk);
   if (!listed.ok()) {
@@ -116,7 +131,7 @@ Task<> Settler::look(Intent intent) {
   // Read after the list: a batch that was recorded meanwhile is known.
   const auto known = co_await database_.run([id](Queue& queue) { return queue.known_ids(id); });
   const auto found = candidates(listed.value(), intent, known);
-  const auto decision = decide(found, seen_[id], clock_.steady_now(), config_.provider.settle_unknown);
+  const auto decision = decide(found, seen_[id], asked_at, config_.provider.settle_unknown);
   switch (decision.step) {
     case SettleStep::look_again:
       co_await database_.run(
@@ -152,13 +167,15 @@ Task<> Settler::adopt(Intent intent, ProviderBatch batch, bool proven) {
 
 Task<> Settler::peek(Intent intent, std::vector<ProviderBatch> ended) {
   for (const auto& batch : ended) {
-    FirstLine line;
-    auto got = co_await provider_.results(batch.id, line);
-    if (!line.complete()) continue;
-    if (line.nonce() == intent.nonce) {
+    NonceSearch search(intent.nonce);
+    const auto got = co_await provider_.results(batch.id, search);
+    if (got.ok()) search.finish();
+    if (search.found()) {
       co_await adopt(std::move(intent), batch, true);
       co_return;
     }
+    // Only a whole download in which nothing is ours shows that the batch is somebody else's.
+    if (!got.ok() || !search.others()) continue;
     log_.info("intent.candidate_excluded", {{"intent", intent.id}, {"batch", batch.id}});
     co_await database_.run(
         [id = intent.id, provider_id = batch.id](Queue& queue) { queue.exclude_candidate(id, provider_id); });

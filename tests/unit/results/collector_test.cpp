@@ -344,10 +344,38 @@ TEST_F(CollectorTest, WhatCannotBeCollectedIsAnAlarmAfterTwentyDaysAndLostAfterT
   world.clock.advance(2 * 24h);
   EXPECT_TRUE(world.log.has("error results.at_risk"));
   EXPECT_EQ(world.batch(sent).state, BatchState::ended);
+  world.provider.batch(sent.provider_id).archived_at = world.clock.now() + 8 * 24h;
   world.clock.advance(10 * 24h);
   EXPECT_EQ(world.batch(sent).state, BatchState::collected);
   EXPECT_EQ(count(job, RequestState::succeeded), 1);
   EXPECT_EQ(count(job, RequestState::errored), 1);
+}
+
+// Ten years ahead every batch looks as if its results had been deleted long ago.
+TEST_F(CollectorTest, AClockThatJumpsAheadLosesNoResults) {
+  const auto job = world.add_job(2);
+  const auto sent = world.submit();
+  world.end(sent, {succeeded_value(), succeeded_value()});
+  auto& downloads = world.provider.downloads[sent.provider_id];
+  downloads.push_front({"", failed_call(CallFailureKind::not_found, 404)});
+  downloads.push_front({result_line(sent.nonce, 0, succeeded_value()), std::nullopt});
+  world.clock.jump_wall(3652 * 24h);
+  world.start(collector.run());
+  world.clock.advance(2h);
+  EXPECT_EQ(count(job, RequestState::succeeded), 2);
+}
+
+// A download that waits for its next try must not wait ten years for it.
+TEST_F(CollectorTest, AClockThatIsSetBackDelaysADownloadByAnHourAtMost) {
+  world.add_job(1);
+  const auto sent = world.submit();
+  world.end(sent, {succeeded_value()});
+  world.provider.downloads[sent.provider_id].push_front({"", failed_call(CallFailureKind::throttled, 500)});
+  world.start(collector.run());
+  EXPECT_EQ(world.batch(sent).state, BatchState::ended);
+  world.clock.jump_wall(-3652 * 24h);
+  world.clock.advance(61min);
+  EXPECT_EQ(world.batch(sent).state, BatchState::collected);
 }
 
 TEST_F(CollectorTest, AnArchivedBatchIsNotDownloaded) {

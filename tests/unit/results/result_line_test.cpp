@@ -154,8 +154,6 @@ TEST(CollectDecisions, EveryEndOfADownloadHasOneStep) {
   EXPECT_EQ(after_download(facts, whole), CollectStep::again);
   facts.end = TransferEnd::not_there;
   EXPECT_EQ(after_download(facts, {}), CollectStep::ask_batch);
-  facts.overdue = true;
-  EXPECT_EQ(after_download(facts, {}), CollectStep::lost);
   facts.end = TransferEnd::cut;
   EXPECT_EQ(after_download(facts, {}), CollectStep::again);
 }
@@ -177,6 +175,27 @@ TEST(CollectDecisions, WarnsAtTwentyDaysAndGivesUpAtTwentyNine) {
   EXPECT_TRUE(is_at_risk(batch, Instant(120 * 24h)));
   EXPECT_FALSE(is_overdue(batch, Instant(129 * 24h - 1ms)));
   EXPECT_TRUE(is_overdue(batch, Instant(129 * 24h)));
+}
+
+// A clock that runs ten years ahead makes every batch look 29 days old.
+TEST(CollectDecisions, OnlyTheProviderSaysThatResultsAreGone) {
+  Batch batch;
+  batch.created_at = Instant(100 * 24h);
+  const Instant late(3750 * 24h);
+  Called<ProviderBatch> told;
+  EXPECT_FALSE(is_gone(batch, told, late));
+  std::get<0>(told.answer).archived_at = Instant(129 * 24h);
+  EXPECT_TRUE(is_gone(batch, told, late));
+  CallFailure unknown;
+  unknown.kind = CallFailureKind::not_found;
+  told.answer = unknown;
+  EXPECT_FALSE(is_gone(batch, told, late)) << "not known at one try";
+  batch.failures = 24;
+  EXPECT_TRUE(is_gone(batch, told, late)) << "not known for a day";
+  EXPECT_FALSE(is_gone(batch, told, Instant(120 * 24h)));
+  unknown.kind = CallFailureKind::throttled;
+  told.answer = unknown;
+  EXPECT_FALSE(is_gone(batch, told, late));
 }
 
 }  // namespace

@@ -146,6 +146,31 @@ TEST(SubmitOnce, TwoCandidatesWaitForTheOneThatShowsItsNonce) {
   EXPECT_EQ(rig.provider->creates, 1);
 }
 
+// An odd line proves nothing: here it is all that a download of our own batch shows at first.
+TEST(SubmitOnce, AnUnreadableLineDoesNotExcludeACandidate) {
+  for (const auto* odd : {R"({"action":"lines","garbage":1,"none":true})", R"({"action":"lines","garbage":2})",
+                          R"({"action":"cut","fraction":0.3})"}) {
+    Rig rig(faults(
+        R"([{"on":"create","nth":1,"do":{"action":"lose_answer","when":"after"}},
+            {"on":"create","nth":1,"do":{"action":"foreign_batch","same_size":true}},
+            {"on":"results","to":3,"do":)" +
+        std::string(odd) + "}]"));
+    SCOPED_TRACE(odd);
+    expect_all_succeed(rig, 1);
+    EXPECT_EQ(rig.provider->creates, 1);
+  }
+}
+
+// A slow answer tells what was true when the list was asked for, which may be before the batch was listed.
+TEST(SubmitOnce, ASlowListIsNoLaterWitness) {
+  Rig rig(faults(
+      R"([{"on":"create","nth":1,"do":{"action":"lose_answer","when":"after"}},
+          {"on":"create","nth":1,"do":{"action":"lag","for":"12m"}},
+          {"on":"list","from":12,"to":40,"do":{"action":"delay","for":"9m"}}])"));
+  expect_all_succeed(rig, 30);
+  EXPECT_EQ(rig.provider->creates, 1);
+}
+
 // Step 6: the batch came into being after its intent was taken as not created, and nothing was sent again yet. Its paid
 // results are used, and nothing is paid for twice.
 TEST(LateTwin, ItsPaidResultsAreUsed) {

@@ -1,0 +1,29 @@
+// An SQLite VFS over SimDisk, the default one of this program: Queue(path) finds its database on the disk that is
+// mounted where its path begins. Time and chance come from the disk, never from the machine.
+// No shared memory: the database is WAL with locking_mode=EXCLUSIVE and needs none.
+#pragma once
+
+#include <string>
+
+#include "sim/sim_disk.hpp"
+
+struct sqlite3;
+
+namespace offpeak::simtest {
+
+// While it lives, paths that begin with `at` are on this disk.
+class Mount {
+ public:
+  Mount(SimDisk& disk, std::string at, std::uint64_t seed);
+  ~Mount();
+  Mount(const Mount&) = delete;
+  Mount& operator=(const Mount&) = delete;
+
+  // The connection opened last and not closed, for looking in between two events; nullptr where there is none.
+  sqlite3* connection() const;
+
+ private:
+  std::string at_;
+};
+
+}  // namespace offpeak::simtest

@@ -1,0 +1,45 @@
+// Weather: what one seed has in store: the provider's manners and faults, the configuration, and how often what else
+// goes wrong. Made from the seed alone.
+//
+// The provider keeps the one promise that the product rests on (a batch that was made is listed within settle_unknown)
+// in all seeds but those marked as breaking it; there the late batches are forgiven, and everything else must hold.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/random.hpp"
+#include "config/config.hpp"
+#include "sim/faults.hpp"
+#include "sim/settings.hpp"
+
+namespace offpeak::simtest {
+
+// The least settle_unknown of any configuration, and the most that a list lags where the promise is kept.
+inline constexpr Duration least_settle = std::chrono::minutes(15);
+inline constexpr Duration most_lag = std::chrono::minutes(12);
+
+struct Weather {
+  sim::Settings provider;
+  std::vector<sim::FaultRule> faults;
+  Config config;
+
+  bool lag_broken = false;  // batches appear later than settle_unknown
+  bool restores = false;    // an old backup is put back
+  Duration storm{};         // how long things go wrong
+  int drops = 0;
+  int crashes = 0;      // kills at random moments and disk operations, power cuts among them
+  int disk_faults = 0;  // operations that fail
+  int full_disks = 0;
+  int clock_jumps = 0;
+  int commands = 0;  // of the operator
+  int reloads = 0;
+};
+
+Weather make_weather(std::uint64_t seed);
+
+// Another configuration in force from now on: what a reload may change.
+void change_config(Config& config, Random& random);
+
+}  // namespace offpeak::simtest

@@ -1,0 +1,276 @@
+// What goes wrong in World, and what its operator does about it.
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "sim/world_daemon.hpp"
+
+namespace offpeak::simtest {
+
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+
+constexpr Duration ten_years = hours(24 * 3652);
+// Longer than any list lags: a backup is not put back in the same minute.
+constexpr Duration restore_takes = minutes(30);
+
+}  // namespace
+
+void World::plan_storm() {
+  plan_drops();
+  plan_crashes();
+  plan_disk();
+  plan_operator();
+  if (weather_.restores) plan_restore();
+}
+
+void World::plan_drops() {
+  DropWishes wishes;
+  wishes.seed = seed_;
+  wishes.account_markers = random_.below(5) == 0;
+  wishes.most_requests = random_.below(5) == 0 ? 120 : 24;
+  std::vector<Drop> drops;
+  for (int i = 0; i < weather_.drops; ++i) {
+    const auto number = static_cast<int>(drops.size());
+    if (number > 0 && random_.below(6) == 0) {
+      const auto& original = drops[random_.below(drops.size())];
+      auto copy = make_copy(original, number);
+      copy.rerun = original.rerun;
+      if (!original.rerun) copy.duplicate_of = original.duplicate_of.value_or(original.number);
+      drops.push_back(std::move(copy));
+    } else {
+      drops.push_back(make_drop(number, wishes, random_));
+    }
+  }
+  std::vector<SteadyTime> times{began_};
+  while (times.size() < drops.size()) times.push_back(began_ + (some_time() - began_) * 3 / 4);
+  std::sort(times.begin(), times.end());  // a copy comes after its original
+  for (std::size_t i = 0; i < drops.size(); ++i) at(times[i], [this, drop = drops[i]] { this->drop(drop); });
+}
+
+// Written aside and renamed, as the manual says; or, not synced, written in place.
+void World::drop(Drop drop) {
+  const SimDisk::Aside aside(disk_);
+  const auto incoming = config_.paths.incoming();
+  Inode inode = 0;
+  disk_.make_folders(incoming);
+  const auto path = join_path(incoming, drop.name);
+  const auto first = drop.synced ? join_path(incoming, "." + drop.name) : path;
+  disk_.open(first, OpenFor::rewriting, inode);
+  disk_.append(inode, drop.content);
+  if (drop.synced) {
+    disk_.sync(inode);
+    disk_.rename(first, path, true);
+    disk_.sync_folder(incoming);
+  }
+  disk_.close(inode);
+  trace_.add("world drop {} requests={} bad={} synced={} duplicate={} rerun={}", drop.name, drop.lines.size(), drop.bad,
+             drop.synced, drop.duplicate_of.value_or(-1), drop.rerun);
+  if (!drop.duplicate_of) {
+    for (const auto& line : drop.lines) {
+      if (!line.skipped) bill_.want(line.digest);
+    }
+  }
+  drops_.push_back(std::move(drop));
+  if (daemon_) daemon_->stages.wake_ingest();
+}
+
+void World::plan_crashes() {
+  for (int i = 0; i < weather_.crashes; ++i) {
+    if (random_.below(2) == 0) {
+      at(some_time(), [this] { crash_now(); });
+    } else {
+      at(some_time(), [this] { crash_at_operation(400); });
+    }
+  }
+}
+
+void World::crash_now() {
+  power_cut_next = random_.below(2) == 0;
+  disk_.die();
+}
+
+void World::crash_at_operation(std::uint64_t most) {
+  power_cut_next = random_.below(2) == 0;
+  disk_.plan({disk_.operations() + 1 + random_.below(most), 0, false});
+}
+
+void World::plan_disk() {
+  static constexpr std::array<int, 4> errors{EIO, EIO, ENOSPC, EDQUOT};
+  for (int i = 0; i < weather_.disk_faults; ++i) {
+    const auto when = some_time();
+    const int error = errors[random_.below(errors.size())];
+    const bool lasting = random_.below(3) == 0;
+    at(when, [this, error, lasting] {
+      trace_.add("world disk fault errno={} lasting={}", error, lasting);
+      disk_.plan({disk_.operations() + 1 + random_.below(300), error, lasting});
+    });
+    if (lasting) at(when + minutes(10 + random_.below(300)), [this] { disk_.repair(); });
+  }
+  for (int i = 0; i < weather_.full_disks; ++i) {
+    const auto when = some_time();
+    at(when, [this] {
+      trace_.add("world disk full");
+      disk_.set_capacity(disk_.used_bytes() + random_.below(60'000));
+    });
+    at(when + minutes(5 + random_.below(600)), [this] {
+      trace_.add("world disk has room");
+      disk_.set_capacity(UINT64_MAX);
+    });
+  }
+  for (int i = 0; i < weather_.clock_jumps; ++i) at(some_time(), [this] { jump_clock(); });
+}
+
+void World::jump_clock() {
+  Duration by{0};
+  switch (random_.below(4)) {
+    case 0:
+      by = ten_years;
+      break;
+    case 1:
+      by = -ten_years;
+      break;
+    case 2:
+      by = Duration(static_cast<std::int64_t>(random_.below(20'000))) - Duration(10'000);
+      break;
+    default:
+      by = Duration(static_cast<std::int64_t>(random_.below(14'400'000))) - Duration(7'200'000);
+  }
+  trace_.add("world wall clock jumps by {} s", by.count() / 1000);
+  clock_.jump_wall(by);
+}
+
+void World::plan_operator() {
+  for (int i = 0; i < weather_.commands; ++i) at(some_time(), [this] { command(); });
+  for (int i = 0; i < weather_.reloads; ++i) at(some_time(), [this] { reload(); });
+  for (int i = 0; i < 4; ++i) at(some_time(), [this] { tend(); });
+}
+
+// A call of the status socket. A queue that fails ends the daemon, as it does there.
+void World::ask_queue(const std::function<void()>& ask) {
+  if (!daemon_) return;
+  ++counts_.commands;
+  try {
+    ask();
+    daemon_->stages.ring_all();
+  } catch (const QueueDiskFull&) {
+    trace_.add("world command: 507");
+  } catch (const QueueError& error) {
+    trace_.add("world command: {}", error.what());
+    if (disk_.dead()) return;
+    end_life(Ending::failure);
+    note_life_ended();
+  }
+}
+
+void World::command() {
+  ask_queue([this] {
+    auto& queue = daemon_->queue;
+    ListOptions options;
+    options.limit = 1000;
+    const auto jobs = queue.jobs(options);
+    const auto which = random_.below(6);
+    if (which == 0) {
+      trace_.add("world command: pause");
+      queue.pause(random_.below(2) == 0, true, true);
+      return;
+    }
+    if (which == 1) {
+      queue.pause(true, true, false);
+      return;
+    }
+    if (jobs.empty()) return;
+    const auto& job = jobs[random_.below(jobs.size())];
+    const char* verb = which == 2 ? "cancel" : which == 3 ? "release" : "hold";
+    trace_.add("world command: {} {}", verb, job.id.value);
+    if (which == 2) {
+      if (queue.cancel_job(job.id, clock_.now()) != Queue::Change::done) return;
+      for (auto& drop : drops_) drop.canceled = drop.canceled || drop.name == job.file;
+    } else if (which == 3) {
+      queue.release_job(job.id);
+    } else {
+      queue.hold_job(job.id, "held by the operator");
+    }
+  });
+}
+
+void World::reload() {
+  trace_.add("world reload");
+  change_config(config_, random_);
+  if (daemon_) daemon_->stages.ring_all();
+}
+
+// What a human does who looks in now and then: everything that waits for one goes on.
+void World::tend() {
+  for (const auto& batch : service_.store().batches()) {
+    if (!batch->never_ends || batch->has_ended(true_clock_.now())) continue;
+    batch->never_ends = false;
+    batch->processing_time = true_clock_.now() - batch->created_at + minutes(1);
+  }
+  ask_queue([this] {
+    auto& queue = daemon_->queue;
+    queue.pause(true, true, false);
+    ListOptions held;
+    held.limit = 1000;
+    held.state = "held";
+    for (const auto& job : queue.jobs(held)) queue.release_job(job.id);
+    for (const auto& batch : queue.unexplained()) reconcile(batch.provider_id);
+  });
+}
+
+// The one place where a batch that the state does not know is decided on. Dismissed, its requests may be paid for once
+// more, as the operator was told; so they are forgiven.
+void World::reconcile(const std::string& provider_id) {
+  trace_.add("world command: dismiss {}", provider_id);
+  daemon_->queue.dismiss_unexplained(provider_id);
+  if (const auto batch = service_.store().find(provider_id)) bill_.forgive(*batch);
+}
+
+void World::plan_restore() {
+  const auto taken = some_time();
+  at(taken, [this] { take_backup(); });
+  at(taken + hours(1) + Duration(static_cast<std::int64_t>(random_.below(24 * 3'600'000))),
+     [this] { restore_backup(); });
+}
+
+void World::take_backup() {
+  if (!daemon_) return;
+  trace_.add("world backup");
+  end_life(Ending::graceful);
+  backup_ = disk_.copy_tree(config_.paths.state);
+  start();
+}
+
+// The state of then, the spool of now. The operator drops again what the old state does not know.
+void World::restore_backup() {
+  if (!backup_ || !daemon_) return;
+  ++counts_.restores;
+  look_for_fates();
+  end_life(Ending::graceful);
+  trace_.add("world restore");
+  disk_.replace_tree(config_.paths.state, *backup_);
+  backup_.reset();
+  at(clock_.steady_now() + restore_takes, [this] {
+    start();
+    if (!daemon_) return;
+    std::set<std::string> known;
+    ListOptions options;
+    options.limit = 1000;
+    const SimDisk::Aside aside(disk_);
+    for (const auto& job : daemon_->queue.jobs(options)) known.insert(job.file);
+    for (const auto& intake : daemon_->queue.intakes()) known.insert(intake.name);
+    const auto before = drops_.size();
+    for (std::size_t i = 0; i < before; ++i) {
+      auto& gone = drops_[i];
+      if (!gone.job || gone.finished || gone.refused || known.contains(gone.name)) continue;
+      gone.forgotten = true;
+      auto again = make_copy(gone, 1000 + static_cast<int>(drops_.size()));
+      again.duplicate_of = gone.duplicate_of.value_or(gone.number);
+      drop(std::move(again));
+    }
+  });
+}
+
+}  // namespace offpeak::simtest
