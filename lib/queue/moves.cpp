@@ -60,6 +60,7 @@ void move_requests(Sql& sql, JobId job, RequestState from, RequestState to, std:
   const auto text =
       fmt::format("UPDATE job SET {0} = {0} - ?2, {1} = {1} + ?2 WHERE id = ?1", to_text(from), to_text(to));
   expect(sql.run(text, job, count) == 1, "a job vanished");
+  sql.note_move(job);
 }
 
 void add_pending(Sql& sql, const PendingRange& pending) {

@@ -25,6 +25,11 @@ class QueueError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
+// What is stored is not what was written: nothing may be decided on it. The daemon stops, and a human restores a backup.
+class QueueDamaged : public QueueError {
+ public:
+  using QueueError::QueueError;
+};
 class QueueDiskFull : public QueueError {
  public:
   using QueueError::QueueError;
@@ -156,6 +161,13 @@ class Queue {
   Change release_job(JobId id);
   void pause(bool intake, bool submitting, bool paused);
   bool intake_paused();
+
+  // ---- audit
+  // A slice a call, short enough for a status call to wait; false when `part` is finished. Changes nothing. A damaged row
+  // is a problem of the report; QueueError only where the database itself cannot be read.
+  bool audit_slice(AuditProgress& progress);
+  // All slices in a row: of a job, or of everything.
+  AuditReport audit(std::optional<JobId> only);
 
  private:
   std::unique_ptr<Sql> sql_;

@@ -294,6 +294,41 @@ struct UnexplainedBatch {
   std::string state;  // open, dismissed, claimed
 };
 
+// Proves that inputs = outcomes: every accepted request in exactly one place, and every sum equal to what it sums up.
+inline constexpr std::size_t audit_problems_max = 100;  // listed; all are counted
+
+struct AuditReport {
+  std::int64_t jobs = 0;
+  std::int64_t requests = 0;  // accepted
+  std::int64_t outcomes = 0;  // of them, found as rows
+  std::int64_t waiting = 0;   // pending, assigned or submitted, found as rows
+  std::int64_t intents = 0;
+  std::int64_t batches = 0;
+  // False where a job went on while it was read, slice by slice: its kinds of outcomes were then not compared one by
+  // one, everything else was.
+  bool at_rest = true;
+  std::int64_t problem_count = 0;
+  std::vector<std::string> problems;  // the first audit_problems_max, in plain words
+
+  bool ok() const { return problem_count == 0; }
+  void add_problem(std::string problem);
+};
+
+// Where an audit stands between two slices.
+struct AuditProgress {
+  std::optional<JobId> only;  // one job; none: everything
+  AuditReport report;
+
+  enum class Part : std::uint8_t { next_job, requests, sums, intents, orphans, finished };
+  Part part = Part::next_job;
+  JobId job;             // being read
+  Seq next = 0;          // its next request
+  IntentId intent;       // the last one that was read
+  bool damaged = false;  // a row of this job could not be read: its sums say nothing
+  std::uint64_t moves = 0;
+  RequestCounts found;  // outcomes of this job, as rows say
+};
+
 struct ListOptions {
   std::uint32_t limit = 100;
   std::int64_t after = 0;  // ids greater than this

@@ -6,6 +6,8 @@
 
 #include <cerrno>
 
+#include "queue/row_checksum.hpp"
+
 namespace offpeak {
 
 namespace {
@@ -27,7 +29,9 @@ void throw_queue_error(sqlite3* db, int code) {
     throw QueueInUse(text + ": another offpeakd owns this state folder; stop it first");
   }
   if ((reason & 0xFF) == SQLITE_CORRUPT || (reason & 0xFF) == SQLITE_NOTADB) {
-    throw QueueError(text + ": the file is damaged; keep a copy, then restore a backup");
+    throw QueueDamaged(text +
+                       ": the database is damaged; stop offpeakd, keep a copy of the state folder, then restore a "
+                       "backup; `offpeak audit` tells what it holds");
   }
   throw QueueError(text);
 }
@@ -84,6 +88,7 @@ Sql::Sql(const std::string& path) {
     throw QueueError(text);
   }
   try {
+    add_row_functions(db_);
     // Exclusive before WAL: then no shared memory file is made, and the lock is held until the process ends.
     script("PRAGMA locking_mode = EXCLUSIVE");
     script("PRAGMA journal_mode = WAL");
@@ -121,13 +126,13 @@ sqlite3_stmt* Sql::prepared(std::string_view sql) {
 
 const std::vector<LineEntry>& Sql::segment(JobId job, std::uint32_t number) {
   if (cached_job_ == job && cached_number_ == number) return cached_entries_;
-  auto row = query("SELECT entries FROM segment WHERE job = ? AND number = ?", job, number);
+  auto row = query("SELECT entries FROM segment WHERE intact AND job = ? AND number = ?", job, number);
   if (!row.step()) {
-    throw QueueError(fmt::format("database: job {} has no index segment {}; restore a backup", job.value, number));
+    throw QueueDamaged(fmt::format("database: job {} has no index segment {}; restore a backup", job.value, number));
   }
   auto entries = decode_segment(row.bytes(0));
   if (!entries) {
-    throw QueueError(
+    throw QueueDamaged(
         fmt::format("database: index segment {} of job {} is damaged; restore a backup", number, job.value));
   }
   cached_job_ = job;

@@ -108,11 +108,19 @@ class Sql {
   const std::vector<LineEntry>& segment(JobId job, std::uint32_t number);
   void forget_segment() { cached_job_ = JobId(); }
 
+  // How often a job's requests have changed their state since the start: an audit sees whether it read a job at rest.
+  void note_move(JobId job) { ++moves_[job]; }
+  std::uint64_t moves_of(JobId job) const {
+    const auto found = moves_.find(job);
+    return found == moves_.end() ? 0 : found->second;
+  }
+
  private:
   sqlite3_stmt* prepared(std::string_view sql);
 
   sqlite3* db_ = nullptr;
   std::map<std::string, sqlite3_stmt*, std::less<>> statements_;
+  std::map<JobId, std::uint64_t> moves_;
   JobId cached_job_;
   std::uint32_t cached_number_ = 0;
   std::vector<LineEntry> cached_entries_;

@@ -1,5 +1,7 @@
 // The command line of offpeakd and what it tells systemd. Compiled here with the two files, since the
 // daemon's own library needs every other room.
+#include "daemon/options.hpp"
+
 #include <gmock/gmock.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -12,7 +14,6 @@
 #include <sstream>
 
 #include "daemon/notify.hpp"
-#include "daemon/options.hpp"
 #include "unit/base/temporary_folder.hpp"
 
 namespace offpeak {
