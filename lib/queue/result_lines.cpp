@@ -6,6 +6,8 @@
 #include <tuple>
 
 #include "base/digest.hpp"
+#include "base/text.hpp"
+#include "model/limits.hpp"
 #include "queue/queue.hpp"
 
 namespace offpeak {
@@ -48,6 +50,10 @@ ResultWindow read_result_window(Queue& queue, JobId job, Seq first, std::uint32_
 
 std::string download_name(BatchId batch, std::uint32_t download) {
   return fmt::format("{}.{}.jsonl", batch.value, download);
+}
+
+std::string results_folder_name(const Job& job) {
+  return fmt::format("{}-{}", job.id.value, safe_file_name(job.name, path_name_bytes_max));
 }
 
 ResultLines::ResultLines(Files& files, ResultFolders folders, const Job& job)

@@ -51,6 +51,9 @@ ResultWindow read_result_window(Queue& queue, JobId job, Seq first, std::uint32_
 // The name of a raw download in the folder of downloads.
 std::string download_name(BatchId batch, std::uint32_t download);
 
+// "<id>-<name>": a job's own folder among the results.
+std::string results_folder_name(const Job& job);
+
 class ResultLines {
  public:
   // Opens nothing yet. Of the job it keeps where its bytes are and their format.
