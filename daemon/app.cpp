@@ -25,6 +25,8 @@ namespace {
 
 constexpr Duration stop_limit = std::chrono::seconds(9);    // the contract says ten
 constexpr Duration commit_grace = std::chrono::seconds(5);  // for an answer that is on its way
+constexpr Duration audit_interval = std::chrono::hours(24);
+constexpr Duration audit_slice_pause = std::chrono::milliseconds(50);
 
 const char* system_environment(const char* name) { return std::getenv(name); }
 
@@ -61,6 +63,7 @@ class App {
   void start();
   Task<> handle_signals();
   Task<> feed_watchdog();
+  Task<> audit_daily();
   Task<> stop();
   void reload();
   void take_new_settings();
@@ -102,7 +105,8 @@ App::App(boost::asio::io_context& context, const DaemonOptions& options, Setting
                settings_.prices},
               [this] { control_.intake_settled(); }),
       control_({executor_, database_, files_, file_worker_, clock_, log_},
-               {config_.paths.claimed(), config_.paths.downloads()}, hooks()),
+               {config_.paths.claimed(), config_.paths.downloads(), config_.paths.results(), config_.paths.state},
+               hooks()),
       server_(executor_, control_, log_, server_options(config_)),
       tasks_(executor_) {}
 
@@ -138,6 +142,7 @@ void App::start() {
   tasks_.spawn("signals", handle_signals());
   tasks_.spawn("watchdog", feed_watchdog());
   stages_.spawn(tasks_);
+  tasks_.spawn("audit", audit_daily());
   log_.info("daemon.started",
             {{"version", OFFPEAK_VERSION}, {"socket", config_.paths.socket}, {"provider", config_.provider.base_url}});
   notify_ready("running");
@@ -175,6 +180,20 @@ Task<> App::feed_watchdog() {
   for (;;) {
     notify_watchdog();
     co_await sleep_for(clock_, *interval);
+  }
+}
+
+// Every row is read once a day, a slice at a time: what changed on the disk shows while there still is a backup.
+Task<> App::audit_daily() {
+  for (;;) {
+    co_await sleep_for(clock_, audit_interval);
+    AuditProgress progress;
+    auto slice = [&progress](Queue& queue) { return queue.audit_slice(progress); };
+    while (co_await database_.run(slice)) co_await sleep_for(clock_, audit_slice_pause);
+    for (const auto& problem : progress.report.problems) {
+      log_.error("audit.problem", {{"what", problem}, {"act", "see `offpeak audit`; restore a backup"}});
+    }
+    log_.info("audit.done", {{"requests", progress.report.requests}, {"problems", progress.report.problem_count}});
   }
 }
 
@@ -255,6 +274,10 @@ int run_daemon(const DaemonOptions& options, Settings settings, Log& log) {
   } catch (const QueueInUse& error) {
     log.error("daemon.state_in_use", {{"error", error.what()}});
     return exit_state_in_use;
+  } catch (const QueueDamaged& error) {
+    log.error("daemon.state_damaged",
+              {{"error", error.what()}, {"act", "restore a backup: see \"Back up and restore\" in README.md"}});
+    return exit_state_damaged;
   } catch (const std::exception& error) {
     log.error("daemon.failed", {{"error", error.what()}, {"act", "see the message; a restart recovers"}});
     return exit_failed;

@@ -44,6 +44,7 @@ void add_all_verbs(CLI::App& app, Cli& cli) {
   add_results_verbs(app, cli);
   add_batch_verbs(app, cli);
   add_service_verbs(app, cli);
+  add_safety_verbs(app, cli);
 }
 
 // Help is data; a wrong argument is talk.

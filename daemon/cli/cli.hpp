@@ -51,6 +51,7 @@ void add_follow_verbs(CLI::App& app, Cli& cli);   // watch, wait
 void add_results_verbs(CLI::App& app, Cli& cli);  // results
 void add_batch_verbs(CLI::App& app, Cli& cli);    // batches, reconcile
 void add_service_verbs(CLI::App& app, Cli& cli);  // status, pause, resume
+void add_safety_verbs(CLI::App& app, Cli& cli);   // audit, backup
 
 // `arguments` without the program's name.
 int run_cli(std::vector<std::string> arguments, Streams streams, const Environment& environment);

@@ -15,7 +15,8 @@ struct ControlContext {
   ControlDoors doors;
   ControlFolders folders;
   ControlHooks hooks;
-  std::set<Wakeup*> uploads_waiting;
+  std::set<Wakeup*> uploads_waiting{};
+  bool backing_up = false;  // one backup at a time
 
   void wake_stages() const {
     if (hooks.wake_stages) hooks.wake_stages();

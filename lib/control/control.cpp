@@ -47,6 +47,12 @@ Task<Reply> dispatch(ControlContext& context, RouteId id, RoutedCall call) {
       co_return co_await list_reconcile(context, std::move(call));
     case RouteId::settle_reconcile:
       co_return co_await settle_reconcile(context, std::move(call));
+    case RouteId::audit:
+      co_return co_await get_audit(context, std::move(call));
+    case RouteId::audit_job:
+      co_return co_await get_job_audit(context, std::move(call));
+    case RouteId::backup:
+      co_return co_await get_backup(context);
   }
   throw std::logic_error("a route without a handler");
 }
@@ -136,7 +142,7 @@ Task<Reply> route(ControlContext& context, Call call) {
 }  // namespace
 
 Control::Control(ControlDoors doors, ControlFolders folders, ControlHooks hooks)
-    : context_(new ControlContext{std::move(doors), std::move(folders), std::move(hooks), {}}) {}
+    : context_(new ControlContext{std::move(doors), std::move(folders), std::move(hooks)}) {}
 
 Control::~Control() = default;
 

@@ -38,6 +38,8 @@ struct ControlDoors {
 struct ControlFolders {
   std::string claimed;
   std::string downloads;
+  std::string results{};
+  std::string state{};  // a backup is made here before it is sent
 };
 
 // How the rest of the daemon is told and asked; an empty function is left out.

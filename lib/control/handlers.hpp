@@ -1,5 +1,5 @@
 // One coroutine a route, by family: job_routes.cpp, batch_routes.cpp, service_routes.cpp, upload.cpp,
-// results_stream.cpp. Inside lib/control only. The context outlives every call.
+// results_stream.cpp, audit_routes.cpp, backup_stream.cpp. Inside lib/control only. The context outlives every call.
 #pragma once
 
 #include "control/context.hpp"
@@ -20,6 +20,10 @@ Task<Reply> list_batches(ControlContext& context, RoutedCall call);
 Task<Reply> get_batch(ControlContext& context, RoutedCall call);
 Task<Reply> list_reconcile(ControlContext& context, RoutedCall call);
 Task<Reply> settle_reconcile(ControlContext& context, RoutedCall call);
+
+Task<Reply> get_audit(ControlContext& context, RoutedCall call);
+Task<Reply> get_job_audit(ControlContext& context, RoutedCall call);
+Task<Reply> get_backup(ControlContext& context);
 
 Reply get_health();
 Task<Reply> get_status(ControlContext& context);

@@ -13,8 +13,9 @@ constexpr std::array<std::string_view, 3> list_query{"state", "limit", "after"};
 constexpr std::array<std::string_view, 6> post_query{"name", "priority", "hold", "again", "format", "file"};
 constexpr std::array<std::string_view, 1> results_query{"outcome"};
 constexpr std::array<std::string_view, 1> pause_query{"what"};
+constexpr std::array<std::string_view, 1> audit_query{"deep"};
 
-constexpr std::array<Route, 15> table{{
+constexpr std::array<Route, 18> table{{
     {"GET", "/healthz", RouteId::health, {}},
     {"GET", "/v1/status", RouteId::status, {}},
     {"GET", "/v1/jobs", RouteId::list_jobs, Names(list_query)},
@@ -30,6 +31,9 @@ constexpr std::array<Route, 15> table{{
     {"POST", "/v1/resume", RouteId::resume, Names(pause_query)},
     {"GET", "/v1/reconcile", RouteId::list_reconcile, {}},
     {"POST", "/v1/reconcile/{id}", RouteId::settle_reconcile, {}},
+    {"GET", "/v1/audit", RouteId::audit, Names(audit_query)},
+    {"GET", "/v1/jobs/{id}/audit", RouteId::audit_job, Names(audit_query)},
+    {"GET", "/v1/backup", RouteId::backup, {}},
 }};
 
 // The parameters where `segments` are of this form.

@@ -27,6 +27,9 @@ enum class RouteId : std::uint8_t {
   resume,
   list_reconcile,
   settle_reconcile,
+  audit,
+  audit_job,
+  backup,
 };
 
 struct Route {

@@ -53,10 +53,6 @@ Job as_finished(Job job, Instant now) {
   return job;
 }
 
-std::string results_folder_name(const Job& job) {
-  return fmt::format("{}-{}", job.id.value, safe_file_name(job.name, path_name_bytes_max));
-}
-
 std::string unfinished_folder_name(const Job& job) {
   return fmt::format(".{}{}", results_folder_name(job), unfinished_suffix);
 }

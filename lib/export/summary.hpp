@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "queue/result_lines.hpp"
 #include "queue/rows.hpp"
 
 namespace offpeak {
@@ -16,8 +17,7 @@ std::string summary_json(const Job& job, const JobTallies& tallies, const std::v
 // A job whose every request has its outcome, as it will be once it is finished.
 Job as_finished(Job job, Instant now);
 
-// "<id>-<name>", and the name it has until it is complete.
-std::string results_folder_name(const Job& job);
+// The name that the folder of results (results_folder_name) has until it is complete.
 std::string unfinished_folder_name(const Job& job);
 bool is_unfinished_folder_name(std::string_view name);
 

@@ -10,7 +10,8 @@ namespace {
 constexpr std::string_view columns =
     "batch.id, provider_id, intent, batch.state, batch.requests, batch.bytes, batch.created_at, expires_at, ended_at, "
     "archived_at, collected_at, processing, batch.succeeded, batch.errored, batch.canceled, batch.expired, proven, "
-    "cancel_state, downloads, failures, batch.reason, batch.next_action_at, intent.nonce, twin";
+    "cancel_state, downloads, failures, batch.reason, batch.next_action_at, intent.nonce, twin, batch.intact, "
+    "intent.intact";
 
 Batch read_batch(const Statement& row) {
   Batch batch;
@@ -94,7 +95,7 @@ std::optional<Batch> Queue::next_to_collect(Instant now, Duration longest_wait) 
 }
 
 std::optional<Instant> Queue::next_collect_at() {
-  auto row = sql_->query("SELECT min(coalesce(next_action_at, 0)) FROM batch WHERE state = 'ended'");
+  auto row = sql_->query("SELECT min(coalesce(next_action_at, 0)) FROM batch WHERE state = 'ended' AND intact");
   if (!row.step()) return std::nullopt;
   return row.maybe_time(0);
 }

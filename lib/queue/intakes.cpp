@@ -8,7 +8,7 @@ namespace offpeak {
 namespace {
 
 constexpr std::string_view columns =
-    "id, source, name, state, over_name, over_priority, over_hold, over_again, document, created_at";
+    "id, source, name, state, over_name, over_priority, over_hold, over_again, document, created_at, intact";
 
 Intake read_intake(const Statement& row) {
   Intake intake;
@@ -31,7 +31,7 @@ Intake read_intake(const Statement& row) {
 std::vector<RequestRange> runs_without_outcome(Sql& sql, JobId job, Seq requests) {
   std::vector<RequestRange> runs;
   Seq next = 0;
-  auto row = sql.query("SELECT first, count FROM made_outcome WHERE job = ? ORDER BY first", job);
+  auto row = sql.query("SELECT first, count FROM made_outcome WHERE job = ? AND intact ORDER BY first", job);
   while (row.step()) {
     const auto first = static_cast<Seq>(row.integer(0));
     if (first > next) runs.push_back({job, next, first - next});
@@ -105,7 +105,7 @@ void Queue::add_made_outcomes(JobId id, const std::vector<MadeOutcome>& outcomes
 std::optional<JobId> Queue::job_with_digest(const Digest128& digest) {
   const std::string_view bytes(reinterpret_cast<const char*>(digest.bytes.data()), digest.bytes.size());
   auto row = sql_->query(
-      "SELECT id FROM job WHERE digest = ?1 UNION ALL SELECT job FROM purged WHERE digest = ?1 AND intact ORDER BY 1 "
+      "SELECT id FROM job WHERE digest = ?1 AND intact UNION ALL SELECT job FROM purged WHERE digest = ?1 AND intact ORDER BY 1 "
       "DESC LIMIT 1",
       Blob{bytes});
   if (!row.step()) return std::nullopt;

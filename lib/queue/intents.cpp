@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view columns =
     "id, nonce, state, version, betas, requests, bytes, watermark, watermark_at, created_at, committed_at, reason, "
-    "next_action_at";
+    "next_action_at, intact";
 
 Intent read_intent(const Statement& row) {
   Intent intent;
@@ -102,7 +102,7 @@ std::vector<Intent> Queue::unknown_intents() {
 std::vector<Assignment> Queue::assignments(IntentId id) { return read_assignments(*sql_, id); }
 
 JobBytes Queue::job_bytes(JobId id) {
-  auto row = sql_->query("SELECT data_name, defaults FROM job WHERE id = ?", id);
+  auto row = sql_->query("SELECT data_name, defaults FROM job WHERE id = ? AND intact", id);
   if (!row.step()) throw QueueError(fmt::format("database: there is no job {}", id.value));
   return {id, row.text(0), row.text(1)};
 }
@@ -111,7 +111,7 @@ std::vector<LineEntry> Queue::lines(JobId job, Seq first, std::uint32_t count) {
   std::vector<LineEntry> found;
   std::int64_t requests = 0;
   {
-    auto row = sql_->query("SELECT requests FROM job WHERE id = ?", job);
+    auto row = sql_->query("SELECT requests FROM job WHERE id = ? AND intact", job);
     if (row.step()) requests = row.integer(0);
   }
   const auto end = std::min<std::int64_t>(std::int64_t{first} + count, requests);

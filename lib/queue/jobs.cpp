@@ -12,7 +12,7 @@ namespace {
 constexpr std::string_view columns =
     "id, name, file, state, reason, next_action_at, created_at, done_at, priority, version, betas, max_attempts, "
     "max_cost, digest, format, data_name, options_line, defaults, requests, pending, assigned, submitted, succeeded, "
-    "errored, expired, canceled, cost";
+    "errored, expired, canceled, cost, intact";
 
 Job read_job(const Statement& row) {
   Job job;
@@ -52,6 +52,7 @@ std::vector<Job> read_jobs(Sql& sql, std::string_view where, const Values&... va
 void add_recorded(Sql& sql, JobId job, Seq first, std::int64_t end, std::vector<OutcomeRow>& found) {
   auto row = sql.query(
       "SELECT seq, type, batch, download, offset, bytes, checksum FROM outcome WHERE job = ? AND seq >= ? AND seq < ? "
+      "AND intact "
       "ORDER BY seq",
       job, first, end);
   while (row.step()) {
@@ -71,7 +72,7 @@ void add_made(Sql& sql, JobId job, Seq first, std::int64_t end, std::vector<Outc
   // The run that begins before the window may reach into it.
   auto row = sql.query(
       "SELECT first, count, type, result FROM made_outcome WHERE job = ?1 AND first < ?3 AND first >= coalesce((SELECT "
-      "max(first) FROM made_outcome WHERE job = ?1 AND first <= ?2), 0) ORDER BY first",
+      "max(first) FROM made_outcome WHERE job = ?1 AND first <= ?2), 0) AND intact ORDER BY first",
       job, first, end);
   while (row.step()) {
     const auto begin = std::max<std::int64_t>(row.integer(0), first);
@@ -108,7 +109,7 @@ std::vector<OutcomeRow> Queue::outcomes(JobId job, Seq first, std::uint32_t coun
 
 JobTallies Queue::tallies(JobId job) {
   JobTallies tallies;
-  auto row = sql_->query("SELECT kind, name, n FROM tally WHERE job = ?", job);
+  auto row = sql_->query("SELECT kind, name, n FROM tally WHERE job = ? AND intact", job);
   while (row.step()) {
     auto& map = row.bytes(0) == "stop_reason" ? tallies.stop_reasons
                 : row.bytes(0) == "usage"     ? tallies.usage
@@ -146,7 +147,7 @@ Queue::Change Queue::cancel_job(JobId id, Instant now) {
   set_job_state(*sql_, id, JobState::canceling, "canceled by the operator; what is already sent runs to its end");
   std::vector<RequestRange> waiting;
   {
-    auto row = sql_->query("SELECT first, count FROM pending WHERE job = ?", id);
+    auto row = sql_->query("SELECT first, count FROM pending WHERE job = ? AND intact", id);
     while (row.step()) {
       waiting.push_back({id, static_cast<Seq>(row.integer(0)), static_cast<std::uint32_t>(row.integer(1))});
     }
@@ -199,7 +200,7 @@ Status Queue::status(Instant now) {
         "SELECT coalesce(sum(pending), 0), coalesce(sum(assigned), 0), coalesce(sum(submitted), 0), "
         "coalesce(sum(succeeded), 0), coalesce(sum(errored), 0), coalesce(sum(expired), 0), coalesce(sum(canceled), "
         "0), "
-        "coalesce(sum(state NOT IN ('done', 'canceled')), 0) FROM job");
+        "coalesce(sum(state NOT IN ('done', 'canceled')), 0) FROM job WHERE intact");
     row.step();
     for (int i = 0; i < 7; ++i) status.counts.by_state[static_cast<std::size_t>(i)] = row.integer(i);
     status.jobs_open = row.integer(7);
@@ -209,16 +210,16 @@ Status Queue::status(Instant now) {
     row.step();
     return row.integer(0);
   };
-  status.open_batches = count("SELECT count(*) FROM batch WHERE state IN ('in_progress', 'canceling')");
-  status.unknown_intents = count("SELECT count(*) FROM intent WHERE state IN ('committing', 'unknown')");
-  status.intakes = count("SELECT count(*) FROM intake WHERE state <> 'rejected'");
+  status.open_batches = count("SELECT count(*) FROM batch WHERE state IN ('in_progress', 'canceling') AND intact");
+  status.unknown_intents = count("SELECT count(*) FROM intent WHERE state IN ('committing', 'unknown') AND intact");
+  status.intakes = count("SELECT count(*) FROM intake WHERE intact AND state <> 'rejected'");
   status.account = account();
   status.delay = create_delay();
   status.submitting_paused = integer_fact(*sql_, "submitting_paused").value_or(0) != 0;
   status.intake_paused = intake_paused();
   for (const auto& found : unexplained()) status.unexplained.push_back(found.provider_id);
   status.held = read_jobs(*sql_, "WHERE state = 'held' ORDER BY id LIMIT 20");
-  auto row = sql_->query("SELECT cost FROM spent WHERE day = ?", to_millis(now) / 86'400'000);
+  auto row = sql_->query("SELECT cost FROM spent WHERE day = ? AND intact", to_millis(now) / 86'400'000);
   if (row.step()) status.spent_today = row.integer(0);
   return status;
 }

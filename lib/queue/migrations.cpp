@@ -20,6 +20,12 @@ constexpr Migration migrations[] = {
 
 }  // namespace
 
+std::vector<std::string> migration_texts() {
+  std::vector<std::string> texts;
+  for (const auto& migration : migrations) texts.emplace_back(migration.sql);
+  return texts;
+}
+
 // user_version counts the migrations a database has had. Each runs in a transaction of its own.
 void migrate(Sql& sql) {
   std::int64_t version = 0;

@@ -45,8 +45,8 @@ void delete_pending(Sql& sql, RequestRange range) {
 constexpr std::string_view pending_columns = "first, count, attempts, since, not_before, most_together, refused_at";
 
 std::optional<PendingRange> pending_at_or_before(Sql& sql, JobId job, Seq seq) {
-  static const auto text =
-      fmt::format("SELECT {} FROM pending WHERE job = ? AND first <= ? ORDER BY first DESC LIMIT 1", pending_columns);
+  static const auto text = fmt::format(
+      "SELECT {} FROM pending WHERE job = ? AND first <= ? AND intact ORDER BY first DESC LIMIT 1", pending_columns);
   auto row = sql.query(text, job, seq);
   if (!row.step()) return std::nullopt;
   return read_pending(row, job);
@@ -107,12 +107,24 @@ PendingRange take_pending(Sql& sql, RequestRange range) {
   return taken;
 }
 
+std::vector<PendingRange> ready_pending(Sql& sql, JobId job, Instant now, std::uint32_t most) {
+  // A run that waits since a time to come tells of a clock that was set back: it is ready.
+  static const auto text = fmt::format(
+      "SELECT {} FROM pending WHERE job = ?1 AND intact AND (not_before <= ?2 OR since > ?2 + 60000) ORDER BY first "
+      "LIMIT ?3",
+      pending_columns);
+  std::vector<PendingRange> found;
+  auto row = sql.query(text, job, now, most);
+  while (row.step()) found.push_back(read_pending(row, job));
+  return found;
+}
+
 std::vector<PendingRange> pending_in(Sql& sql, RequestRange range) {
   std::vector<PendingRange> found;
   auto before = range.first > 0 ? pending_at_or_before(sql, range.job, range.first - 1) : std::nullopt;
   if (before && before->range.first + before->range.count > range.first) found.push_back(*before);
-  static const auto text =
-      fmt::format("SELECT {} FROM pending WHERE job = ? AND first >= ? AND first < ? ORDER BY first", pending_columns);
+  static const auto text = fmt::format(
+      "SELECT {} FROM pending WHERE job = ? AND first >= ? AND first < ? AND intact ORDER BY first", pending_columns);
   {
     auto row = sql.query(text, range.job, range.first, std::int64_t{range.first} + range.count);
     while (row.step()) found.push_back(read_pending(row, range.job));
@@ -126,8 +138,8 @@ std::vector<PendingRange> pending_in(Sql& sql, RequestRange range) {
 }
 
 std::int64_t outcomes_in(Sql& sql, RequestRange range) {
-  auto row = sql.query("SELECT count(*) FROM outcome WHERE job = ? AND seq >= ? AND seq < ?", range.job, range.first,
-                       std::int64_t{range.first} + range.count);
+  auto row = sql.query("SELECT count(*) FROM outcome WHERE job = ? AND seq >= ? AND seq < ? AND intact", range.job,
+                       range.first, std::int64_t{range.first} + range.count);
   row.step();
   return row.integer(0);
 }
@@ -136,8 +148,8 @@ std::vector<RequestRange> without_outcomes(Sql& sql, RequestRange range) {
   std::vector<RequestRange> runs;
   Seq next = range.first;
   const Seq end = range.first + range.count;
-  auto row = sql.query("SELECT seq FROM outcome WHERE job = ? AND seq >= ? AND seq < ? ORDER BY seq", range.job,
-                       range.first, std::int64_t{end});
+  auto row = sql.query("SELECT seq FROM outcome WHERE job = ? AND seq >= ? AND seq < ? AND intact ORDER BY seq",
+                       range.job, range.first, std::int64_t{end});
   while (row.step()) {
     const auto seq = static_cast<Seq>(row.integer(0));
     if (seq > next) runs.push_back({range.job, next, seq - next});
@@ -158,7 +170,7 @@ void move_intent(Sql& sql, IntentId id, RequestState from, RequestState to) {
 void hold_for_twins(Sql& sql, Instant now) {
   std::vector<IntentId> twins;
   {
-    auto row = sql.query("SELECT intent FROM batch WHERE twin = 1 AND state <> 'collected'");
+    auto row = sql.query("SELECT intent FROM batch WHERE state <> 'collected' AND intact AND twin = 1");
     while (row.step()) twins.push_back(IntentId{row.integer(0)});
   }
   for (const auto id : twins) {
@@ -176,6 +188,7 @@ bool shares_with_a_twin(Sql& sql, IntentId id) {
   auto row = sql.query(
       "SELECT 1 FROM batch b JOIN assignment t ON t.intent = b.intent JOIN assignment a ON a.job = t.job AND a.first < "
       "t.first + t.count AND t.first < a.first + a.count WHERE b.twin = 1 AND b.state <> 'collected' AND a.intent = ? "
+      "AND b.intact AND t.intact AND a.intact "
       "LIMIT 1",
       id);
   return row.step();
@@ -212,7 +225,7 @@ void give_back(Sql& sql, const PendingRange& pending, RequestState from) {
 }
 
 JobState job_state(Sql& sql, JobId job) {
-  auto row = sql.query("SELECT state FROM job WHERE id = ?", job);
+  auto row = sql.query("SELECT state FROM job WHERE id = ? AND intact", job);
   expect(row.step(), "a job vanished");
   const auto state = parse_job_state(row.bytes(0));
   expect(state.has_value(), "a job has an unknown state");
@@ -228,7 +241,8 @@ void set_job_state(Sql& sql, JobId job, JobState to, const std::optional<std::st
 std::vector<Assignment> read_assignments(Sql& sql, IntentId id) {
   std::vector<Assignment> found;
   auto row = sql.query(
-      "SELECT first_place, job, first, count, attempts, most_together, refused_at FROM assignment WHERE intent = ? "
+      "SELECT first_place, job, first, count, attempts, most_together, refused_at FROM assignment WHERE intent = ? AND "
+      "intact "
       "ORDER BY first_place",
       id);
   while (row.step()) {
@@ -247,7 +261,7 @@ std::vector<Assignment> read_assignments(Sql& sql, IntentId id) {
 void set_intent_state(Sql& sql, IntentId id, IntentState to, const std::optional<std::string>& reason, Instant now) {
   IntentState from{};
   {
-    auto row = sql.query("SELECT state FROM intent WHERE id = ?", id);
+    auto row = sql.query("SELECT state FROM intent WHERE id = ? AND intact", id);
     expect(row.step(), "an intent vanished");
     const auto state = parse_intent_state(row.bytes(0));
     expect(state.has_value(), "an intent has an unknown state");
@@ -262,18 +276,19 @@ void set_intent_state(Sql& sql, IntentId id, IntentState to, const std::optional
 void want_cancel_where_only_canceled(Sql& sql) {
   sql.run(
       "UPDATE batch SET cancel_state = 'wanted' WHERE cancel_state = 'no' AND state = 'in_progress' AND NOT EXISTS "
-      "(SELECT 1 FROM assignment a JOIN job j ON j.id = a.job WHERE a.intent = batch.intent AND j.state NOT IN "
+      "(SELECT 1 FROM assignment a JOIN job j ON j.id = a.job WHERE a.intent = batch.intent AND a.intact AND j.intact "
+      "AND j.state NOT IN "
       "('canceling', 'canceled'))");
 }
 
 std::optional<std::int64_t> integer_fact(Sql& sql, std::string_view name) {
-  auto row = sql.query("SELECT value FROM fact WHERE name = ?", name);
+  auto row = sql.query("SELECT value FROM fact WHERE name = ? AND intact", name);
   if (!row.step()) return std::nullopt;
   return row.integer(0);
 }
 
 std::optional<std::string> text_fact(Sql& sql, std::string_view name) {
-  auto row = sql.query("SELECT value FROM fact WHERE name = ?", name);
+  auto row = sql.query("SELECT value FROM fact WHERE name = ? AND intact", name);
   if (!row.step()) return std::nullopt;
   return row.text(0);
 }

@@ -18,6 +18,8 @@ void add_pending(Sql& sql, const PendingRange& pending);
 
 // Takes a run out of `pending`; it must be there. Returns what it waited for.
 PendingRange take_pending(Sql& sql, RequestRange range);
+// The first runs that may go now, in input order.
+std::vector<PendingRange> ready_pending(Sql& sql, JobId job, Instant now, std::uint32_t most);
 // What of a run is pending.
 std::vector<PendingRange> pending_in(Sql& sql, RequestRange range);
 

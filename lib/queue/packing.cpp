@@ -10,31 +10,11 @@ namespace offpeak {
 
 namespace {
 
-std::vector<PendingRange> ready_ranges(Sql& sql, JobId job, Instant now, std::uint32_t most) {
-  std::vector<PendingRange> ranges;
-  auto row = sql.query(
-      // A run that waits since a time to come tells of a clock that was set back: it is ready.
-      "SELECT first, count, attempts, since, not_before, most_together, refused_at FROM pending WHERE job = ?1 AND "
-      "(not_before <= ?2 OR since > ?2 + 60000) ORDER BY first LIMIT ?3",
-      job, now, most);
-  while (row.step()) {
-    PendingRange pending;
-    pending.range = {job, static_cast<Seq>(row.integer(0)), static_cast<std::uint32_t>(row.integer(1))};
-    pending.attempts = static_cast<std::uint32_t>(row.integer(2));
-    pending.since = row.time(3);
-    pending.not_before = row.time(4);
-    pending.most_together = static_cast<std::uint32_t>(row.integer(5));
-    pending.refused_at = row.time(6);
-    ranges.push_back(pending);
-  }
-  return ranges;
-}
-
 void read_jobs(Sql& sql, PackView& view, Instant now, std::uint32_t most_ranges) {
   std::vector<PackJob> waiting;
   {
     auto row = sql.query(
-        "SELECT id, priority, version, betas FROM job WHERE state IN ('queued', 'running') AND pending > 0 "
+        "SELECT id, priority, version, betas FROM job WHERE state IN ('queued', 'running') AND intact AND pending > 0 "
         "ORDER BY priority DESC, id LIMIT ?",
         most_ranges);
     while (row.step()) {
@@ -46,12 +26,13 @@ void read_jobs(Sql& sql, PackView& view, Instant now, std::uint32_t most_ranges)
     }
   }
   for (auto& job : waiting) {
-    job.pending = ready_ranges(sql, job.job, now, most_ranges);
+    job.pending = ready_pending(sql, job.job, now, most_ranges);
     if (!job.pending.empty()) view.jobs.push_back(std::move(job));
   }
   if (waiting.empty()) return;
   auto row = sql.query(
-      "SELECT min(not_before) FROM pending JOIN job ON job.id = pending.job WHERE not_before > ? AND job.state IN "
+      "SELECT min(not_before) FROM pending JOIN job ON job.id = pending.job WHERE pending.intact AND job.intact AND "
+      "not_before > ? AND job.state IN "
       "('queued', 'running')",
       now);
   if (row.step()) view.next_ready_at = row.maybe_time(0);
@@ -59,7 +40,8 @@ void read_jobs(Sql& sql, PackView& view, Instant now, std::uint32_t most_ranges)
 
 void read_in_flight(Sql& sql, PackView& view, Instant now) {
   {
-    auto row = sql.query("SELECT state, requests FROM intent WHERE state IN ('uploading', 'committing', 'unknown')");
+    auto row = sql.query(
+        "SELECT state, requests FROM intent WHERE state IN ('uploading', 'committing', 'unknown') AND intact");
     while (row.step()) {
       view.intent_uploading = view.intent_uploading || row.bytes(0) != "unknown";
       view.queued_requests += row.integer(1);
@@ -69,19 +51,21 @@ void read_in_flight(Sql& sql, PackView& view, Instant now) {
   }
   {
     // An adopted batch may still be disproved: until its results have shown a nonce, its intent is not settled.
-    auto row = sql.query("SELECT requests FROM batch WHERE proven = 0 AND twin = 0 AND state <> 'collected'");
+    auto row =
+        sql.query("SELECT requests FROM batch WHERE state <> 'collected' AND intact AND proven = 0 AND twin = 0");
     while (row.step()) view.unsettled_counts.insert(static_cast<std::uint32_t>(row.integer(0)));
   }
   {
     auto row = sql.query(
-        "SELECT requests FROM intent WHERE state = 'not_created' AND settled_at >= ? AND NOT EXISTS (SELECT 1 FROM "
+        "SELECT requests FROM intent WHERE state = 'not_created' AND settled_at >= ? AND intact AND NOT EXISTS (SELECT "
+        "1 FROM "
         "batch "
         "WHERE batch.intent = intent.id)",
         now - audit_time);
     while (row.step()) view.audited_counts.insert(static_cast<std::uint32_t>(row.integer(0)));
   }
-  auto row =
-      sql.query("SELECT count(*), coalesce(sum(requests), 0) FROM batch WHERE state IN ('in_progress', 'canceling')");
+  auto row = sql.query(
+      "SELECT count(*), coalesce(sum(requests), 0) FROM batch WHERE state IN ('in_progress', 'canceling') AND intact");
   row.step();
   view.open_batches += row.integer(0);
   view.queued_requests += row.integer(1);
@@ -113,12 +97,12 @@ PackView Queue::pack_view(Instant now, std::uint32_t most_ranges_a_job) {
   view.delay = create_delay();
   view.submitting_paused = integer_fact(*sql_, "submitting_paused").value_or(0) != 0;
   {
-    auto row = sql_->query("SELECT 1 FROM unexplained WHERE state = 'open' LIMIT 1");
+    auto row = sql_->query("SELECT 1 FROM unexplained WHERE intact AND state = 'open' LIMIT 1");
     view.unexplained_batches = row.step();
   }
   view.learned_max_bytes = static_cast<std::uint64_t>(integer_fact(*sql_, "learned_max_bytes").value_or(0));
   {
-    auto row = sql_->query("SELECT cost FROM spent WHERE day = ?", to_millis(now) / 86'400'000);
+    auto row = sql_->query("SELECT cost FROM spent WHERE day = ? AND intact", to_millis(now) / 86'400'000);
     if (row.step()) view.spent_today = row.integer(0);
   }
   read_jobs(*sql_, view, now, most_ranges_a_job);

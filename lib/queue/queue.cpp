@@ -1,10 +1,17 @@
 #include "queue/queue.hpp"
 
 #include "queue/moves.hpp"
+#include "queue/opening_check.hpp"
+#include "queue/snapshot.hpp"
 
 namespace offpeak {
 
-Queue::Queue(const std::string& path) : sql_(std::make_unique<Sql>(path)) { migrate(*sql_); }
+Queue::Queue(const std::string& path, OpeningCheck check) : sql_(std::make_unique<Sql>(path)) {
+  // Before the migrations, which would give what they find a checksum that fits.
+  if (check == OpeningCheck::all) check_rows(*sql_);
+  migrate(*sql_);
+  if (check == OpeningCheck::all) check_schema(*sql_);
+}
 
 Queue::~Queue() = default;
 
@@ -18,7 +25,7 @@ void Queue::recover(Instant now) {
   }
   std::vector<IntentId> committing;
   {
-    auto row = sql_->query("SELECT id FROM intent WHERE state = 'committing'");
+    auto row = sql_->query("SELECT id FROM intent WHERE state = 'committing' AND intact");
     while (row.step()) committing.push_back(IntentId{row.integer(0)});
   }
   for (const auto id : committing) {

@@ -39,12 +39,15 @@ class QueueInUse : public QueueError {
   using QueueError::QueueError;
 };
 
+class Snapshot;
 class Sql;  // the connection and its prepared statements; lib/queue only
 
 class Queue {
  public:
-  // Opens or creates the database, takes it exclusively and runs the migrations it lacks.
-  explicit Queue(const std::string& path);
+  // Opens or creates the database, takes it exclusively, refuses it where it is damaged (QueueDamaged) and runs the
+  // migrations it lacks. Without the check, damage shows where it is read.
+  enum class OpeningCheck : std::uint8_t { all, none };
+  explicit Queue(const std::string& path, OpeningCheck check = OpeningCheck::all);
   ~Queue();
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
@@ -182,8 +185,16 @@ class Queue {
   // All slices in a row: of a job, or of everything.
   AuditReport audit(std::optional<JobId> only);
 
+  // ---- backup
+  // Copies the database to a new file, a slice a call, while everything goes on: what is written meanwhile is in the
+  // copy too. One at a time; false: one is under way.
+  bool begin_snapshot(const std::string& path);
+  // True once all is copied and the file is closed; check_snapshot (queue/snapshot.hpp) then looks at it.
+  bool copy_snapshot();
+
  private:
   std::unique_ptr<Sql> sql_;
+  std::unique_ptr<Snapshot> snapshot_;  // under way; dies before the connection it reads
 };
 
 // The queue on its worker: co_await database.run([](Queue& queue) { return queue.jobs({}); });

@@ -6,6 +6,8 @@
 #include <tuple>
 
 #include "base/digest.hpp"
+#include "base/text.hpp"
+#include "model/limits.hpp"
 #include "queue/queue.hpp"
 
 namespace offpeak {
@@ -51,6 +53,9 @@ std::string download_name(BatchId batch, std::uint32_t download) {
 }
 
 std::string aside_name(BatchId batch) { return fmt::format("{}.aside.jsonl", batch.value); }
+std::string results_folder_name(const Job& job) {
+  return fmt::format("{}-{}", job.id.value, safe_file_name(job.name, path_name_bytes_max));
+}
 
 ResultLines::ResultLines(Files& files, ResultFolders folders, const Job& job)
     : files_(files), folders_(std::move(folders)), job_(job.id), data_name_(job.data_name), format_(job.format) {}

@@ -53,6 +53,9 @@ std::string download_name(BatchId batch, std::uint32_t download);
 // Beside them: lines of its downloads that became nobody's outcome.
 std::string aside_name(BatchId batch);
 
+// "<id>-<name>": a job's own folder among the results.
+std::string results_folder_name(const Job& job);
+
 class ResultLines {
  public:
   // Opens nothing yet. Of the job it keeps where its bytes are and their format.

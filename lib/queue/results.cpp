@@ -122,7 +122,7 @@ class Returns {
 };
 
 std::int64_t attempts_of(Sql& sql, BatchId id) {
-  auto row = sql.query("SELECT count(*) FROM attempt WHERE batch = ?", id);
+  auto row = sql.query("SELECT count(*) FROM attempt WHERE batch = ? AND intact", id);
   row.step();
   return row.integer(0);
 }
@@ -136,8 +136,10 @@ void give_attempts_back(Sql& sql, BatchId id, const std::vector<Assignment>& ass
     std::vector<Again> again;
     {
       auto row = sql.query(
-          "SELECT seq, action FROM attempt WHERE batch = ? AND job = ? AND seq >= ? AND seq < ? ORDER BY seq", id,
-          assignment.range.job, assignment.range.first, std::int64_t{assignment.range.first} + assignment.range.count);
+          "SELECT seq, action FROM attempt WHERE batch = ? AND job = ? AND seq >= ? AND seq < ? AND intact ORDER BY "
+          "seq",
+          id, assignment.range.job, assignment.range.first,
+          std::int64_t{assignment.range.first} + assignment.range.count);
       while (row.step()) again.push_back({static_cast<Seq>(row.integer(0)), row.text(1)});
     }
     for (const auto& one : again) returns.add(assignment, one.seq, one.action);
@@ -149,7 +151,8 @@ void give_attempts_back(Sql& sql, BatchId id, const std::vector<Assignment>& ass
 void hold_jobs_canceled_elsewhere(Sql& sql, const Batch& batch) {
   std::vector<JobId> jobs;
   {
-    auto row = sql.query("SELECT DISTINCT job FROM attempt WHERE batch = ? AND action = 'hold_again'", batch.id);
+    auto row =
+        sql.query("SELECT DISTINCT job FROM attempt WHERE batch = ? AND intact AND action = 'hold_again'", batch.id);
     while (row.step()) jobs.push_back(JobId{row.integer(0)});
   }
   for (const auto job : jobs) {
@@ -166,7 +169,7 @@ void hold_jobs_canceled_elsewhere(Sql& sql, const Batch& batch) {
 
 std::uint32_t Queue::begin_download(BatchId id) {
   sql_->run("UPDATE batch SET downloads = downloads + 1 WHERE id = ?", id);
-  auto row = sql_->query("SELECT downloads FROM batch WHERE id = ?", id);
+  auto row = sql_->query("SELECT downloads FROM batch WHERE id = ? AND intact", id);
   if (!row.step()) throw QueueError("database: a batch vanished");
   return static_cast<std::uint32_t>(row.integer(0));
 }
@@ -179,7 +182,8 @@ std::optional<RequestState> whereabouts(Sql& sql, RequestRange request) {
   if (!pending_in(sql, request).empty()) return RequestState::pending;
   auto row = sql.query(
       "SELECT i.state FROM assignment a JOIN intent i ON i.id = a.intent LEFT JOIN batch b ON b.intent = i.id WHERE "
-      "a.job = ?1 AND a.first <= ?2 AND a.first + a.count > ?2 AND (i.state IN ('uploading', 'committing', 'unknown') "
+      "a.job = ?1 AND a.intact AND i.intact AND coalesce(b.intact, 1) AND a.first <= ?2 AND a.first + a.count > ?2 AND "
+      "(i.state IN ('uploading', 'committing', 'unknown') "
       "OR (i.state = 'created' AND b.state <> 'collected'))",
       request.job, request.first);
   if (!row.step()) return std::nullopt;
@@ -294,9 +298,10 @@ Collected Queue::results_lost(BatchId id, const std::string& result, Instant now
     const Seq end = next + assignment.range.count;
     {
       auto row = sql_->query(
-          "SELECT seq FROM (SELECT seq FROM outcome WHERE job = ?1 AND seq >= ?2 AND seq < ?3 UNION ALL SELECT seq "
+          "SELECT seq FROM (SELECT seq FROM outcome WHERE job = ?1 AND seq >= ?2 AND seq < ?3 AND intact UNION ALL "
+          "SELECT seq "
           "FROM "
-          "attempt WHERE job = ?1 AND seq >= ?2 AND seq < ?3 AND batch = ?4) ORDER BY seq",
+          "attempt WHERE job = ?1 AND seq >= ?2 AND seq < ?3 AND batch = ?4 AND intact) ORDER BY seq",
           assignment.range.job, next, end, id);
       while (row.step()) {
         const auto seq = static_cast<Seq>(row.integer(0));

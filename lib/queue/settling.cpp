@@ -13,10 +13,10 @@ void Queue::note_intent(IntentId id, const std::string& reason, Instant next_act
 std::set<std::string> Queue::known_ids(IntentId candidate_of) {
   std::set<std::string> ids;
   {
-    auto row = sql_->query("SELECT provider_id FROM batch");
+    auto row = sql_->query("SELECT provider_id FROM batch WHERE intact");
     while (row.step()) ids.insert(row.text(0));
   }
-  auto row = sql_->query("SELECT provider_id FROM excluded WHERE intent = ?", candidate_of);
+  auto row = sql_->query("SELECT provider_id FROM excluded WHERE intent = ? AND intact", candidate_of);
   while (row.step()) ids.insert(row.text(0));
   return ids;
 }
@@ -68,7 +68,8 @@ AuditView Queue::audit_view(Instant since) {
   std::vector<IntentId> audited;
   {
     auto row = sql_->query(
-        "SELECT id FROM intent WHERE state = 'not_created' AND settled_at >= ? AND NOT EXISTS (SELECT 1 FROM batch "
+        "SELECT id FROM intent WHERE state = 'not_created' AND settled_at >= ? AND intact AND NOT EXISTS (SELECT 1 "
+        "FROM batch "
         "WHERE batch.intent = intent.id) ORDER BY id",
         since);
     while (row.step()) audited.push_back(IntentId{row.integer(0)});
@@ -76,17 +77,17 @@ AuditView Queue::audit_view(Instant since) {
   if (audited.empty()) return view;
   for (const auto id : audited) {
     view.audited.push_back(*intent(id));
-    auto row = sql_->query("SELECT provider_id FROM excluded WHERE intent = ?", id);
+    auto row = sql_->query("SELECT provider_id FROM excluded WHERE intent = ? AND intact", id);
     while (row.step()) view.excluded[id].insert(row.text(0));
   }
   view.unsettled = unknown_intents();
   std::vector<IntentId> sending;
   {
-    auto row = sql_->query("SELECT id FROM intent WHERE state IN ('uploading', 'committing')");
+    auto row = sql_->query("SELECT id FROM intent WHERE state IN ('uploading', 'committing') AND intact");
     while (row.step()) sending.push_back(IntentId{row.integer(0)});
   }
   for (const auto id : sending) view.unsettled.push_back(*intent(id));
-  auto row = sql_->query("SELECT provider_id FROM batch");
+  auto row = sql_->query("SELECT provider_id FROM batch WHERE intact");
   while (row.step()) view.known.insert(row.text(0));
   return view;
 }
@@ -132,7 +133,8 @@ void Queue::record_unexplained(const std::vector<UnexplainedBatch>& batches) {
 std::vector<UnexplainedBatch> Queue::unexplained() {
   std::vector<UnexplainedBatch> found;
   auto row = sql_->query(
-      "SELECT provider_id, requests, created_at, state FROM unexplained WHERE state = 'open' ORDER BY created_at");
+      "SELECT provider_id, requests, created_at, state FROM unexplained WHERE intact AND state = 'open' ORDER BY "
+      "created_at");
   while (row.step()) found.push_back({row.text(0), row.integer(1), row.time(2), row.text(3)});
   return found;
 }

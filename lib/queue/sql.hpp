@@ -102,6 +102,7 @@ class Sql {
   }
   // Several statements without values, not kept.
   void script(const std::string& sql);
+  sqlite3* connection() const { return db_; }
   std::int64_t last_id() const { return sqlite3_last_insert_rowid(db_); }
 
   // The decoded entries of one segment, kept until another is asked for. QueueError where it is damaged.
@@ -147,5 +148,7 @@ class Transaction {
 [[noreturn]] void throw_queue_error(sqlite3* db, int code);
 
 void migrate(Sql& sql);
+// The numbered files of schema/, in order.
+std::vector<std::string> migration_texts();
 
 }  // namespace offpeak

@@ -1,0 +1,88 @@
+// What is looked at before a database is used: a file that has changed since it was written is refused as a whole.
+#include "queue/opening_check.hpp"
+
+#include <fmt/format.h>
+
+#include "queue/row_checksum.hpp"
+
+namespace offpeak {
+
+namespace {
+
+// Below this the whole file is read at start: a fraction of a second.
+constexpr std::int64_t whole_check_bytes_max = 64 * 1024 * 1024;
+
+// Small whatever the size of the jobs, and what is sent and counted hangs on them. The others, a row for a request or a
+// thousand, are compared where they are read, and by the audit.
+constexpr std::string_view small_tables[] = {"fact",  "intake", "job",         "pending",  "intent", "assignment",
+                                             "batch", "tally",  "unexplained", "excluded", "spent"};
+
+std::int64_t integer_pragma(Sql& sql, std::string_view name) {
+  auto row = sql.query(fmt::format("PRAGMA {}", name));
+  row.step();
+  return row.integer(0);
+}
+
+bool has_table(Sql& sql, std::string_view name) {
+  auto row = sql.query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", name);
+  return row.step();
+}
+
+// Structure, order, indexes and constraints; `intact` of every row, because it is NOT NULL.
+void check_with(Sql& sql, const std::string& pragma) {
+  auto row = sql.query(pragma);
+  if (!row.step() || row.bytes(0) != "ok") throw_damaged(fmt::format("{} says: {}", pragma, row.text(0)));
+}
+
+std::string schema_text(sqlite3* db) {
+  std::string text;
+  const auto add = [](void* to, int count, char** values, char**) {
+    for (int i = 0; i < count; ++i) *static_cast<std::string*>(to) += fmt::format("{}\n", values[i] ? values[i] : "");
+    return 0;
+  };
+  const int code =
+      sqlite3_exec(db, "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name", add, &text, nullptr);
+  if (code != SQLITE_OK) throw_queue_error(db, code);
+  return text;
+}
+
+}  // namespace
+
+void throw_damaged(const std::string& what) {
+  throw QueueDamaged(
+      fmt::format("database: {}: the database is damaged; stop offpeakd, keep a copy of the state folder, "
+                  "then restore a backup",
+                  what));
+}
+
+void check_rows(Sql& sql) {
+  const auto bytes = integer_pragma(sql, "page_count") * integer_pragma(sql, "page_size");
+  if (bytes <= whole_check_bytes_max) return check_with(sql, "PRAGMA integrity_check(1)");
+  for (const auto table : small_tables) {
+    if (has_table(sql, table)) check_with(sql, fmt::format("PRAGMA integrity_check('{}')", table));
+  }
+}
+
+void check_schema(Sql& sql) {
+  sqlite3* fresh = nullptr;
+  if (const int code = sqlite3_open(":memory:", &fresh); code != SQLITE_OK) {
+    sqlite3_close(fresh);
+    throw_queue_error(nullptr, code);
+  }
+  std::string expected;
+  try {
+    add_row_functions(fresh);
+    for (const auto& migration : migration_texts()) {
+      const int code = sqlite3_exec(fresh, migration.c_str(), nullptr, nullptr, nullptr);
+      if (code != SQLITE_OK) throw_queue_error(fresh, code);
+    }
+    expected = schema_text(fresh);
+  } catch (...) {
+    sqlite3_close(fresh);
+    throw;
+  }
+  sqlite3_close(fresh);
+  if (schema_text(sql.connection()) != expected) throw_damaged("the schema is not the one that this version makes");
+}
+
+}  // namespace offpeak

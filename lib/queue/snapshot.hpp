@@ -1,0 +1,31 @@
+// A copy of the database while it is in use. Begun and copied on the database worker (Queue::begin_snapshot,
+// Queue::copy_snapshot); checked wherever there is time.
+#pragma once
+
+#include <memory>
+#include <string>
+
+namespace offpeak {
+
+class Sql;
+
+class Snapshot {
+ public:
+  Snapshot(Sql& source, const std::string& path);
+  ~Snapshot();
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+
+  // True once all is copied.
+  bool copy_slice();
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+// Looks at every row of a finished copy (QueueDamaged), and makes it one file that needs no log beside it. Blocks for as
+// long as reading it takes; on any thread.
+void check_snapshot(const std::string& path);
+
+}  // namespace offpeak
