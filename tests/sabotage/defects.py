@@ -210,6 +210,10 @@ DEFECTS = [
            "auto sync = [file = file_] { return file->sync(); };",
            "auto sync = []() -> Result<void> { return {}; };",
            [("stages", "Durability.*")]),
+    Defect("failed_sync_passed_over", "a raw download whose sync failed is recorded", "37 40",
+           "lib/results/collector.cpp",
+           "  if (!finished) download.bytes = 0;\n", "",
+           [("results", "OddEnds.*")]),
 
     # ---- ingest
     Defect("claimed_file_not_synced", "a job is accepted while its file may be in memory only", "40 41",

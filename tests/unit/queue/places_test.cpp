@@ -73,7 +73,7 @@ TEST_F(QueuePlaces, OneIntentOfSeveralJobsGivesEachItsOwnBack) {
 TEST_F(QueuePlaces, NeitherMoreThanWaitsNorNothingCanBeTaken) {
   const auto job = world.add_job(10);
   EXPECT_THROW(assign({{job, 5, 6}}), QueueError);
-  EXPECT_THROW(assign({{job, 5, 0}}), QueueError);
+  EXPECT_THROW(assign({{job, 5, 0}, {job, 0, 1}}), QueueError);
   EXPECT_THROW(assign({{JobId{99}, 0, 1}}), QueueError);
   EXPECT_EQ(waiting(job), (Runs{{0, 10}}));
 }
@@ -199,6 +199,225 @@ TEST_F(QueuePlaces, VerbsAboutWhatIsNotThereRefuse) {
   const auto job = world.add_job(2);
   EXPECT_THROW(world.queue.sent_params_bytes(job, 2), QueueError);
   EXPECT_EQ(world.queue.lines(job, 1, 50).size(), 1u);
+}
+
+// The index of a job that is shorter than it says is damage, and nothing is sent or exported from it.
+TEST_F(QueuePlaces, AnIndexThatEndsTooSoonIsDamage) {
+  const auto id = world.queue.announce_intake(IntakeSource::folder, "i.jsonl", {}, world.clock.now());
+  Job job;
+  job.id = id;
+  job.name = job.file = job.data_name = "i";
+  job.created_at = world.clock.now();
+  job.requests = 3;
+  world.queue.intake_in_claimed(id);
+  world.add_index(id, std::vector<LineEntry>(2));
+  world.queue.accept_job(job, false, false, world.clock.now());
+  EXPECT_EQ(world.queue.lines(id, 0, 2).size(), 2u);
+  EXPECT_THROW(world.queue.lines(id, 0, 3), QueueError);
+  EXPECT_THROW(world.queue.sent_params_bytes(id, 2), QueueError);
+}
+
+TEST_F(QueuePlaces, ResultsOfABatchThatIsNotThereAreNotBooked) {
+  const auto job = world.add_job(2);
+  ResultRow row;
+  row.request = {job, 0, 1};
+  row.type = OutcomeType::succeeded;
+  EXPECT_THROW(world.queue.record_results(BatchId{9}, 1, {row}, world.clock.now()), QueueError);
+  EXPECT_TRUE(world.queue.outcomes(job, 0, 2).empty());
+}
+
+TEST_F(QueuePlaces, HalvesThatWereRefusedAtOtherTimesStayApart) {
+  const auto job = world.add_job(2);
+  Refusal halve;
+  halve.kind = RefusalKind::halve;
+  const auto a = assign({{job, 0, 1}}), b = assign({{job, 1, 1}});
+  world.queue.record_refused(a, halve, world.clock.now());
+  world.clock.advance(std::chrono::minutes(1));
+  world.queue.record_refused(b, halve, world.clock.now());
+  EXPECT_EQ(waiting(job), (Runs{{0, 1}, {1, 2}}));
+}
+
+// An attempt and an account fault may have counted to the same number, and still wait for different times.
+TEST_F(QueuePlaces, WhatWaitsForAnotherTimeStaysApart) {
+  const auto job = world.add_job(2);
+  NewIntent intent;
+  intent.nonce = "apart";
+  intent.headers.version = "2023-06-01";
+  intent.parts = {{{job, 0, 1}, 1, 0, {}}, {{job, 1, 1}, 0, 0, {}}};
+  intent.requests = 2;
+  const auto id = world.queue.create_intent(intent, world.clock.now());
+  world.queue.mark_committing(id, world.clock.now());
+  Batch batch;
+  batch.provider_id = "msgbatch_apart";
+  const auto created = world.queue.record_created(id, batch, true, world.clock.now());
+  BatchSeen seen;
+  seen.id = created;
+  seen.state = BatchState::ended;
+  world.queue.record_poll({seen}, world.clock.now());
+  ResultRow fault, attempt;
+  fault.request = {job, 0, 1};
+  fault.action = ResultAction::account_again;
+  fault.type = attempt.type = OutcomeType::errored;
+  attempt.request = {job, 1, 1};
+  attempt.action = ResultAction::another;
+  world.queue.record_results(created, 1, {fault, attempt}, world.clock.now());
+  world.queue.collect(created, {std::chrono::minutes(1), std::chrono::hours(1), 0.5}, world.clock.now());
+  EXPECT_EQ(waiting(job), (Runs{{0, 1}, {1, 2}}));
+}
+
+TEST_F(QueuePlaces, ACancelElsewhereFindsAJobHeldAlreadyAndKeepsItsReason) {
+  const auto job = world.add_job(2);
+  const auto sent = world.submit();
+  BatchSeen seen;
+  seen.id = sent.id;
+  seen.state = BatchState::ended;
+  world.queue.record_poll({seen}, world.clock.now());
+  world.queue.hold_job(job, "by hand");
+  ResultRow row;
+  row.request = {job, 0, 1};
+  row.action = ResultAction::hold_again;
+  row.type = OutcomeType::canceled;
+  ResultRow other = row;
+  other.request.first = 1;
+  world.queue.record_results(sent.id, 1, {row, other}, world.clock.now());
+  EXPECT_TRUE(world.queue.collect(sent.id, {}, world.clock.now()).complete);
+  EXPECT_EQ(world.job(job).reason, "by hand");
+  EXPECT_EQ(count(job, RequestState::pending), 2);
+}
+
+// A late twin of [3, 7) of a job of 10, wherever its requests are by then (product contract 6.6).
+class TwinPlaces : public QueuePlaces {
+ protected:
+  TwinPlaces() : job(world.add_job(10)), lost(assign({{job, 3, 4}})) {
+    world.queue.mark_committing(lost, world.clock.now());
+    world.queue.mark_unknown(lost, "reset", world.clock.now());
+    world.queue.record_not_created(lost, world.clock.now());
+  }
+  BatchId adopt(bool cancel = true) {
+    Batch batch;
+    batch.provider_id = "msgbatch_late";
+    return world.queue.adopt_twin(lost, batch, cancel, world.clock.now());
+  }
+  void end(BatchId id) {
+    BatchSeen seen;
+    seen.id = id;
+    seen.state = BatchState::ended;
+    world.queue.record_poll({seen}, world.clock.now());
+  }
+  std::vector<ResultRow> paid(std::vector<Seq> seqs) const {
+    std::vector<ResultRow> rows;
+    for (const auto seq : seqs) {
+      auto& row = rows.emplace_back();
+      row.request = {job, seq, 1};
+      row.type = OutcomeType::succeeded;
+    }
+    return rows;
+  }
+  Collected collect(BatchId twin, const std::vector<ResultRow>& rows) {
+    end(twin);
+    world.queue.record_results(twin, 1, rows, world.clock.now());
+    return world.queue.collect(twin, {}, world.clock.now());
+  }
+  std::uint32_t ready() {
+    std::uint32_t requests = 0;
+    for (const auto& seen : world.queue.pack_view(world.clock.now(), 100).jobs) {
+      for (const auto& run : seen.pending) requests += run.range.count;
+    }
+    return requests;
+  }
+  JobId job;
+  IntentId lost;
+};
+
+TEST_F(TwinPlaces, OnlyTheRunThatItCarriesWaitsForIt) {
+  const auto twin = adopt();
+  EXPECT_EQ(ready(), 6u);
+  EXPECT_TRUE(collect(twin, paid({3, 4, 5, 6})).complete);
+  EXPECT_EQ(count(job, RequestState::succeeded), 4);
+  EXPECT_EQ(ready(), 6u);
+}
+
+TEST_F(TwinPlaces, InASharedWorkspaceItIsNotCanceled) {
+  adopt(false);
+  EXPECT_TRUE(world.queue.batches_to_cancel().empty());
+}
+
+TEST_F(TwinPlaces, WhatItAnsweredWhileItWasOnItsWayAgainIsNotCommitted) {
+  const auto again = assign({{job, 3, 4}});
+  const auto twin = adopt();
+  collect(twin, paid({3, 4, 5, 6}));
+  EXPECT_FALSE(world.queue.mark_committing(again, world.clock.now()));
+  refuse(again);
+  EXPECT_EQ(count(job, RequestState::succeeded), 4);
+  EXPECT_EQ(count(job, RequestState::pending), 6);
+}
+
+TEST_F(TwinPlaces, OfARefusedIntentOnlyWhatHasNoOutcomeComesBack) {
+  const auto again = assign({{job, 3, 4}});
+  end(adopt());
+  world.queue.record_results(world.queue.batch("msgbatch_late")->id, 1, paid({4, 6}), world.clock.now());
+  refuse(again);
+  EXPECT_EQ(count(job, RequestState::succeeded), 2);
+  EXPECT_EQ(count(job, RequestState::pending), 8);
+  EXPECT_EQ(waiting(job), (Runs{{0, 3}, {3, 4}, {5, 6}, {7, 10}}));
+}
+
+TEST_F(TwinPlaces, AnIntentOfWhichItAnsweredEverythingMovesNothing) {
+  const auto again = assign({{job, 3, 4}});
+  world.queue.mark_committing(again, world.clock.now());
+  world.queue.mark_unknown(again, "reset", world.clock.now());
+  collect(adopt(), paid({3, 4, 5, 6}));
+  Batch batch;
+  batch.provider_id = "msgbatch_again";
+  world.queue.record_created(again, batch, false, world.clock.now());
+  EXPECT_EQ(count(job, RequestState::submitted), 0);
+  EXPECT_EQ(count(job, RequestState::succeeded), 4);
+}
+
+TEST_F(TwinPlaces, TheOutcomeThatWasRecordedFirstStands) {
+  const auto again = assign({{job, 3, 4}});
+  world.queue.mark_committing(again, world.clock.now());
+  Batch batch;
+  batch.provider_id = "msgbatch_again";
+  const auto created = world.queue.record_created(again, batch, true, world.clock.now());
+  end(created);
+  world.queue.record_results(created, 1, paid({3, 4, 5, 6}), world.clock.now());
+  EXPECT_TRUE(world.queue.collect(created, {}, world.clock.now()).complete);
+  EXPECT_TRUE(collect(adopt(), paid({3, 4, 5, 6})).complete);
+  EXPECT_EQ(count(job, RequestState::succeeded), 4);
+  for (const auto& row : world.queue.outcomes(job, 3, 4)) EXPECT_EQ(row.batch, created);
+}
+
+TEST_F(TwinPlaces, WhatWasCanceledMeanwhileStaysCanceled) {
+  world.queue.cancel_job(job, world.clock.now());
+  EXPECT_TRUE(collect(adopt(), paid({3, 4, 5, 6})).complete);
+  EXPECT_EQ(count(job, RequestState::canceled), 10);
+}
+
+TEST_F(TwinPlaces, WhereItsResultsAreLostWhatWaitedForItGoesOn) {
+  const auto twin = adopt();
+  end(twin);
+  EXPECT_EQ(ready(), 6u);
+  const auto lost_results = world.queue.results_lost(twin, R"({"type":"errored"})", world.clock.now());
+  EXPECT_EQ(lost_results.missing, 0u);
+  EXPECT_EQ(ready(), 10u);
+  EXPECT_EQ(count(job, RequestState::errored), 0);
+}
+
+TEST_F(QueuePlaces, OfABatchThatIsGivenUpWhatHasALineKeepsIt) {
+  const auto job = world.add_job(3);
+  const auto sent = world.submit();
+  BatchSeen seen;
+  seen.id = sent.id;
+  seen.state = BatchState::ended;
+  world.queue.record_poll({seen}, world.clock.now());
+  ResultRow row;
+  row.request = {job, 2, 1};
+  row.type = OutcomeType::succeeded;
+  world.queue.record_results(sent.id, 1, {row}, world.clock.now());
+  EXPECT_EQ(world.queue.results_lost(sent.id, R"({"type":"errored"})", world.clock.now()).missing, 2u);
+  EXPECT_EQ(count(job, RequestState::succeeded), 1);
+  EXPECT_EQ(count(job, RequestState::errored), 2);
 }
 
 TEST_F(QueuePlaces, OnlyABatchThatHasEndedIsCollectedOrGivenUp) {

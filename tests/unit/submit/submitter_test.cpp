@@ -341,6 +341,57 @@ TEST_F(SubmitterTest, AnIntentWhoseRequestsALateTwinMayRunIsNotCommitted) {
   EXPECT_EQ(state(id), IntentState::rejected);
 }
 
+// Parts may stand in any order in a batch, and lie far apart in the claimed file.
+TEST_F(SubmitterTest, RequestsAreFoundInTheClaimedFileWhateverTheirOrder) {
+  const auto job = world.add_job(20'000);
+  NewIntent intent;
+  intent.nonce = std::string(24, 'e');
+  intent.headers.version = "2023-06-01";
+  intent.parts = {{{job, 19'990, 10}, 0, 0, {}}, {{job, 0, 10}, 0, 0, {}}};
+  intent.bytes = body_open.size() + body_close.size();
+  for (const auto& part : intent.parts) {
+    for (Seq i = 0; i < part.range.count; ++i) {
+      intent.bytes += request_bytes(intent.requests++, world.queue.sent_params_bytes(job, part.range.first + i));
+    }
+  }
+  world.queue.create_intent(intent, world.clock.now());
+  start();
+  EXPECT_EQ(count(job, RequestState::submitted), 20);
+  EXPECT_NE(provider.bodies.at(0).find(R"("n":19999})"), std::string::npos);
+  EXPECT_NE(provider.bodies.at(0).find(R"("n":9})"), std::string::npos);
+}
+
+TEST_F(SubmitterTest, AClaimedFileThatCannotBeReadHoldsItsJob) {
+  const auto job = world.add_job(2);
+  std::filesystem::remove(folder / "claimed/1");
+  std::filesystem::create_directory(folder / "claimed/1");  // it opens, and no byte can be read
+  plan();
+  start();
+  EXPECT_EQ(world.job(job).state, JobState::held);
+  EXPECT_TRUE(provider.batches.empty());
+}
+
+// Stopped between any two steps and started again in the same process: one create, and never a second one.
+TEST_F(SubmitterTest, AStopBetweenAnyTwoStepsNeverSendsTwice) {
+  const auto job = world.add_job(2);
+  const auto id = plan();
+  int lives = 0;
+  for (int steps = 1; state(id) == IntentState::uploading || state(id) == IntentState::committing; ++steps) {
+    ASSERT_LT(++lives, 200);
+    TaskGroup group(world.context.get_executor());
+    group.spawn("submit", submitter->run());
+    world.run_steps(steps);
+    group.cancel();
+    world.clock.run_until_idle();
+    ASSERT_EQ(group.size(), 0u);
+  }
+  start();
+  EXPECT_LE(provider.batches.size(), 1u);
+  EXPECT_EQ(
+      count(job, RequestState::pending) + count(job, RequestState::assigned) + count(job, RequestState::submitted), 2);
+  EXPECT_EQ(state(id) == IntentState::created, count(job, RequestState::submitted) == 2);
+}
+
 // A stage that was broken off and runs again in the same process: its nonce is spent.
 TEST_F(SubmitterTest, AnUploadBrokenOffBeforeTheLastByteIsRefusedNotRepeated) {
   const auto job = world.add_job(2);
