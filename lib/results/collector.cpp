@@ -126,6 +126,8 @@ Task<Collector::Download> Collector::download(Batch batch) {
     download.end = disk_full ? TransferEnd::disk_full : TransferEnd::cut;
     download.problem = finished.error().message;
   }
+  // What is not known to be on the disk is not kept: an outcome that refers to it could not be read after a power cut.
+  if (!finished) download.bytes = 0;
   if (download.problem.empty() && download.end != TransferEnd::complete) download.problem = "the transfer was cut";
   co_return co_await keep(std::move(download));
 }

@@ -55,6 +55,14 @@ TEST(Audit, ADisprovedBatchIsNotTakenTwice) {
   EXPECT_EQ(twins[0].intent, IntentId{2});
 }
 
+TEST(Audit, WhatWasDisprovedDoesNotHideTheNextOne) {
+  auto view = view_of({intent(1, 5)});
+  view.excluded[IntentId{1}] = {"foreign"};
+  const auto twins = late_twins({listed("foreign", 5, 2000), listed("late", 5, 2001)}, view);
+  ASSERT_EQ(twins.size(), 1u);
+  EXPECT_EQ(twins[0].batch.id, "late");
+}
+
 TEST(Audit, AnIntentHasOneTwinAtMost) {
   EXPECT_EQ(late_twins({listed("a", 5, 2000), listed("b", 5, 2001)}, view_of({intent(1, 5)})).size(), 1u);
 }

@@ -128,6 +128,13 @@ TEST(Verdict, WithoutAnAnswerTheLastByteDecides) {
   EXPECT_THAT(verdict_on_create(answer).message, HasSubstr("is not known"));
 }
 
+TEST(Verdict, AnEndWithoutAReasonIsSaidToBeOne) {
+  CreateAnswer answer;
+  answer.last_byte_left = true;
+  EXPECT_EQ(verdict_on_create(answer).kind, unknown);
+  EXPECT_THAT(verdict_on_create(answer).message, HasSubstr("no answer"));
+}
+
 TEST(Verdict, ACreatedBatchIsReadWhole) {
   const auto got = verdict(200, bodies.at(Body::batch), true);
   ASSERT_TRUE(got.batch);

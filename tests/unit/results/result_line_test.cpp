@@ -61,6 +61,27 @@ TEST_F(ResultLineTest, ReadsLeniently) {
   EXPECT_EQ(line.usage.output_tokens, 0);
 }
 
+TEST_F(ResultLineTest, OddMembersAreAsGoodAsMissingOnes) {
+  ASSERT_TRUE(parse(R"({"custom_id":"c","result":{"type":"errored","error":{"type":"error"}}})"));
+  EXPECT_EQ(line.error_type, "");
+  ASSERT_TRUE(parse(R"({"custom_id":"c","result":{"type":"errored","error":{"error":"text"}}})"));
+  EXPECT_EQ(line.error_type, "");
+  ASSERT_TRUE(parse(
+      R"({"custom_id":"c","result":{"type":"errored","error":{"error":{"type":"t","details":{"other":1},"more":2}}}})"));
+  EXPECT_EQ(line.error_type, "t");
+  EXPECT_EQ(line.error_code, "");
+  ASSERT_TRUE(parse(R"({"custom_id":"c","result":{"type":"errored","error":{"error":{"type":7,"details":"text"}}}})"));
+  EXPECT_EQ(line.error_type, "");
+  ASSERT_TRUE(parse(R"({"custom_id":"c","result":{"type":"succeeded","message":"text"}})"));
+  EXPECT_EQ(line.model, "");
+  EXPECT_FALSE(parse(R"({"custom_id":"c","result":{"type":12345678}})"));
+  ASSERT_TRUE(parse(
+      R"({"custom_id":"c","result":{"type":"succeeded","message":{"usage":{"input_tokens":1000000001,"output_tokens":1000000000,"server_tool_use":null}}}})"));
+  EXPECT_EQ(line.usage.input_tokens, 0) << "more than any answer holds";
+  EXPECT_EQ(line.usage.output_tokens, 1'000'000'000);
+  EXPECT_EQ(line.usage.web_search_requests, 0);
+}
+
 TEST_F(ResultLineTest, NothingOfTheLineBeforeIsLeft) {
   ASSERT_TRUE(parse(R"({"custom_id":"b","result":{"type":"errored","error":{"error":{"type":"t","message":"m"}}}})"));
   ASSERT_TRUE(parse(R"({"custom_id":"c","result":{"type":"canceled"}})"));
@@ -156,6 +177,22 @@ TEST(CollectDecisions, EveryEndOfADownloadHasOneStep) {
   EXPECT_EQ(after_download(facts, {}), CollectStep::ask_batch);
   facts.end = TransferEnd::cut;
   EXPECT_EQ(after_download(facts, {}), CollectStep::again);
+}
+
+TEST(CollectDecisions, EveryFailureOfACallIsOneEndOfTheTransfer) {
+  const auto end = [](CallFailureKind kind, bool disk_full = false) {
+    CallFailure failure;
+    failure.kind = kind;
+    return end_of(failure, disk_full);
+  };
+  EXPECT_EQ(end(CallFailureKind::not_found), TransferEnd::not_there);
+  EXPECT_EQ(end(CallFailureKind::refused), TransferEnd::not_there) << "the batch itself will tell";
+  EXPECT_EQ(end(CallFailureKind::stopped, true), TransferEnd::disk_full);
+  EXPECT_EQ(end(CallFailureKind::stopped, false), TransferEnd::cut);
+  for (const auto kind : {CallFailureKind::unreachable, CallFailureKind::throttled, CallFailureKind::account,
+                          CallFailureKind::unreadable}) {
+    EXPECT_EQ(end(kind), TransferEnd::cut);
+  }
 }
 
 TEST(CollectDecisions, TheLostDocumentHasTheProvidersShape) {

@@ -84,6 +84,17 @@ TEST(Consequence, ALoneRefusedRequestIsAnAccountFaultUntilAnotherCreateWasAccept
   EXPECT_TRUE(since.refusal.alone_is_errored);
 }
 
+TEST(Consequence, ALoneRefusedRequestIsNotErroredWhereNothingWasEverAccepted) {
+  auto at = situation(1);
+  at.refused_before = from_millis(500'000);
+  EXPECT_TRUE(consequence_of(verdict(CreateVerdictKind::batch_at_fault), at, retry).account);
+}
+
+TEST(Consequence, AFaultOfARequestWithoutAPlaceNamesNobody) {
+  EXPECT_EQ(consequence_of(verdict(CreateVerdictKind::request_at_fault), situation(), retry).refusal.kind,
+            RefusalKind::halve);
+}
+
 TEST(Consequence, AnAccountFaultPausesEverSlowerAndFailsNobody) {
   auto at = situation();
   Instant previous{};

@@ -127,6 +127,14 @@ TEST_F(CreateRecord, AnAnswerThatNamesAnotherBatchOfOursLeavesTheIntentUnknown) 
   EXPECT_EQ(count(RequestState::assigned), 2);
 }
 
+TEST_F(CreateRecord, AnIntentThatIsGoneIsLeftGone) {
+  Intent gone;
+  gone.id = IntentId{99};
+  record_create(*queue_, gone, answered_with("msgbatch_1", 4), ends(IntentEnd::created), std::nullopt, now);
+  EXPECT_FALSE(queue_->batch("msgbatch_1"));
+  EXPECT_EQ(count(RequestState::pending), 4);
+}
+
 TEST_F(CreateRecord, StoringAnUnknownEndTwiceChangesNothing) {
   const auto intent = committing(0, 4, "one");
   auto unknown = ends(IntentEnd::unknown);

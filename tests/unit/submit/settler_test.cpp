@@ -1,0 +1,267 @@
+// An unknown create is settled by the provider's lists and by nothing else (product contract 6.5, 6.7).
+#include "submit/settler.hpp"
+
+#include "unit/submit/submit_world.hpp"
+
+namespace offpeak {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::failed_call;
+using testing::result_line;
+using testing::succeeded_value;
+
+class SettlerTest : public testing::SubmitTest {
+ protected:
+  void start() { world.start(settler.run()); }
+};
+
+TEST_F(SettlerTest, SleepsWhileNothingIsUnknown) {
+  start();
+  world.clock.advance(10h);
+  EXPECT_EQ(provider.count("list"), 0u);
+}
+
+TEST_F(SettlerTest, AdoptsTheOneBatchThatCanBeIt) {
+  const auto lost = lose_one(3);
+  provider.add("msgbatch_ours", 3);
+  provider.add("msgbatch_other", 4);
+  start();
+  EXPECT_EQ(state(lost.id), IntentState::created);
+  ASSERT_TRUE(world.queue.batch("msgbatch_ours"));
+  EXPECT_FALSE(world.queue.batch("msgbatch_ours")->proven) << "its results have the last word";
+  EXPECT_FALSE(world.queue.batch("msgbatch_other"));
+}
+
+TEST_F(SettlerTest, ABatchThatIsKnownAlreadyIsNoCandidate) {
+  world.add_job(3, "known");
+  world.submit(true, "msgbatch_known");
+  const auto lost = lose_one(3);
+  provider.add("msgbatch_known", 3);
+  start();
+  EXPECT_EQ(state(lost.id), IntentState::unknown);
+}
+
+TEST_F(SettlerTest, AbsenceIsAVerdictOnlyAfterTheWholeTimeOfCleanLists) {
+  const auto lost = lose_one(3);
+  start();
+  world.clock.advance(14min);
+  EXPECT_EQ(state(lost.id), IntentState::unknown);
+  EXPECT_TRUE(world.queue.intent(lost.id)->reason);
+  EXPECT_TRUE(world.queue.intent(lost.id)->next_action_at);
+  world.clock.advance(3min);
+  EXPECT_EQ(state(lost.id), IntentState::not_created);
+  EXPECT_GE(provider.count("list"), 5u);
+}
+
+// A list that could not be read says nothing, however often.
+TEST_F(SettlerTest, AListThatFailedIsNoWitness) {
+  const auto lost = lose_one(3);
+  for (int i = 0; i < 100; ++i) provider.list_failures.push_back(failed_call(CallFailureKind::throttled, 500));
+  start();
+  world.clock.advance(90min);
+  EXPECT_EQ(state(lost.id), IntentState::unknown);
+  EXPECT_NE(world.queue.intent(lost.id)->reason.value_or("").find("cannot be read"), std::string::npos);
+  provider.add("msgbatch_ours", 3);
+  provider.list_failures.clear();
+  world.clock.advance(2min);
+  EXPECT_EQ(state(lost.id), IntentState::created);
+}
+
+TEST_F(SettlerTest, EveryPageDownToTheWatermarkIsRead) {
+  const auto lost = lose_one(3);
+  provider.add("msgbatch_ours", 3);
+  for (int i = 0; i < 5; ++i) provider.add(fmt::format("msgbatch_new{}", i), 8);
+  provider.page_most = 2;
+  start();
+  EXPECT_EQ(state(lost.id), IntentState::created) << "on the third page";
+  EXPECT_EQ(provider.count("list"), 3u);
+}
+
+// A page that failed makes the whole walk worth nothing: the batch may be on it.
+TEST_F(SettlerTest, AWalkWithAFailedPageIsNoWitness) {
+  const auto lost = lose_one(3);
+  provider.add("msgbatch_ours", 3);
+  for (int i = 0; i < 5; ++i) provider.add(fmt::format("msgbatch_new{}", i), 8);
+  provider.page_most = 2;
+  provider.later_pages_fail = true;
+  start();
+  world.clock.advance(2h);
+  EXPECT_EQ(state(lost.id), IntentState::unknown);
+  provider.later_pages_fail = false;
+  world.clock.advance(2min);
+  EXPECT_EQ(state(lost.id), IntentState::created);
+}
+
+TEST_F(SettlerTest, AListThatNeverEndsIsNotReadForEverAndNoWitness) {
+  const auto lost = lose_one(3);
+  provider.endless = true;
+  start();
+  EXPECT_EQ(provider.count("list"), 100u);
+  world.clock.advance(30min);
+  EXPECT_EQ(state(lost.id), IntentState::unknown);
+  EXPECT_NE(world.queue.intent(lost.id)->reason.value_or("").find("does not end"), std::string::npos);
+}
+
+TEST_F(SettlerTest, AListWithoutACursorEndsThere) {
+  const auto lost = lose_one(3);
+  provider.add("msgbatch_a", 9);
+  provider.add("msgbatch_b", 9);
+  provider.page_most = 1;
+  provider.without_cursor = true;
+  start();
+  EXPECT_EQ(provider.count("list"), 1u);
+  EXPECT_EQ(state(lost.id), IntentState::unknown);
+}
+
+TEST_F(SettlerTest, TheWalkEndsAtTheWatermark) {
+  provider.add("msgbatch_old", 3);
+  world.clock.advance(1min);
+  const auto lost = lose_one(3);
+  EXPECT_EQ(lost.watermark, "msgbatch_old");
+  start();
+  EXPECT_EQ(state(lost.id), IntentState::unknown) << "what was there before the create cannot be it";
+}
+
+TEST_F(SettlerTest, OfSeveralCandidatesTheOneThatShowsOurNonceIsAdoptedProven) {
+  const auto lost = lose_one(2);
+  auto& foreign = provider.add("msgbatch_foreign", 2);
+  ends(foreign, result_line(std::string(24, 'f'), 0, succeeded_value()));
+  auto& ours = provider.add("msgbatch_ours", 2);
+  start();
+  EXPECT_EQ(state(lost.id), IntentState::unknown);
+  ends(provider.batch("msgbatch_ours"), result_line(lost.nonce, 1, succeeded_value()) + "rest");
+  static_cast<void>(ours);
+  provider.add("msgbatch_third", 2);
+  world.clock.advance(3min);
+  EXPECT_EQ(state(lost.id), IntentState::created);
+  ASSERT_TRUE(world.queue.batch("msgbatch_ours"));
+  EXPECT_TRUE(world.queue.batch("msgbatch_ours")->proven);
+  EXPECT_TRUE(world.log.has("intent.candidate_excluded"));
+}
+
+TEST_F(SettlerTest, ACandidateThatShowsAnotherNonceIsExcludedForGood) {
+  const auto lost = lose_one(2);
+  for (const auto* id : {"msgbatch_a", "msgbatch_b"}) {
+    ends(provider.add(id, 2), result_line(std::string(24, 'f'), 0, succeeded_value()));
+  }
+  start();
+  const auto known = world.queue.known_ids(lost.id);
+  EXPECT_TRUE(known.contains("msgbatch_a"));
+  EXPECT_TRUE(known.contains("msgbatch_b"));
+  world.clock.advance(20min);
+  EXPECT_EQ(state(lost.id), IntentState::not_created);
+}
+
+// A first line that is no line of ours proves that much; one that did not come whole proves nothing.
+TEST_F(SettlerTest, OnlyAWholeFirstLineShowsANonce) {
+  const auto lost = lose_one(2);
+  struct Case {
+    std::string body;
+    bool excluded;
+  };
+  const std::vector<Case> cases{{"not json\n", true},
+                                {"{\"result\":{}}\n", true},
+                                {"{\"custom_id\":7}\n", true},
+                                {"{\"custom_id\":\"another-program-1\"}\n", true},
+                                {"{\"custom_id\":\"" + lost.nonce + "-0\"", false},
+                                {"", false},
+                                {std::string(9 * 1024 * 1024, ' '), false}};
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    ends(provider.add(fmt::format("msgbatch_{}", i), 2), cases[i].body);
+  }
+  start();
+  EXPECT_EQ(state(lost.id), IntentState::unknown);
+  const auto known = world.queue.known_ids(lost.id);
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    EXPECT_EQ(known.contains(fmt::format("msgbatch_{}", i)), cases[i].excluded) << i;
+  }
+}
+
+TEST_F(SettlerTest, EveryUnknownIntentIsLookedAt) {
+  const auto first = lose_one(2);
+  const auto second = lose_one(3);
+  provider.add("msgbatch_two", 2);
+  provider.add("msgbatch_three", 3);
+  start();
+  EXPECT_EQ(state(first.id), IntentState::created);
+  EXPECT_EQ(state(second.id), IntentState::created);
+  EXPECT_EQ(world.queue.batch("msgbatch_two")->intent, first.id);
+  EXPECT_EQ(world.queue.batch("msgbatch_three")->intent, second.id);
+}
+
+class GuardTest : public testing::SubmitTest {
+ protected:
+  void pass() { world.start(guard.pass()); }
+  // A batch of ours stands in the state as the newest known.
+  void know_one() {
+    world.add_job(2, "known");
+    world.submit(true, "msgbatch_known");
+    world.clock.advance(1min);
+  }
+};
+
+TEST_F(GuardTest, ANewStateTakesTheNewestListedBatchAsKnown) {
+  provider.add("msgbatch_others", 5);
+  EXPECT_TRUE(world.queue.is_new());
+  pass();
+  EXPECT_FALSE(world.queue.is_new());
+  EXPECT_EQ(world.queue.newest_known_at(), world.clock.now());
+  EXPECT_TRUE(world.queue.unexplained().empty());
+}
+
+TEST_F(GuardTest, AnEmptyWorkspaceIsKnownToBeEmptyFromThenOn) {
+  pass();
+  EXPECT_FALSE(world.queue.is_new());
+  provider.add("msgbatch_later", 5);
+  pass();
+  EXPECT_EQ(world.queue.unexplained().size(), 1u);
+}
+
+TEST_F(GuardTest, WaitsUntilTheListCanBeRead) {
+  for (int known = 0; known < 2; ++known) {
+    provider.list_failures = {failed_call(CallFailureKind::unreachable, 0),
+                              failed_call(CallFailureKind::throttled, 529)};
+    Guard fresh(world.database, provider, world.clock, world.random, world.log, world.config);
+    world.start(fresh.pass());
+    EXPECT_TRUE(fresh.waiting());
+    world.clock.advance(1h);
+    EXPECT_FALSE(fresh.waiting());
+  }
+  EXPECT_EQ(world.log.count("guard.no_list"), 4u);
+}
+
+// Fault 18.
+TEST_F(GuardTest, BatchesThatNothingExplainsHoldSubmitting) {
+  know_one();
+  provider.add("msgbatch_of_the_lost_state", 5);
+  pass();
+  const auto found = world.queue.unexplained();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].provider_id, "msgbatch_of_the_lost_state");
+  EXPECT_TRUE(world.queue.pack_view(world.clock.now(), 10).unexplained_batches);
+  EXPECT_TRUE(world.log.has("batch.unexplained"));
+  EXPECT_TRUE(world.queue.dismiss_unexplained("msgbatch_of_the_lost_state"));
+  EXPECT_FALSE(world.queue.dismiss_unexplained("msgbatch_of_the_lost_state"));
+  EXPECT_FALSE(world.queue.pack_view(world.clock.now(), 10).unexplained_batches);
+}
+
+TEST_F(GuardTest, InASharedWorkspaceTheyAreReportedAndHoldNothing) {
+  know_one();
+  world.config.provider.exclusive = false;
+  provider.add("msgbatch_of_somebody", 5);
+  pass();
+  EXPECT_TRUE(world.log.has("batch.unexplained"));
+  EXPECT_FALSE(world.queue.pack_view(world.clock.now(), 10).unexplained_batches);
+}
+
+TEST_F(GuardTest, WhatAnUnknownIntentExplainsHoldsNothing) {
+  know_one();
+  lose_one(5);
+  provider.add("msgbatch_lost", 5);
+  pass();
+  EXPECT_TRUE(world.queue.unexplained().empty());
+}
+
+}  // namespace
+}  // namespace offpeak
