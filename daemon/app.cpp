@@ -69,11 +69,13 @@ class App {
  private:
   template <class Stage>
   Task<> keep_running(Stage& stage);
+  void start_stages();
   Task<> pack_after_guard();
   Task<> handle_signals();
   Task<> feed_watchdog();
   Task<> stop();
   void reload();
+  void take_new_settings();
   void ring_all();
   ControlHooks hooks();
   IngestCalls ingest_calls();
@@ -203,6 +205,19 @@ Task<> App::run() {
     throw std::runtime_error(listening.error().message + (listening.error().hint.empty() ? "" : ": ") +
                              listening.error().hint);
   }
+  std::exception_ptr failure;
+  try {
+    start_stages();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  // Half of the stages alone would be a daemon that lives and does nothing.
+  if (failure) stages_.cancel();
+  co_await stages_.join();
+  if (failure) std::rethrow_exception(failure);
+}
+
+void App::start_stages() {
   stages_.spawn("control", server_.run());
   stages_.spawn("signals", handle_signals());
   stages_.spawn("watchdog", feed_watchdog());
@@ -217,7 +232,6 @@ Task<> App::run() {
   log_.info("daemon.started",
             {{"version", OFFPEAK_VERSION}, {"socket", config_.paths.socket}, {"provider", config_.provider.base_url}});
   notify_ready("running");
-  co_await stages_.join();
 }
 
 Task<> App::handle_signals() {
@@ -258,6 +272,15 @@ Task<> App::feed_watchdog() {
 // A bad file, or a key that cannot be read, keeps the old settings and says so.
 void App::reload() {
   notify_reloading();
+  try {
+    take_new_settings();
+  } catch (const std::exception& error) {
+    log_.error("config.bad", {{"error", error.what()}, {"act", "old settings stay"}});
+    notify_ready("running with the old settings: the configuration cannot be read");
+  }
+}
+
+void App::take_new_settings() {
   auto read = read_settings(options_);
   if (const auto* errors = std::get_if<std::vector<ConfigError>>(&read)) {
     for (const auto& error : *errors)

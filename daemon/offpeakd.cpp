@@ -1,3 +1,4 @@
+#include <exception>
 #include <iostream>
 
 #include "daemon/app.hpp"
@@ -9,9 +10,15 @@ int main(int argc, char** argv) {
   const auto parsed = parse_options(argc, argv, std::cout, std::cerr);
   if (const auto* status = std::get_if<int>(&parsed)) return *status;
   const auto& options = std::get<DaemonOptions>(parsed);
-  if (options.verb == Verb::check_config) return check_config(options, std::cout, std::cerr);
-  auto settings = settings_at_start(options, std::cerr);
-  if (!settings) return exit_configuration;
-  const auto log = make_log(settings->config.log.level);
-  return run_daemon(options, std::move(*settings), *log);
+  try {
+    if (options.verb == Verb::check_config) return check_config(options, std::cout, std::cerr);
+    auto settings = settings_at_start(options, std::cerr);
+    if (!settings) return exit_configuration;
+    const auto log = make_log(settings->config.log.level);
+    return run_daemon(options, std::move(*settings), *log);
+  } catch (const std::exception& error) {
+    // Not 78, after which the service manager would not try again: what failed here may pass.
+    std::cerr << "offpeakd: " << error.what() << '\n';
+    return exit_failed;
+  }
 }

@@ -37,21 +37,29 @@ TaskGroup::~TaskGroup() {
 void TaskGroup::spawn(std::string name, Task<> task) {
   auto child = children_.emplace_back(std::make_shared<Child>());
   child->name = std::move(name);
-  boost::asio::co_spawn(
-      executor_, std::move(task),
-      boost::asio::bind_cancellation_slot(
-          child->signal.slot(), [this, child](std::exception_ptr failure) { finished(child, std::move(failure)); }));
+  try {
+    boost::asio::co_spawn(
+        executor_, std::move(task),
+        boost::asio::bind_cancellation_slot(
+            child->signal.slot(), [this, child](std::exception_ptr failure) { finished(child, std::move(failure)); }));
+  } catch (...) {
+    children_.remove(child);  // it never began, so nobody must wait for it
+    throw;
+  }
   if (canceled_) child->signal.emit(boost::asio::cancellation_type::terminal);
 }
 
 void TaskGroup::cancel() {
   canceled_ = true;
-  // Emitting may complete and erase a child at once, so each emission is posted.
-  for (const auto& child : children_) {
-    boost::asio::post(executor_, [weak = std::weak_ptr(child)] {
-      if (const auto living = weak.lock()) living->signal.emit(boost::asio::cancellation_type::terminal);
-    });
-  }
+  // Emitting may complete and erase a child at once, so each emission is posted. Without memory even for that the process
+  // ends here: tasks that nobody can stop would keep half a program alive.
+  [this]() noexcept {
+    for (const auto& child : children_) {
+      boost::asio::post(executor_, [weak = std::weak_ptr(child)] {
+        if (const auto living = weak.lock()) living->signal.emit(boost::asio::cancellation_type::terminal);
+      });
+    }
+  }();
 }
 
 void TaskGroup::finished(const std::shared_ptr<Child>& child, std::exception_ptr failure) {

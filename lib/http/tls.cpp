@@ -5,6 +5,7 @@
 #include <openssl/x509v3.h>
 
 #include <boost/asio/ssl/host_name_verification.hpp>
+#include <new>
 #include <stdexcept>
 
 #include "base/text.hpp"
@@ -41,7 +42,11 @@ std::string name_in(X509* certificate) {
 }  // namespace
 
 boost::asio::ssl::context make_tls_context(const Origin& origin) {
-  boost::asio::ssl::context context(boost::asio::ssl::context::tls_client);
+  // Asio's own way to make one goes on with nothing where OpenSSL has no memory.
+  SSL_CTX* made = ::SSL_CTX_new(::TLS_client_method());
+  if (made == nullptr) throw std::bad_alloc();
+  boost::asio::ssl::context context(made);
+  context.set_options(boost::asio::ssl::context::no_compression);
   SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
   context.set_verify_mode(boost::asio::ssl::verify_peer);
   if (!origin.tls) return context;

@@ -235,6 +235,7 @@ class Daemon:
         self.env.pop("CREDENTIALS_DIRECTORY", None)
         self.env.pop("NOTIFY_SOCKET", None)
         self.arguments = list(arguments)
+        self.program = "offpeakd"  # or one that was linked with something that fails
         self.log = self.root.parent / (self.root.name + ".log")
         self.process = None
         self.socket = self.root / "offpeak.sock"
@@ -257,7 +258,7 @@ class Daemon:
         env = dict(self.env)
         if crash_at:
             env["OFFPEAK_CRASH_AT"] = crash_at
-        command = [program("offpeakd"), "--root", str(self.root), *self.arguments, *arguments]
+        command = [program(self.program), "--root", str(self.root), *self.arguments, *arguments]
         self.process = Process(command, self.log, env)
         if wait:
             self.wait_ready()
