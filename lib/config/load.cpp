@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <stdexcept>
 
 #include "base/files.hpp"
 #include "config/prices.hpp"
@@ -28,7 +29,12 @@ std::variant<PriceTable, std::vector<ConfigError>> load_prices(const std::string
   const auto text = read_text_file(path, file_bytes_max);
   if (text) return parse_prices(*text, path);
   if (text.error().kind == ErrorKind::not_found && path == join_path(folder, MoneyConfig{}.prices)) {
-    return parse_prices(shipped_prices(), "the price table built in");
+    auto built_in = parse_prices(shipped_prices(), "the price table built in");
+    // Nobody's configuration is wrong where this fails: the machine had no memory for it.
+    if (const auto* errors = std::get_if<std::vector<ConfigError>>(&built_in)) {
+      throw std::runtime_error(to_text(errors->front()));
+    }
+    return built_in;
   }
   return only(path, text.error(), "money.prices names this file; the one that is shipped is prices.toml");
 }

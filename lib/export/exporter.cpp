@@ -81,6 +81,7 @@ Task<std::optional<Instant>> Exporter::exported_before(Job job, Facts facts) {
 Task<Result<Instant>> Exporter::write(Job job, Facts facts) {
   const auto writer = std::make_shared<ResultsWriter>(doors_.files, places(), job);
   auto written = co_await write_lines(writer, job);
+  crash_point("lines_written");
   const auto done_at = doors_.clock.now();
   if (written) {
     auto seal = [writer, summary = summary_json(as_finished(job, done_at), facts.tallies, facts.batches)] {
@@ -124,6 +125,7 @@ Task<bool> Exporter::finish(Job job, Instant done_at) {
     return true;
   };
   const bool recorded = co_await doors_.database.run(std::move(record));
+  crash_point("job_finished");
   if (!recorded) {
     bells_.own.notify();
     co_return false;

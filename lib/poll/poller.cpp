@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/crash_point.hpp"
 #include "model/limits.hpp"
 #include "poll/audit.hpp"
 
@@ -187,7 +188,9 @@ Task<> Poller::record(Round round) {
       if (!round.seen.empty()) queue.record_poll(round.seen, now);
       for (const auto& note : round.notes) queue.note_batch(note.id, note.reason, std::nullopt);
     };
+    crash_point("before_poll_recorded");
     co_await doors_.database.run(std::move(write));
+    crash_point("after_poll_recorded");
   }
   if (ended) bells_.collector.notify();
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/crash_point.hpp"
 #include "base/json.hpp"
 #include "model/params.hpp"
 #include "submit/new_batch.hpp"
@@ -129,7 +130,9 @@ Task<> Settler::look(Intent intent) {
       co_return;
     case SettleStep::not_created:
       log_.info("intent.not_created", {{"intent", id}, {"clean_lists", seen_[id].clean_lists}});
+      crash_point("before_not_created");
       co_await database_.run([id, now = clock_.now()](Queue& queue) { queue.record_not_created(id, now); });
+      crash_point("after_not_created");
       bells_.pack.notify();
       bells_.poll.notify();  // from now on it looks for a late twin
       co_return;
@@ -138,9 +141,11 @@ Task<> Settler::look(Intent intent) {
 
 Task<> Settler::adopt(Intent intent, ProviderBatch batch, bool proven) {
   log_.info("intent.adopted", {{"intent", intent.id}, {"batch", batch.id}, {"proven", proven}});
+  crash_point("before_adopted");
   co_await database_.run([intent, record = new_batch(batch), proven, now = clock_.now()](Queue& queue) {
     queue.record_created(intent.id, record, proven, now);
   });
+  crash_point("after_adopted");
   bells_.poll.notify();
   bells_.pack.notify();
 }

@@ -1,8 +1,7 @@
-"""kill -9 at every named moment of a submission (crash_point() in lib/), at its first and at a later passing, also while
-the provider loses answers, and once more during the recovery. Judged by the provider's own ledger and the results."""
+"""kill -9 at every named moment (crash_point() in lib/), at its first and at a later passing, also while the provider loses
+answers, and once more during the recovery: marker_pairs.py has all pairs. Judged by the provider's own ledger and the
+results. Shows faults 1, 2, 3, 4, 37 and 38."""
 
-import os
-import random
 import re
 
 from harness import SOURCE, TestCase, World, check_paid_once, check_results, jsonl, main, request, simple_requests, wait_until
@@ -36,7 +35,7 @@ def through(daemon):
 
 def play(crashes, faults=(), note_passed=None):
     """Two jobs, with the daemon killed at each of `crashes` in turn. Each is a marker, or marker:n for its n-th passing
-    in that run; one that a run never passes does no harm."""
+    in that run; one that a run never passes does no harm, and is noted. Gives the number of requests and the ledger."""
     requests, second = job(), simple_requests(2, "s")
     with World({"faults": list(faults)}, CONFIG, start=False) as world:
         daemon = world.daemon
@@ -59,15 +58,22 @@ def play(crashes, faults=(), note_passed=None):
         check_results(daemon.wait_results("second"), second)
         wait_until(lambda: through(daemon), "both jobs are done")
         # One content was sent again because it had to be; nothing else ever.
-        check_paid_once(world.sim, requests + second, created_twice=1)
+        ledger = check_paid_once(world.sim, requests + second, created_twice=1)
         status = daemon.status()
         assert status["unknown_intents"] == 0 and status["needs_human"] == [], status
         assert [one for one in status["counts"].values() if one] == [len(requests) + len(second)], status
         assert daemon.terminate() == 0
+        return len(requests) + len(second), ledger["totals"]
 
 
 LOSES_AFTER = [{"on": "create", "every": 2, "do": {"action": "lose_answer", "when": "after"}}]
 LOSES_BEFORE = [{"on": "create", "nth": 2, "do": {"action": "lose_answer", "when": "instead"}}]
+
+
+LOSES_OFTEN = [{"on": "create", "every": 2, "do": {"action": "lose_answer", "when": "instead"}}]
+# What is passed only where an answer was lost.
+NEEDS = {"before_adopted": LOSES_AFTER, "after_adopted": LOSES_AFTER, "before_not_created": LOSES_OFTEN,
+         "after_not_created": LOSES_OFTEN}
 
 
 class CrashMarkers(TestCase):
@@ -76,12 +82,13 @@ class CrashMarkers(TestCase):
 
     def test_each_marker(self):
         missed = []
-        self.run_scenarios([(one, lambda one=one: play([one], note_passed=missed)) for one in markers()])
+        self.run_scenarios([(one, lambda one=one: play([one], NEEDS.get(one, ()), note_passed=missed)) for one in markers()])
         self.assertEqual(missed, [], "these markers were never reached")
 
     def test_each_marker_at_its_second_passing(self):
         missed = []
-        self.run_scenarios([(one, lambda one=one: play([one + ":2"], note_passed=missed)) for one in markers()])
+        self.run_scenarios([(one, lambda one=one: play([one + ":2"], NEEDS.get(one, ()), note_passed=missed))
+                            for one in markers()])
         self.assertEqual(missed, [], "these markers were never reached twice")
 
     def test_each_marker_while_answers_are_lost_after_creating(self):
@@ -90,16 +97,6 @@ class CrashMarkers(TestCase):
 
     def test_each_marker_while_answers_are_lost_before_creating(self):
         self.run_scenarios([(one, lambda one=one: play([one + ":2"], LOSES_BEFORE)) for one in markers()])
-
-    def test_pairs_a_second_kill_during_the_recovery(self):
-        pairs = [(first, second) for first in markers() for second in markers()]
-        # A sample of fixed seed here; all of them with OFFPEAK_E2E_ALL=1.
-        if not os.environ.get("OFFPEAK_E2E_ALL"):
-            pairs = random.Random(20).sample(pairs, 8)
-        faults = [[], LOSES_AFTER, LOSES_BEFORE]
-        self.run_scenarios([(f"{first}, then {second}",
-                             lambda first=first, second=second, n=n: play([first, second], faults[n % 3]))
-                            for n, (first, second) in enumerate(pairs)])
 
 
 if __name__ == "__main__":

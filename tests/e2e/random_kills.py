@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """kill -9 at random moments while jobs run, with a provider that also loses answers and cuts results. Judged by the
-provider's ledger and by the results files: nothing lost, nothing billed twice, nothing created twice.
+provider's ledger and by the results files: nothing lost, nothing billed twice, nothing created twice. Shows faults 1, 2, 3,
+4, 7, 22, 29, 37 and 38; with --chaos also 5, 8, 9, 10, 26, 30, 32 and 33.
 
-    random_kills.py [--kills 15] [--requests 2000] [--seed N] [--batch N] [--chaos]
+    random_kills.py [--kills 15] [--requests 2000] [--seed N] [--batch N] [--life SECONDS] [--chaos]
+    random_kills.py --minutes 480 [--seed N]       kills and new jobs for so long: a soak
 
 With --chaos every call may fail in every way, requests expire and fail, and other programs make batches of equal size.
 
@@ -62,12 +64,16 @@ def make_jobs(kills, count):
 
 
 class Run:
-    def __init__(self, kills, count, seed, batch, chaos):
+    def __init__(self, kills, count, seed, batch, chaos, life=1.5, minutes=None):
         self.kills = kills
+        self.minutes = minutes
+        self.life = life
         self.chaos = chaos
         self.dice = random.Random(seed)
-        self.jobs = make_jobs(kills, count)
-        self.count = count
+        # A soak makes its jobs as it goes.
+        self.jobs = [] if minutes else make_jobs(kills, count)
+        self.count = 0 if minutes else count
+        self.job_size = max(1, count // 20)
         config = {"provider": {"settle_unknown": "500ms"}, "log": {"level": "info"},
                   "batch": {"linger": "50ms", "max_requests": batch, "max_open_batches": 4}}
         script = {"faults": FAULTS, "processing_time": "400ms"}
@@ -76,6 +82,7 @@ class Run:
             config = merged(config, CHAOS_CONFIG)
         self.world = World(script, config, ["--seed", str(seed)], start=False)
         self.killed = 0
+        self.killing_seconds = 0.0
         self.usual_start = 0.0
 
     def measure_start(self):
@@ -89,7 +96,7 @@ class Run:
         daemon = self.world.daemon
         daemon.start(wait=False)
         # Half of them soon after the start, in the midst of recovery; the others later.
-        most = self.usual_start * 1.5 if self.dice.random() < 0.5 else self.usual_start + 1.5
+        most = self.usual_start * 1.5 if self.dice.random() < 0.5 else self.usual_start + self.life
         time.sleep(self.dice.uniform(0, most))
         assert daemon.alive(), f"the daemon ended by itself with {daemon.process.popen.returncode}"
         daemon.kill9()
@@ -98,6 +105,35 @@ class Run:
     def play(self):
         daemon = self.world.daemon
         self.measure_start()
+        began = time.monotonic()
+        if self.minutes:
+            self.soak(began)
+        else:
+            self.kill_all()
+        self.killing_seconds = time.monotonic() - began
+        daemon.start()
+        wait_until(lambda: all(daemon.results_of(name) for name, _ in self.jobs),
+                   lambda: f"every job is done; {daemon.describe()}", 180 + self.count / 100)
+
+    def soak(self, began):
+        """A job, a few kills, and so on until the time is over; at most a handful of jobs are open at a time."""
+        daemon = self.world.daemon
+        told = 0
+        while time.monotonic() - began < self.minutes * 60:
+            if sum(not daemon.results_of(name) for name, _ in self.jobs[-8:]) < 4:
+                name = f"s{len(self.jobs)}"
+                self.jobs.append((name, simple_requests(self.job_size, name, "Hello " + "x" * 50)))
+                self.count += self.job_size
+                daemon.drop(name + ".jsonl", jsonl(self.jobs[-1][1]))
+            self.kill_once()
+            minute = int((time.monotonic() - began) / 60)
+            if minute > told:
+                told = minute
+                done = sum(bool(daemon.results_of(name)) for name, _ in self.jobs)
+                print(f"random_kills: minute={minute} kills={self.killed} jobs={len(self.jobs)} done={done}", flush=True)
+
+    def kill_all(self):
+        daemon = self.world.daemon
         every = max(1, self.kills // len(self.jobs))
         waiting = list(self.jobs)
         for number in range(self.kills):
@@ -107,9 +143,6 @@ class Run:
             self.kill_once()
         for name, requests in waiting:
             daemon.drop(name + ".jsonl", jsonl(requests))
-        daemon.start()
-        wait_until(lambda: all(daemon.results_of(name) for name, _ in self.jobs),
-                   lambda: f"every job is done; {daemon.describe()}", 180 + self.count / 100)
 
     def judge(self):
         daemon, sim = self.world.daemon, self.world.sim
@@ -132,7 +165,8 @@ class Run:
         ok = ok and totals["requests_billed"] == self.count
         for problem in lost:
             print(problem)
-        print(f"random_kills: kills={self.killed} requests={self.count} outcomes={outcomes} "
+        print(f"random_kills: kills={self.killed} kills_per_minute={60 * self.killed / max(self.killing_seconds, 0.1):.0f} "
+              f"jobs={len(self.jobs)} requests={self.count} outcomes={outcomes} "
               f"lost={self.count - outcomes} billed={totals['requests_billed']} "
               f"billed_twice={totals['contents_billed_twice']} created_twice={totals['contents_created_twice']} "
               f"batches={totals['batches']} answers_lost_or_cut={totals['faults_fired']} -> {'ok' if ok else 'FAILED'}")
@@ -148,11 +182,14 @@ def main():
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--chaos", action="store_true", help="every call may fail in every way")
     parser.add_argument("--batch", type=int, default=None, help="requests in a batch (default: a fortieth of all)")
+    parser.add_argument("--life", type=float, default=1.5, help="the most that a daemon lives, in seconds behind its start")
+    parser.add_argument("--minutes", type=float, default=None, help="go on so long, with ever new jobs")
     arguments = parser.parse_args()
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().getrandbits(32)
     print(f"random_kills: --seed {seed}", flush=True)
     batch = arguments.batch or max(1, arguments.requests // (20 if arguments.chaos else 40))
-    run = Run(arguments.kills, arguments.requests, seed, batch, arguments.chaos)
+    run = Run(arguments.kills, arguments.requests, seed, batch, arguments.chaos, arguments.life,
+              arguments.minutes)
     ok = False
     try:
         run.play()
