@@ -83,6 +83,7 @@ Task<Connection::Next> Connection::play(Answer& answer) {
   co_return next;
 }
 
+// False where the connection broke, or has to be broken here.
 Task<bool> Connection::send_head(const Answer& answer, Next next) {
   out_ = fmt::format("HTTP/1.1 {} {}\r\n", answer.status, reason_phrase(answer.status));
   for (const auto& [name, value] : answer.headers) out_ += fmt::format("{}: {}\r\n", name, value);
@@ -102,10 +103,15 @@ Task<bool> Connection::send_head(const Answer& answer, Next next) {
   if (!answer.stream && answer.framing == Framing::length && answer.trickle_bytes == 0 && !answer.cut_after_bytes) {
     out_ += answer.body;
   }
+  if (answer.cut_in_head) {
+    out_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(*answer.cut_after_bytes, out_.size())));
+    static_cast<void>(co_await wire_->write(out_));
+    co_return false;
+  }
   co_return co_await wire_->write(out_);
 }
 
-// False where the connection broke, or has to be broken here.
+// False for the same reasons.
 Task<bool> Connection::send_body(Answer& answer) {
   if (!answer.stream && answer.framing == Framing::length && answer.trickle_bytes == 0 && !answer.cut_after_bytes) {
     co_return true;

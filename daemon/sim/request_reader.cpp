@@ -15,6 +15,9 @@ namespace {
 namespace http = boost::beast::http;
 constexpr std::size_t buffer_bytes = 256 * 1024;
 constexpr std::uint32_t header_bytes_max = 64 * 1024;
+// "0\r\n\r\n". Whatever is still to come of a chunked body ends with it, so fewer bytes can wait for the next. They must:
+// Beast asserts that a first chunk which is the last comes with all of it once three bytes were shown.
+constexpr std::size_t last_chunk_bytes = 5;
 
 }  // namespace
 
@@ -81,9 +84,12 @@ Task<std::string_view> RequestReader::next_block(std::size_t most_bytes) {
   const auto room = std::min(most_bytes, impl.body.size());
   bool hungry = impl.begin == impl.end;
   while (!impl.parser->is_done() && room > 0) {
-    if (hungry) {
+    const bool too_few = impl.parser->chunked() && impl.end - impl.begin < last_chunk_bytes;
+    if (hungry || too_few) {
       const bool more = co_await impl.read_more();
       if (!more) break;
+      hungry = false;
+      continue;
     }
     auto& body = impl.parser->get().body();
     body.data = impl.body.data();

@@ -78,7 +78,12 @@ Action read_slow(Fields& fields) {
 
 Action read_cut(Fields& fields) {
   Cut action;
-  if (fields.has("bytes")) action.bytes = fields.bytes("bytes", 0);
+  action.in_head = fields.word("part", {"body", "head"}) == 1;
+  if (fields.has("bytes")) {
+    action.bytes = fields.bytes("bytes", 0);
+  } else if (action.in_head) {
+    fields.fail("bytes", "is needed where the head is cut");
+  }
   action.fraction = fields.real("fraction", 0.5, 1);
   action.reset = fields.flag("reset", false);
   return action;

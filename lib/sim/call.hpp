@@ -56,6 +56,7 @@ struct Answer {
   Duration delay{0};  // before the answer's first byte, or before the connection ends
   // Only so many bytes of the body leave, although the framing promises all; then the connection ends.
   std::optional<std::uint64_t> cut_after_bytes;
+  bool cut_in_head = false;  // so many bytes of the head instead, and nothing of the body
   bool cut_by_reset = false;
   // Where not 0: the body leaves in blocks of so many bytes, with a pause behind each.
   std::uint64_t trickle_bytes = 0;

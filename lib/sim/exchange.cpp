@@ -197,6 +197,7 @@ void Exchange::play_on_wire(Answer& answer) const {
   if (const auto* cut = plan_.find<Cut>()) {
     const auto size = answer.stream ? answer.stream_bytes : answer.body.size();
     answer.cut_after_bytes = cut->bytes.value_or(static_cast<std::uint64_t>(static_cast<double>(size) * cut->fraction));
+    answer.cut_in_head = cut->in_head;
     answer.cut_by_reset = cut->reset;
   }
 }

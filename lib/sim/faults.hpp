@@ -58,8 +58,9 @@ struct Trickle {
   Duration pause{100};
 };
 
-// The body ends too soon, although the framing promised more.
+// The body ends too soon, although the framing promised more; or the head does.
 struct Cut {
+  bool in_head = false;  // `bytes` counts from the first byte of the status line
   std::optional<std::uint64_t> bytes;
   double fraction = 0.5;
   bool reset = false;

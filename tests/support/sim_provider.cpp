@@ -108,7 +108,7 @@ Task<CreateAnswer> SimProvider::create(HeaderGroup headers, BodySource& body, Cr
   auto answer = exchange->finish(clock_.now());
   if (answer.delivery == sim::Delivery::hang) co_await sleep_for(clock_, std::chrono::minutes(10));
   if (answer.delay.count() > 0) co_await sleep_for(clock_, answer.delay);
-  if (answer.delivery != sim::Delivery::answer) {
+  if (answer.delivery != sim::Delivery::answer || answer.cut_in_head) {
     out.failure = "the connection ended without an answer";
     co_return out;
   }
@@ -132,7 +132,7 @@ Task<SimProvider::Reply> SimProvider::call(std::string method, std::string targe
   reply.answer = service_.handle(whole, clock_.now());
   if (reply.answer.delivery == sim::Delivery::hang) co_await sleep_for(clock_, std::chrono::minutes(10));
   if (reply.answer.delay.count() > 0) co_await sleep_for(clock_, reply.answer.delay);
-  if (reply.answer.delivery != sim::Delivery::answer) co_return reply;
+  if (reply.answer.delivery != sim::Delivery::answer || reply.answer.cut_in_head) co_return reply;
   reply.body = sim::whole_body(reply.answer);
   reply.arrived = !reply.answer.cut_after_bytes || *reply.answer.cut_after_bytes >= reply.body.size();
   if (!reply.arrived) reply.body.resize(*reply.answer.cut_after_bytes);
@@ -162,7 +162,8 @@ Task<Called<ProviderBatch>> SimProvider::cancel(std::string id) {
 
 Task<Called<std::uint64_t>> SimProvider::results(std::string id, ResultsSink& sink) {
   auto reply = co_await call("GET", "/v1/messages/batches/" + id + "/results");
-  if (reply.answer.delivery != sim::Delivery::answer) co_return unreachable<std::uint64_t>("results");
+  if (reply.answer.delivery != sim::Delivery::answer || reply.answer.cut_in_head)
+    co_return unreachable<std::uint64_t>("results");
   if (reply.answer.status != 200) {
     co_return read<std::uint64_t>("results", reply.answer, reply.body,
                                   [](const std::string&) { return Result<std::uint64_t>(std::uint64_t{0}); });

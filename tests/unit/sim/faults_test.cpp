@@ -141,6 +141,15 @@ TEST(SimFault, TheTransferIsCut) {
   EXPECT_EQ(quarter.answer.cut_after_bytes, quarter.body.size() / 4);
 }
 
+TEST(SimFault, TheHeadIsCut) {
+  auto api = with("create", R"({"action":"cut","part":"head","bytes":17})");
+  const auto seen = api.create({"one"});
+  EXPECT_TRUE(seen.answer.cut_in_head);
+  EXPECT_EQ(seen.answer.cut_after_bytes, 17U);
+  EXPECT_EQ(api.totals().batches, 1U);
+  EXPECT_FALSE(parse_faults(R"({"on":"create","do":{"action":"cut","part":"head"}})"));
+}
+
 TEST(SimFault, AGarbledAnswerComesAfterCreating) {
   Api whole;
   const auto body = whole.create({"one"}).body;
