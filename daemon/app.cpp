@@ -14,6 +14,7 @@
 #include "control/server.hpp"
 #include "daemon/live_provider.hpp"
 #include "daemon/notify.hpp"
+#include "daemon/spool_lock.hpp"
 #include "daemon/stop_deadline.hpp"
 #include "export/exporter.hpp"
 #include "ingest/ingester.hpp"
@@ -334,6 +335,12 @@ int run_daemon(const DaemonOptions& options, Settings settings, Log& log) {
   if (auto made = make_spool(files, settings.config.paths); !made) {
     log.error("daemon.failed", {{"error", made.error().message}});
     return exit_failed;
+  }
+  const SpoolLock lock(settings.config.paths.claimed());
+  if (lock.in_use()) {
+    log.error("daemon.spool_in_use", {{"error", settings.config.paths.spool + " is used by another offpeakd"},
+                                      {"act", "stop it first, or give this one a spool of its own"}});
+    return exit_state_in_use;
   }
   try {
     boost::asio::io_context context(1);
