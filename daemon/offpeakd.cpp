@@ -4,9 +4,11 @@
 #include "daemon/app.hpp"
 #include "daemon/notify.hpp"
 #include "daemon/options.hpp"
+#include "daemon/out_of_memory.hpp"
 
 int main(int argc, char** argv) {
   using namespace offpeak;
+  end_where_memory_ends();
   const auto parsed = parse_options(argc, argv, std::cout, std::cerr);
   if (const auto* status = std::get_if<int>(&parsed)) return *status;
   const auto& options = std::get<DaemonOptions>(parsed);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The n-th allocation fails: of the daemon's own code, of coroutine frames, of SQLite, of OpenSSL; once or for ever, while
-a job runs, at a start and in a recovery. The rule is crash-only: the daemon may end with 1 or abort and is started again;
+a job runs, at a start and in a recovery. The rule is crash-only: the daemon ends, by abort or with 1, and is started again;
 every request ends, nothing is paid for twice, and nothing is damaged silently. Shows fault 42.
 
     memory_faults.py [--cases N] [--seconds S] [--seed N] [--kind sqlite] [--all] [--case CASE]

@@ -30,10 +30,16 @@ FaultControl* control = nullptr;
 
 bool fails(Kind kind, const char* about) { return offpeak::faults::must_fail(control, kind, about); }
 
+// As the standard says: the handler first, where there is one.
+[[noreturn]] void give_up() {
+  if (const auto handler = std::get_new_handler()) handler();
+  throw std::bad_alloc();
+}
+
 void* allocate(std::size_t size) {
-  if (fails(kind_new, "operator new")) throw std::bad_alloc();
+  if (fails(kind_new, "operator new")) give_up();
   void* memory = std::malloc(size > 0 ? size : 1);
-  if (memory == nullptr) throw std::bad_alloc();
+  if (memory == nullptr) give_up();
   return memory;
 }
 
@@ -69,10 +75,11 @@ __attribute__((constructor)) void begin() {
 
 }  // namespace
 
-// Asio takes coroutine frames and handlers from aligned_alloc; the linker leads it here (--wrap).
+// Instead of daemon/aligned_alloc.cpp, and ends as that does.
 extern "C" void* __real_aligned_alloc(std::size_t alignment, std::size_t size);   // NOLINT
 extern "C" void* __wrap_aligned_alloc(std::size_t alignment, std::size_t size) {  // NOLINT
-  return fails(kind_frame, "a coroutine frame or handler") ? nullptr : __real_aligned_alloc(alignment, size);
+  if (fails(kind_frame, "a coroutine frame or handler")) give_up();
+  return __real_aligned_alloc(alignment, size);
 }
 
 void* operator new(std::size_t size) { return allocate(size); }
