@@ -50,6 +50,34 @@ Task<> Ingester::run() {
   co_await loops.join();
 }
 
+// Files of jobs that a restored state does not know: their numbers will be given again, so they must not stay. Without a
+// restored state there are none, since the row always comes before the file and goes after it.
+Task<> Ingester::give_back_unknown(std::set<JobId> checking) {
+  const auto paths = config_.paths;
+  const auto there =
+      co_await doors_.file_worker.run([&files = doors_.files, paths] { return claimed_ids(files, paths.claimed()); });
+  if (!there) co_return;
+  const auto unknown = co_await doors_.database.run([there = *there, checking](Queue& queue) {
+    std::vector<JobId> found;
+    for (const auto id : there) {
+      if (!checking.contains(id) && !queue.job(id)) found.push_back(id);
+    }
+    return found;
+  });
+  for (const auto id : unknown) {
+    const auto moved = co_await doors_.file_worker.run([&files = doors_.files, paths, id] {
+      return move_unknown_to_rejected(files, paths.claimed(), paths.rejected(), id);
+    });
+    if (moved) {
+      doors_.log.error(
+          "intake.unknown_job",
+          {{"job", id}, {"kept_as", join_path(paths.rejected(), *moved)}, {"act", "see the error document beside it"}});
+    } else {
+      doors_.log.warning("intake.not_cleaned", {{"job", id}, {"error", moved.error().message}});
+    }
+  }
+}
+
 Task<> Ingester::recover() {
   recovered_ = true;
   const auto intakes = co_await doors_.database.run([](Queue& queue) { return queue.intakes(); });
@@ -59,6 +87,7 @@ Task<> Ingester::recover() {
   const auto cleaned = co_await doors_.file_worker.run(
       [&files = doors_.files, claimed, ids] { return clean_claimed(files, claimed, ids); });
   if (!cleaned) doors_.log.warning("intake.not_cleaned", {{"error", cleaned.error().message}});
+  co_await give_back_unknown(std::move(ids));
   for (const auto& intake : intakes) {
     if (intake.source != IntakeSource::socket || intake.state != IntakeState::claiming) continue;
     // Its client is gone, and the upload is not whole.

@@ -58,6 +58,7 @@ class Ingester {
   Task<> run();
 
  private:
+  Task<> give_back_unknown(std::set<JobId> checking);
   struct Open;
 
   // ingester.cpp: the loop, looking and claiming

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/text.hpp"
+#include "ingest/error_report.hpp"
 
 namespace offpeak {
 
@@ -109,6 +110,30 @@ Result<void> clean_claimed(Files& files, const std::string& claimed, const std::
     if (auto removed = files.remove(join_path(claimed, name)); !removed) return removed;
   }
   return {};
+}
+
+Result<std::set<JobId>> claimed_ids(Files& files, const std::string& claimed) {
+  const auto listed = files.list(claimed);
+  if (!listed) return listed.error();
+  std::set<JobId> ids;
+  for (const auto& info : *listed) {
+    std::string_view name = info.name;
+    if (name.ends_with(data_suffix)) name.remove_suffix(data_suffix.size());
+    if (const auto id = parse_id(name)) ids.insert(*id);
+  }
+  return ids;
+}
+
+Result<std::string> move_unknown_to_rejected(Files& files, const std::string& claimed, const std::string& rejected,
+                                             JobId id) {
+  const auto name = fmt::format("job-{}", id.value);
+  ErrorReport report;
+  report.add("this file was accepted, but the state that was restored does not know it",
+             "where its requests did not run (offpeak reconcile), drop it again under a name of its own");
+  const auto whole = exists(files, data_path(claimed, id));
+  if (!whole) return whole.error();
+  const auto from = *whole ? data_path(claimed, id) : claimed_path(claimed, id);
+  return move_to_rejected(files, from, rejected, name, id, report.document(name));
 }
 
 }  // namespace offpeak

@@ -32,4 +32,12 @@ Result<std::string> move_to_rejected(Files& files, const std::string& from, cons
 // `checking` are the intakes that still need theirs.
 Result<void> clean_claimed(Files& files, const std::string& claimed, const std::set<JobId>& checking);
 
+// The jobs of which something lies in claimed/.
+Result<std::set<JobId>> claimed_ids(Files& files, const std::string& claimed);
+
+// Moves the file of a job that nobody knows out of claimed/, so that the next job of that number does not overwrite it.
+// Returns its name in rejected/.
+Result<std::string> move_unknown_to_rejected(Files& files, const std::string& claimed, const std::string& rejected,
+                                             JobId id);
+
 }  // namespace offpeak

@@ -1,6 +1,8 @@
 """A state from an old backup does not know what was sent since. The provider's list does: submitting stops until a human
 has said what those batches are."""
 
+import gzip
+import os
 import shutil
 import unittest
 
@@ -56,6 +58,38 @@ class RestoredBackup(TestCase):
         daemon.restart()
         daemon.drop("fourth.jsonl", jsonl(simple_requests(2, "fourth")))
         check_results(daemon.wait_results("fourth"), simple_requests(2, "fourth"))
+        check_paid_once(world.sim, created_twice=0)
+
+    def test_a_job_file_that_only_the_lost_state_knew_is_kept(self):
+        world = self.world()
+        daemon = world.daemon
+        daemon.drop("first.jsonl", jsonl(simple_requests(3, "first")))
+        daemon.wait_results("first")
+        self.assertEqual(daemon.terminate(), 0)
+        backup = world.folder / "backup"
+        shutil.copytree(daemon.state, backup)
+        daemon.start()
+        daemon.post("/v1/pause?what=submitting")
+        lost = {"second": simple_requests(4, "second"), "packed": simple_requests(5, "packed")}
+        daemon.drop("second.jsonl", jsonl(lost["second"]))
+        daemon.drop("packed.jsonl.gz", gzip.compress(jsonl(lost["packed"])))
+        wait_until(lambda: all(daemon.job_named(name) for name in lost), "both are accepted")
+        numbers = {name: daemon.job_named(name)["id"] for name in lost}
+        self.assertEqual(daemon.terminate(), 0)
+        shutil.rmtree(daemon.state)
+        shutil.copytree(backup, daemon.state)
+        daemon.start()
+        # The next job gets a number that was used; nothing of theirs is overwritten.
+        third = simple_requests(2, "third")
+        daemon.drop("third.jsonl", jsonl(third))
+        check_results(daemon.wait_results("third"), third)
+        for name, requests in lost.items():
+            document = daemon.wait_rejected(f"job-{numbers[name]}")
+            self.assertIn("restored", document["errors"][0]["message"])
+            kept = daemon.rejected / f"job-{numbers[name]}"
+            self.assertEqual(kept.read_bytes(), jsonl(requests))
+            os.rename(kept, daemon.incoming / f"{name}.jsonl")
+            check_results(daemon.wait_results(name), requests)
         check_paid_once(world.sim, created_twice=0)
 
     def test_in_a_shared_workspace_it_is_reported_and_stops_nothing(self):
