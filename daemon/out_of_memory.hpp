@@ -1,6 +1,6 @@
 // What the daemon does without memory: it ends at once, loudly, and the service manager starts it again. Everything
-// durable is durable already (crash-only). An exception instead could be lost inside an operation of two halves, of which
-// one began and the other had no room: a stage would then wait for ever for something that nobody does.
+// durable is durable already (crash-only). An exception instead could be lost inside an operation of two halves, of
+// which one began and the other had no room: a stage would then wait for ever for something that nobody does.
 #pragma once
 
 namespace offpeak {

@@ -15,8 +15,8 @@ namespace {
 namespace http = boost::beast::http;
 constexpr std::size_t buffer_bytes = 256 * 1024;
 constexpr std::uint32_t header_bytes_max = 64 * 1024;
-// "0\r\n\r\n". Whatever is still to come of a chunked body ends with it, so fewer bytes can wait for the next. They must:
-// Beast asserts that a first chunk which is the last comes with all of it once three bytes were shown.
+// "0\r\n\r\n". Whatever is still to come of a chunked body ends with it, so fewer bytes can wait for the next. They
+// must: Beast asserts that a first chunk which is the last comes with all of it once three bytes were shown.
 constexpr std::size_t last_chunk_bytes = 5;
 
 }  // namespace

@@ -51,8 +51,8 @@ void TaskGroup::spawn(std::string name, Task<> task) {
 
 void TaskGroup::cancel() {
   canceled_ = true;
-  // Emitting may complete and erase a child at once, so each emission is posted. Without memory even for that the process
-  // ends here: tasks that nobody can stop would keep half a program alive.
+  // Emitting may complete and erase a child at once, so each emission is posted. Without memory even for that the
+  // process ends here: tasks that nobody can stop would keep half a program alive.
   [this]() noexcept {
     for (const auto& child : children_) {
       boost::asio::post(executor_, [weak = std::weak_ptr(child)] {

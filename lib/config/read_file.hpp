@@ -9,7 +9,8 @@
 namespace offpeak {
 
 // ErrorKind::not_found where there is none, ErrorKind::invalid where it is longer than `most_bytes`. Throws
-// std::system_error where the machine, not the file, is at fault (EIO, no file descriptors): another try may find it well.
+// std::system_error where the machine, not the file, is at fault (EIO, no file descriptors): another try may find it
+// well.
 Result<std::string> read_text_file(const std::string& path, std::size_t most_bytes);
 
 }  // namespace offpeak

@@ -50,8 +50,8 @@ Task<> Ingester::run() {
   co_await loops.join();
 }
 
-// Files of jobs that a restored state does not know: their numbers will be given again, so they must not stay. Without a
-// restored state there are none, since the row always comes before the file and goes after it.
+// Files of jobs that a restored state does not know: their numbers will be given again, so they must not stay. Without
+// a restored state there are none, since the row always comes before the file and goes after it.
 Task<> Ingester::give_back_unknown(std::set<JobId> checking) {
   const auto paths = config_.paths;
   const auto there =

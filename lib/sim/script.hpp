@@ -39,8 +39,8 @@ ACTION: {"action": NAME, ...parameters with their defaults}
   hang          "when": "after" | "instead" | "early"     no answer, the connection stays open
   delay         "for": "1s", "when": "after" (before the answer) | "early" (before the body is read)
   slow          "bytes": 1024, "pause": "100ms"           the body trickles
-  cut           "bytes": n or "fraction": 0.5, "reset": false     the transfer ends inside the body; "part": "head": so many
-                bytes of the head, from its first byte on, and nothing of the body
+  cut           "bytes": n or "fraction": 0.5, "reset": false     the transfer ends inside the body; with "part": "head"
+                after so many bytes of the head
   garble        "as": "truncated" ("bytes" or "fraction") | "text" | "html" | "empty" | "no_id" | "wrong_type"
                 done and answered 200, but the complete body cannot be used
   frame         "as": "close" | "length" | "chunked"      how the body's end is told

@@ -96,14 +96,14 @@ class Tally:
 
     def __init__(self):
         self.cases = self.fired = self.not_reached = self.failed_calls = 0
-        self.exits = self.aborts = self.rejected = self.refused = 0
+        self.exits = self.aborts = self.rejected = self.held = self.refused = 0
         self.requests = self.outcomes = self.billed_twice = self.created_twice = 0
         self.violations = []
 
     def text(self):
         lost = self.requests - self.outcomes
-        names = ("cases", "fired", "not_reached", "failed_calls", "exits", "aborts", "rejected", "refused", "requests",
-                 "outcomes")
+        names = ("cases", "fired", "not_reached", "failed_calls", "exits", "aborts", "rejected", "held", "refused",
+                 "requests", "outcomes")
         return (" ".join(f"{name}={getattr(self, name)}" for name in names) +
                 f" lost={lost} billed_twice={self.billed_twice} created_twice={self.created_twice}"
                 f" violations={len(self.violations)}")
@@ -205,6 +205,8 @@ class Bench:
             if time.monotonic() - began > 1.0 and (case is None or case.times == "forever" or restarts > 0):
                 self.control.lift()
             self.put_back(name)
+            if time.monotonic() - began > 1.0:
+                self.release(name)
             if by_socket and time.monotonic() - submitted_at > 1.0 and not daemon.results_of(name):
                 self.submit(name, data)
                 submitted_at = time.monotonic()
@@ -243,6 +245,18 @@ class Bench:
             self.control.lift()
             os.unlink(document)
             os.rename(path, daemon.incoming / (name + ".jsonl"))
+
+    def release(self, name):
+        """A job that is held since its file could not be read: its user reads why, and releases it."""
+        try:
+            job = self.world.daemon.job_named(name)
+            if job is None or job["state"] != "held" or "cannot read" not in job["reason"]:
+                return
+            self.control.lift()
+            self.world.daemon.post(f"/v1/jobs/{job['id']}/release")
+            self.tally.held += 1
+        except (OSError, http.client.HTTPException):
+            pass
 
     def judge(self):
         totals = self.world.sim.totals()
