@@ -22,9 +22,8 @@ import sys
 import time
 
 import report
-from measure import (BUILD, PROGRAMS, SOURCE, WORK, Daemon, Provider, bench_program, check_results, cpu_seconds,
-                     harness, make_job, median, peak_mib, private_mib, read_bytes, rss_mib, run_timed, spread, stat_ticks,
-                     switches)
+from measure import (BUILD, PROGRAMS, SOURCE, WORK, Daemon, Provider, bench_program, check_results, cpu_seconds, harness,
+                     make_job, median, peak_mib, private_mib, read_bytes, rss_mib, run_timed, spread, stat_ticks, switches)
 
 JOB_REQUESTS = 100_000
 
@@ -68,8 +67,9 @@ def run_floor(provider, job, requests, tls=False):
     trust = ["--cacert", str(provider.authority)] if tls else []
     out = WORK / "raw.out"
     out.unlink(missing_ok=True)
-    up = run_timed(["curl", "-sS", *trust, "-o", "/dev/null", "-H", "Expect:", "-X", "POST", "-T", str(job), url + "/_bench/raw"])
-    down = run_timed(["curl", "-sS", *trust, "-o", str(out), f"{url}/_bench/raw?lines={requests}"])
+    curl = ["curl", "-sS", *trust]
+    up = run_timed([*curl, "-o", "/dev/null", "-H", "Expect:", "-X", "POST", "-T", str(job), url + "/_bench/raw"])
+    down = run_timed([*curl, "-o", str(out), f"{url}/_bench/raw?lines={requests}"])
     out.unlink()
     return up[0] + down[0], up[1] + down[1], max(up[2], down[2]), up[0], down[0]
 
@@ -117,8 +117,8 @@ def install_peers():
         environment = dict(os.environ)
         if pathlib.Path("/usr/include/node/node.h").exists():
             environment.setdefault("npm_config_nodedir", "/usr")
-        done = subprocess.run(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"], cwd=folder,
-                              env=environment, capture_output=True, text=True, check=False)
+        command = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise Skipped(f"npm install failed: {done.stderr.strip().splitlines()[-1:]}")
     return folder
@@ -145,7 +145,8 @@ def part_job(provider, options, results):
     kinds = {name: Job() for name in ("floor", "offpeakd", "floor over TLS", "offpeakd over TLS")}
     tls_floor = []
     for number in range(options.runs + 1):
-        warm = {name: Job() for name in kinds} if number == 0 else kinds  # the first round warms the machine's memory up
+        # The first round is not counted: it warms the machine's memory up.
+        warm = {name: Job() for name in kinds} if number == 0 else kinds
         for tls in (False, True):
             suffix = " over TLS" if tls else ""
             wall, cpu, peak, up, down = run_floor(provider, job, JOB_REQUESTS, tls)
@@ -153,12 +154,12 @@ def part_job(provider, options, results):
             warm["floor" + suffix].upload.append(job.stat().st_size / up)
             warm["floor" + suffix].download.append(down)
             run_offpeak(provider, job, JOB_REQUESTS, warm["offpeakd" + suffix], tls)
-        upload = subprocess.run([bench_program("tls_upload"), str(provider.tls_port), str(job), str(provider.authority)],
-                                capture_output=True, text=True, check=True)
+        command = [bench_program("tls_upload"), str(provider.tls_port), str(job), str(provider.authority)]
+        upload = subprocess.run(command, capture_output=True, text=True, check=True)
         if number:
             tls_floor.append(job.stat().st_size / float(upload.stdout))
-        say(f"job, round {number} of {options.runs}: floor {warm['floor'].wall[-1]:.2f} s, offpeakd {warm['offpeakd'].wall[-1]:.2f} s, "
-            f"TLS {warm['offpeakd over TLS'].wall[-1]:.2f} s")
+        walls = ", ".join(f"{name} {kind.wall[-1]:.2f} s" for name, kind in warm.items())
+        say(f"job, round {number} of {options.runs}: {walls}")
     results["job"] = {name: kind.row() for name, kind in kinds.items()}
     ours = kinds["offpeakd"]
     results["job_bytes"] = job.stat().st_size
@@ -171,7 +172,7 @@ def part_job(provider, options, results):
 def part_peers(provider, options, results):
     job = make_job(JOB_REQUESTS)
     folder = install_peers()
-    for script, label in (("plain", "Node SDK, results to a file"), ("durable", "Node SDK with SQLite, durable")):
+    for script, label in (("plain", report.PLAIN), ("durable", report.DURABLE)):
         kind = Job()
         for _ in range(3 if options.all else 1):
             run_peer(provider, folder, script, job, JOB_REQUESTS, kind)
@@ -204,15 +205,15 @@ def part_calls(provider, _options, results):
         words = line.split()
         if words and words[0].replace(".", "").isdigit():
             counts[words[-1]] = int(words[3])
-    results["syscalls"] = {"sync": counts.get("fdatasync", 0) + counts.get("fsync", 0), "pwrite": counts.get("pwrite64", 0),
-                           "write": counts.get("write", 0)}
+    sync = counts.get("fdatasync", 0) + counts.get("fsync", 0)
+    results["syscalls"] = {"sync": sync, "pwrite": counts.get("pwrite64", 0), "write": counts.get("write", 0)}
 
 
 # ---- the status socket
 
 def latency(socket_path, target, count, pause_us=0):
-    done = subprocess.run([bench_program("latency"), str(socket_path), target, str(count), str(pause_us)], capture_output=True,
-                          text=True, check=False)
+    command = [bench_program("latency"), str(socket_path), target, str(count), str(pause_us)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise AssertionError(f"{socket_path}: {done.stderr}")
     return json.loads(done.stdout)
@@ -246,8 +247,8 @@ class Nginx:
         (folder / "nginx.conf").write_text(
             f"daemon off; worker_processes 1; pid {folder}/pid; error_log stderr;\n"
             "events { worker_connections 64; }\n"
-            f"http {{ access_log off; keepalive_requests 1000000000; client_body_temp_path {folder}/a; proxy_temp_path {folder}/b;"
-            f" fastcgi_temp_path {folder}/c; uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;\n"
+            f"http {{ access_log off; keepalive_requests 1000000000; client_body_temp_path {folder}/a;"
+            f" proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c; uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;\n"
             f"server {{ listen unix:{self.socket}; location / {{ return 200 'ok'; }} }} }}\n")
         self.process = subprocess.Popen([find_nginx(), "-p", str(folder), "-c", str(folder / "nginx.conf")],
                                         stdin=subprocess.DEVNULL, stderr=open(folder / "log", "wb"))
@@ -286,8 +287,8 @@ def part_status(provider, options, results):
         while not daemon.job_named("large"):
             busy.append(latency(daemon.socket, "/v1/status", 500, 1000))
             daemon.fail_if_rejected("large")
-        results["status_busy"] = {"p99_us": max(one["p99_us"] for one in busy), "max_us": max(one["max_us"] for one in busy),
-                                  "gigabytes": job.stat().st_size / 1e9}
+        results["status_busy"] = {"p99_us": max(one["p99_us"] for one in busy), "gigabytes": job.stat().st_size / 1e9,
+                                  "max_us": max(one["max_us"] for one in busy)}
         daemon.terminate()
     finally:
         nginx.close()
@@ -309,7 +310,8 @@ def part_idle(provider, _options, results):
         precise = cpu_seconds(daemon.pid)
         time.sleep(20)
         results["idle"] = {"rss": rss_mib(daemon.pid), "private": private_mib(daemon.pid),
-                           "ticks": round((stat_ticks(daemon.pid) - ticks) * 100), "woken": switches(daemon.pid) - woken,
+                           "ticks": round((stat_ticks(daemon.pid) - ticks) * 100),
+                           "woken": switches(daemon.pid) - woken,
                            "cpu_ms": (cpu_seconds(daemon.pid) - precise) * 1000}
         daemon.terminate()
     finally:
@@ -320,13 +322,14 @@ def part_polls(provider, _options, results):
     """Fifty batches in flight; list and retrieve calls a poll, without watchers and with ten."""
     job = make_job(5000, short=True)
     provider.reset(processing_ms=60_000)
-    daemon = Daemon(provider, {"batch": {"linger": "1ms", "max_requests": 100}, "poll": {"min_interval": "500ms", "max_interval": "500ms"}})
+    config = {"batch": {"linger": "1ms", "max_requests": 100}, "poll": {"min_interval": "500ms", "max_interval": "500ms"}}
+    daemon = Daemon(provider, config)
     watchers = []
     try:
         daemon.start()
         daemon.place(job)
         daemon.drop_placed()
-        harness.wait_until(lambda: provider.counted()["batches"] == 50 or len(daemon.batches()) == 50, "fifty batches", 60)
+        harness.wait_until(lambda: len(daemon.batches()) == 50, "fifty batches", 60)
         time.sleep(1)
         def rate():
             before = provider.counted()["calls"]
@@ -335,8 +338,9 @@ def part_polls(provider, _options, results):
             return sum(after[name] - before[name] for name in ("list", "retrieve", "results", "create")) / 12
         alone = rate()
         for _ in range(10):
-            watchers.append(subprocess.Popen([harness.program("offpeak"), "--socket", str(daemon.socket), "watch"],
-                                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+            command = [harness.program("offpeak"), "--socket", str(daemon.socket), "watch"]
+            quiet = subprocess.DEVNULL
+            watchers.append(subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet))
         time.sleep(1)
         watched = rate()
         results["polls"] = {"batches": len(daemon.batches()), "alone": alone, "watched": watched,

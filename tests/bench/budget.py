@@ -22,7 +22,8 @@ MISSING = 77
 
 
 def instructions(program, folder, piece):
-    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program, "run", folder, piece, str(REPETITIONS)]
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program]
+    command += ["run", folder, piece, str(REPETITIONS)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     found = re.search(r"Collected : (\d+)", done.stderr)
     if done.returncode != 0 or not found:
@@ -40,7 +41,8 @@ def measure(program, folder):
     counted = {}
     for line in call(program, "list", folder).splitlines():
         name, units, unit = line.split()
-        counted[f"{name}, instructions a {unit}"] = (instructions(program, folder, name) - nothing) / REPETITIONS / int(units)
+        added = instructions(program, folder, name) - nothing
+        counted[f"{name}, instructions a {unit}"] = added / REPETITIONS / int(units)
     call(program, "make", folder)
     counted["peak MiB of checking 100 MB and reading 60 MB of results"] = int(call(program, "memory", folder)) / 1024
     return counted
@@ -65,7 +67,7 @@ def main():
             verdict = "is in only one of the two: --update"
             failed += 1
         elif abs(now / before - 1) > tolerance:
-            verdict = f"MORE than {tolerance:.0%} off" if now > before else f"more than {tolerance:.0%} cheaper: --update"
+            verdict = f"more than {tolerance:.0%} {'above' if now > before else 'below: --update keeps the gain'}"
             failed += 1
         else:
             verdict = "ok"

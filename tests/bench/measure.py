@@ -164,8 +164,8 @@ class Provider:
         self.authority = self.folder / "ca.pem"
         key, certificate = self._certificate()
         self.log = open(self.folder / "log", "wb")
-        self.process = subprocess.Popen([bench_program("fake_provider"), "--tls-cert", str(certificate), "--tls-key", str(key)],
-                                        stdout=subprocess.PIPE, stderr=self.log, stdin=subprocess.DEVNULL)
+        command = [bench_program("fake_provider"), "--tls-cert", str(certificate), "--tls-key", str(key)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, stdin=subprocess.DEVNULL)
         words = self.process.stdout.readline().split()
         self.port, self.tls_port = int(words[2]), int(words[3])
         self.url = f"http://127.0.0.1:{self.port}"
@@ -270,7 +270,7 @@ def check_results(provider, job, folder, requests):
     """Every request once, at the provider and in results.jsonl. Raises where not."""
     counted = provider.counted()
     if counted["requests"] != requests or counted["ids_twice"] != 0:
-        raise AssertionError(f"the provider got {counted['requests']} requests, {counted['ids_twice']} twice; {requests} wanted")
+        raise AssertionError(f"{requests} requests wanted; the provider got {counted['requests']}, {counted['ids_twice']} twice")
     sizes = [str(upload["requests"]) for upload in counted["uploads"]]
     done = subprocess.run([bench_program("check_results"), str(job), str(folder / "results.jsonl"), *sizes],
                           capture_output=True, text=True, check=False)
