@@ -1,9 +1,11 @@
 #include "export/exporter.hpp"
 
 #include <algorithm>
+#include <boost/asio/this_coro.hpp>
 
 #include "base/backoff.hpp"
 #include "base/crash_point.hpp"
+#include "base/task_group.hpp"
 #include "export/summary.hpp"
 
 namespace offpeak {
@@ -95,24 +97,48 @@ Task<Result<Instant>> Exporter::write(Job job, Facts facts) {
   co_return written.error();
 }
 
+// One window is written while the next one is read, each on its own worker.
 Task<Result<void>> Exporter::write_lines(std::shared_ptr<ResultsWriter> writer, Job job) {
   auto begin = [writer] { return writer->begin(); };
   auto begun = co_await doors_.file_worker.run(std::move(begin));
   if (!begun) co_return begun;
-  for (std::int64_t first = 0; first < job.requests; first += result_window_requests) {
-    auto read = [id = job.id, first](Queue& queue) {
-      return std::make_shared<const ResultWindow>(
-          read_result_window(queue, id, static_cast<Seq>(first), result_window_requests));
-    };
-    const auto window = co_await doors_.database.run(std::move(read));
-    for (bool done = false; !done;) {
-      auto write = [writer, window] { return writer->write_some(*window); };
-      auto written = co_await doors_.file_worker.run(std::move(write));
-      if (!written) co_return written.error();
-      done = *written;
+  TaskGroup ahead(co_await boost::asio::this_coro::executor);
+  auto window = std::make_shared<ResultWindow>();
+  co_await read_window(job.id, 0, window);
+  for (std::int64_t behind = result_window_requests; !window->lines.empty(); behind += result_window_requests) {
+    const auto next = std::make_shared<ResultWindow>();
+    if (behind < job.requests) ahead.spawn("read ahead", read_window(job.id, static_cast<Seq>(behind), next));
+    Result<void> written;
+    std::exception_ptr failure;
+    try {
+      written = co_await write_window(writer, window);
+    } catch (...) {
+      failure = std::current_exception();
     }
+    // Canceled or not, what was spawned ends before this frame does; it never takes longer than a window.
+    co_await boost::asio::this_coro::throw_if_cancelled(false);
+    co_await ahead.join();
+    co_await boost::asio::this_coro::throw_if_cancelled(true);
+    if (failure) std::rethrow_exception(failure);
+    if (!written) co_return written;
+    window = next;
   }
   co_return Result<void>();
+}
+
+Task<> Exporter::read_window(JobId job, Seq first, std::shared_ptr<ResultWindow> into) {
+  auto read = [job, first](Queue& queue) { return read_result_window(queue, job, first, result_window_requests); };
+  *into = co_await doors_.database.run(std::move(read));
+}
+
+Task<Result<void>> Exporter::write_window(std::shared_ptr<ResultsWriter> writer,
+                                          std::shared_ptr<const ResultWindow> window) {
+  for (;;) {
+    auto write = [writer, window] { return writer->write_some(*window); };
+    auto written = co_await doors_.file_worker.run(std::move(write));
+    if (!written) co_return written.error();
+    if (*written) co_return Result<void>();
+  }
 }
 
 // False where the job was canceled meanwhile: its summary would not say so, and it is exported again.

@@ -63,6 +63,8 @@ class Exporter {
   Task<std::optional<Instant>> exported_before(Job job, Facts facts);
   Task<Result<Instant>> write(Job job, Facts facts);
   Task<Result<void>> write_lines(std::shared_ptr<ResultsWriter> writer, Job job);
+  Task<> read_window(JobId job, Seq first, std::shared_ptr<ResultWindow> into);
+  Task<Result<void>> write_window(std::shared_ptr<ResultsWriter> writer, std::shared_ptr<const ResultWindow> window);
   Task<bool> finish(Job job, Instant done_at);
   Task<> fail(Job job, Error error);
   ExportPlaces places() const;

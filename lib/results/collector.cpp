@@ -113,10 +113,24 @@ Task<Collector::Download> Collector::download(Batch batch) {
   download.number = co_await doors_.database.run(std::move(begin));
   crash_point("download_begun");
   download.path = join_path(doors_.config.paths.downloads(), download_name(batch.id, download.number));
-  DownloadSink sink(doors_.files, doors_.file_worker, download.path + std::string(unfinished_suffix));
-  auto called = co_await doors_.provider.results(batch.provider_id, sink);
+  DownloadSink sink(co_await boost::asio::this_coro::executor, doors_.files, doors_.file_worker,
+                    download.path + std::string(unfinished_suffix));
+  std::optional<Called<std::uint64_t>> answered;
+  Result<void> finished;
+  std::exception_ptr thrown;
+  try {
+    answered = co_await doors_.provider.results(batch.provider_id, sink);
+    finished = co_await sink.finish();
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  // Canceled or not: a write that is under way refers to the sink.
+  co_await boost::asio::this_coro::throw_if_cancelled(false);
+  co_await sink.settle();
+  co_await boost::asio::this_coro::throw_if_cancelled(true);
+  if (thrown) std::rethrow_exception(thrown);
+  const auto& called = *answered;
   download.bytes = sink.bytes();
-  auto finished = co_await sink.finish();
   const bool disk_full = sink.failure() && sink.failure()->kind == ErrorKind::disk_full;
   if (!called.ok()) {
     download.end = end_of(called.failure(), disk_full);

@@ -23,8 +23,8 @@ Result<Written> write_block(Files& files, const std::string& path, std::shared_p
 
 }  // namespace
 
-DownloadSink::DownloadSink(Files& files, Worker& worker, std::string path)
-    : files_(files), worker_(worker), path_(std::move(path)) {}
+DownloadSink::DownloadSink(boost::asio::any_io_executor executor, Files& files, Worker& worker, std::string path)
+    : files_(files), worker_(worker), path_(std::move(path)), behind_(std::move(executor)) {}
 
 Task<Result<void>> DownloadSink::take(std::string_view block) {
   pending_ += block;
@@ -33,24 +33,34 @@ Task<Result<void>> DownloadSink::take(std::string_view block) {
   co_return co_await flush();
 }
 
+// Begins a write once the one before has ended.
 Task<Result<void>> DownloadSink::flush() {
-  auto write = [files = &files_, path = path_, file = file_, block = std::move(pending_)]() mutable {
+  co_await settle();
+  if (failure_) co_return *failure_;
+  behind_.spawn("write download", write(std::move(pending_)));
+  pending_ = std::move(spare_);
+  pending_.clear();
+  co_return Result<void>();
+}
+
+Task<> DownloadSink::write(std::string block) {
+  auto write = [files = &files_, path = path_, file = file_, block = std::move(block)]() mutable {
     return write_block(*files, path, std::move(file), std::move(block));
   };
   auto written = co_await worker_.run(std::move(write));
   if (!written) {
     failure_ = written.error();
-    co_return *failure_;
+    co_return;
   }
   file_ = std::move(written->file);
-  pending_ = std::move(written->memory);
-  pending_.clear();
-  co_return Result<void>();
+  spare_ = std::move(written->memory);
 }
 
 Task<Result<void>> DownloadSink::finish() {
   if (failure_) co_return *failure_;
   if (auto flushed = co_await flush(); !flushed) co_return flushed;
+  co_await settle();
+  if (failure_) co_return *failure_;
   auto sync = [file = file_] { return file->sync(); };
   auto synced = co_await worker_.run(std::move(sync));
   if (!synced) failure_ = synced.error();

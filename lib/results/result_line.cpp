@@ -17,6 +17,26 @@ bool take_text(std::string_view value, std::string& text) {
 
 bool is_object(std::string_view value) { return !value.empty() && value.front() == '{'; }
 
+constexpr std::string_view space = " \t\r\n";
+
+std::size_t end_in(std::string_view text, std::string_view slice) {
+  return static_cast<std::size_t>(slice.data() - text.data()) + slice.size();
+}
+
+// Where the object begins that is the value of `quoted_key`, if that is the member behind `before`; npos otherwise.
+std::size_t object_behind(std::string_view text, std::size_t before, std::string_view quoted_key) {
+  auto at = text.find_first_not_of(" \t\r\n,", before);
+  if (at == std::string_view::npos || !text.substr(at).starts_with(quoted_key)) return std::string_view::npos;
+  at = text.find_first_not_of(" \t\r\n:", at + quoted_key.size());
+  return at != std::string_view::npos && text[at] == '{' ? at : std::string_view::npos;
+}
+
+// Behind the brace that closes an object of which everything before `walked` was seen; npos where more of it follows.
+std::size_t close_behind(std::string_view text, std::size_t walked) {
+  const auto at = walked == std::string_view::npos ? walked : text.find_first_not_of(space, walked);
+  return at != std::string_view::npos && text[at] == '}' ? at + 1 : std::string_view::npos;
+}
+
 // More than any answer holds, few enough that every column at the dearest price still fits its nanodollars.
 constexpr std::int64_t count_max = 1'000'000'000;
 
@@ -40,9 +60,13 @@ void read_error(std::string_view document, ResultLine& line) {
   }
 }
 
-void read_message(std::string_view message, ResultLine& line) {
+// Returns where the last member's value ends, or the place behind the opening brace. What follows the object in `message`
+// is not looked at.
+std::size_t read_message(std::string_view message, ResultLine& line) {
+  std::size_t walked = 1;
   JsonMembers members(message);
   for (JsonMember member; members.next(member);) {
+    walked = end_in(message, member.value);
     if (member.key == "stop_reason") {
       take_text(member.value, line.stop_reason);
     } else if (member.key == "model") {
@@ -51,6 +75,7 @@ void read_message(std::string_view message, ResultLine& line) {
       line.usage = parse_usage(member.value);
     }
   }
+  return walked;
 }
 
 bool read_result(ResultLine& line) {
@@ -81,11 +106,37 @@ void clear(ResultLine& line) {
   line.usage = Usage{};
 }
 
+// {"custom_id":"...","result":{"type":"succeeded","message":{...}}}, in this order and nothing else: what nearly every
+// line is. It is walked once; the general way walks the answer's text once for every level that it is nested.
+bool read_usual_form(std::string_view text, ResultLine& line) {
+  JsonMember member;
+  JsonMembers of_line(text);
+  if (!of_line.next(member) || member.key != "custom_id") return false;
+  const auto id = member.value;
+  const auto result = object_behind(text, end_in(text, id), R"("result")");
+  if (result == std::string_view::npos) return false;
+  JsonMembers of_result(text.substr(result));
+  if (!of_result.next(member) || member.key != "type" || member.value != R"("succeeded")") return false;
+  const auto message = object_behind(text, end_in(text, member.value), R"("message")");
+  if (message == std::string_view::npos) return false;
+  const auto message_end = close_behind(text, message + read_message(text.substr(message), line));
+  const auto result_end = close_behind(text, message_end);
+  const auto line_end = close_behind(text, result_end);
+  if (line_end == std::string_view::npos || text.find_first_not_of(space, line_end) != std::string_view::npos) {
+    return false;
+  }
+  line.result = text.substr(result, result_end - result);
+  line.type = OutcomeType::succeeded;
+  return take_text(id, line.custom_id);
+}
+
 }  // namespace
 
 bool parse_result_line(std::string_view text, JsonChecker& checker, ResultLine& line) {
   clear(line);
   if (checker.check(text, LoneSurrogates::allowed) || json_kind(text) != JsonKind::object) return false;
+  if (read_usual_form(text, line)) return true;
+  clear(line);
   bool has_id = false;
   JsonMembers members(text);
   for (JsonMember member; members.next(member);) {

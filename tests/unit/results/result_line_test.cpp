@@ -82,6 +82,28 @@ TEST_F(ResultLineTest, OddMembersAreAsGoodAsMissingOnes) {
   EXPECT_EQ(line.usage.web_search_requests, 0);
 }
 
+TEST_F(ResultLineTest, WhatIsAlmostOfTheUsualFormIsReadLikeAnyOther) {
+  ASSERT_TRUE(parse(
+      "{ \"custom_id\" : \"a\" , \"result\" : { \"type\" : \"succeeded\" , \"message\" : { \"model\" : \"m\" } } } "));
+  EXPECT_EQ(line.custom_id, "a");
+  EXPECT_EQ(line.model, "m");
+  EXPECT_EQ(line.result, R"({ "type" : "succeeded" , "message" : { "model" : "m" } })");
+
+  // Of equal members the last one counts, wherever it stands; and what a member before it said is forgotten.
+  ASSERT_TRUE(parse(R"({"custom_id":"a","result":{"type":"succeeded","message":{"model":"m"}},"custom_id":"b"})"));
+  EXPECT_EQ(line.custom_id, "b");
+  ASSERT_TRUE(parse(
+      R"({"custom_id":"a","result":{"type":"succeeded","message":{"model":"m"},"message":{"stop_reason":"s"}}})"));
+  EXPECT_EQ(line.model, "");
+  EXPECT_EQ(line.stop_reason, "s");
+  ASSERT_TRUE(parse(R"({"custom_id":"a","result":{"type":"succeeded","message":{"model":"m"},"type":"expired"}})"));
+  EXPECT_EQ(line.type, OutcomeType::expired);
+  EXPECT_EQ(line.model, "");
+  ASSERT_TRUE(parse(R"({"custom_id":"a","result":{"type":"succeeded","message":{}}})"));
+  EXPECT_EQ(line.result, R"({"type":"succeeded","message":{}})");
+  EXPECT_FALSE(parse(R"({"custom_id":7,"result":{"type":"succeeded","message":{"model":"m"}}})"));
+}
+
 TEST_F(ResultLineTest, NothingOfTheLineBeforeIsLeft) {
   ASSERT_TRUE(parse(R"({"custom_id":"b","result":{"type":"errored","error":{"error":{"type":"t","message":"m"}}}})"));
   ASSERT_TRUE(parse(R"({"custom_id":"c","result":{"type":"canceled"}})"));
