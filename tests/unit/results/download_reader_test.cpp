@@ -12,7 +12,7 @@ namespace {
 constexpr const char* nonce = "0123456789abcdef01234567";
 
 std::string line_of(std::uint32_t place, std::string_view result = R"({"type":"canceled"})") {
-  return fmt::format("{{\"custom_id\":\"{}\",\"result\":{}}}", wire_id(nonce, place), result);
+  return fmt::format("{{\"custom_id\":\"{}\",\"result\":{}}}", wire_id({nonce, place, {}}), result);
 }
 
 class LineReaderTest : public ::testing::Test {
