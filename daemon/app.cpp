@@ -21,6 +21,7 @@
 #include "poll/poller.hpp"
 #include "provider/http_provider.hpp"
 #include "provider/paced_provider.hpp"
+#include "results/claimer.hpp"
 #include "results/collector.hpp"
 #include "submit/guard.hpp"
 #include "submit/settler.hpp"
@@ -101,6 +102,7 @@ class App {
   Wakeup settle_bell_{clock_, executor_};
   Wakeup poll_bell_{clock_, executor_};
   Wakeup collect_bell_{clock_, executor_};
+  Wakeup claim_bell_{clock_, executor_};
   Wakeup export_bell_{clock_, executor_};
   Wakeup jobs_bell_{clock_, executor_};
 
@@ -113,6 +115,7 @@ class App {
   Settler settler_;
   Poller poller_;
   Collector collector_;
+  Claimer claimer_;
   Exporter exporter_;
   Control control_;
   ControlServer server_;
@@ -140,7 +143,9 @@ App::App(boost::asio::io_context& context, const DaemonOptions& options, Setting
       settler_(database_, provider_, clock_, log_, config_, {settle_bell_, pack_bell_, poll_bell_}),
       poller_({database_, provider_, clock_, random_, log_, config_}, {poll_bell_, collect_bell_}),
       collector_({database_, provider_, files_, file_worker_, clock_, random_, log_, config_, settings_.prices},
-                 {collect_bell_, pack_bell_, settle_bell_, export_bell_}),
+                 {collect_bell_, pack_bell_, settle_bell_, export_bell_, poll_bell_}),
+      claimer_({database_, provider_, files_, file_worker_, clock_, random_, log_, config_},
+               {claim_bell_, pack_bell_, poll_bell_}),
       exporter_({database_, files_, file_worker_, clock_, random_, log_, config_}, {export_bell_, jobs_bell_}),
       control_({executor_, database_, files_, file_worker_, clock_, log_},
                {config_.paths.claimed(), config_.paths.downloads()}, hooks()),
@@ -157,6 +162,7 @@ ControlHooks App::hooks() {
     if (guard_.waiting()) return "waiting for the provider's first list of batches";
     return std::nullopt;
   };
+  hooks.prices = [this] { return &settings_.prices; };
   return hooks;
 }
 
@@ -213,6 +219,7 @@ Task<> App::run() {
   stages_.spawn("settle", keep_running(settler_));
   stages_.spawn("poll", keep_running(poller_));
   stages_.spawn("results", keep_running(collector_));
+  stages_.spawn("claim", keep_running(claimer_));
   stages_.spawn("export", keep_running(exporter_));
   log_.info("daemon.started",
             {{"version", OFFPEAK_VERSION}, {"socket", config_.paths.socket}, {"provider", config_.provider.base_url}});
@@ -291,8 +298,8 @@ void App::reload() {
 }
 
 void App::ring_all() {
-  for (Wakeup* bell :
-       {&ingest_bell_, &pack_bell_, &submit_bell_, &settle_bell_, &poll_bell_, &collect_bell_, &export_bell_}) {
+  for (Wakeup* bell : {&ingest_bell_, &pack_bell_, &submit_bell_, &settle_bell_, &poll_bell_, &collect_bell_,
+                       &claim_bell_, &export_bell_}) {
     bell->notify();
   }
 }

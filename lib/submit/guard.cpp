@@ -1,5 +1,7 @@
 #include "submit/guard.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/backoff.hpp"
@@ -82,7 +84,7 @@ Task<bool> Guard::try_once() {
     log_.warning("batch.unexplained", {{"batch", batch.provider_id},
                                        {"requests", batch.requests},
                                        {"holds_submitting", exclusive},
-                                       {"act", "offpeak reconcile"}});
+                                       {"act", fmt::format("offpeak reconcile {} claim", batch.provider_id)}});
   }
   co_return true;
 }

@@ -1,5 +1,7 @@
 #include "submit/settler.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/json.hpp"
@@ -53,6 +55,11 @@ class FirstLine final : public ResultsSink {
   std::string line_;
   bool complete_ = false;
 };
+
+bool is_unknown(Queue& queue, IntentId id) {
+  const auto intent = queue.intent(id);
+  return intent && intent->state == IntentState::unknown;
+}
 
 }  // namespace
 
@@ -116,6 +123,7 @@ Task<> Settler::look(Intent intent) {
   const auto known = co_await database_.run([id](Queue& queue) { return queue.known_ids(id); });
   const auto found = candidates(listed.value(), intent, known);
   const auto decision = decide(found, seen_[id], clock_.steady_now(), config_.provider.settle_unknown);
+  co_await show(intent, found);
   switch (decision.step) {
     case SettleStep::look_again:
       co_await database_.run(
@@ -128,19 +136,50 @@ Task<> Settler::look(Intent intent) {
       co_await peek(std::move(intent), decision.batches);
       co_return;
     case SettleStep::not_created:
+      if (!co_await database_.run([id, now = clock_.now()](Queue& queue) {
+            if (!is_unknown(queue, id)) return false;
+            queue.record_not_created(id, now);
+            return true;
+          })) {
+        co_return;
+      }
       log_.info("intent.not_created", {{"intent", id}, {"clean_lists", seen_[id].clean_lists}});
-      co_await database_.run([id, now = clock_.now()](Queue& queue) { queue.record_not_created(id, now); });
       bells_.pack.notify();
       bells_.poll.notify();  // from now on it looks for a late twin
       co_return;
   }
 }
 
-Task<> Settler::adopt(Intent intent, ProviderBatch batch, bool proven) {
-  log_.info("intent.adopted", {{"intent", intent.id}, {"batch", batch.id}, {"proven", proven}});
-  co_await database_.run([intent, record = new_batch(batch), proven, now = clock_.now()](Queue& queue) {
-    queue.record_created(intent.id, record, proven, now);
+// Several batches that can be it are shown to the operator, who may know better, or not want to wait. What is wished for
+// one of them outlasts the others.
+Task<> Settler::show(Intent intent, std::vector<ProviderBatch> found) {
+  std::vector<Candidate> shown;
+  for (const auto& batch : found) {
+    shown.push_back({batch.id, batch.created_at, batch.expires_at, batch.status == ProcessingStatus::ended, false});
+  }
+  const bool news = co_await database_.run([id = intent.id, shown](Queue& queue) {
+    const auto before = queue.candidates(id).size();
+    queue.record_candidates(id, shown);
+    return shown.size() > 1 && shown.size() > before;
   });
+  if (!news) co_return;
+  log_.warning("intent.several_candidates",
+               {{"intent", intent.id},
+                {"candidates", shown.size()},
+                {"act", fmt::format("it settles when the first of them ends; or: offpeak reconcile intent-{}",
+                                    intent.id.value)}});
+}
+
+// The operator may have settled it while the list was read.
+Task<> Settler::adopt(Intent intent, ProviderBatch batch, bool proven) {
+  const bool adopted =
+      co_await database_.run([intent, record = new_batch(batch), proven, now = clock_.now()](Queue& queue) {
+        if (!is_unknown(queue, intent.id) || queue.batch(record.provider_id)) return false;
+        queue.record_created(intent.id, record, proven, now);
+        return true;
+      });
+  if (!adopted) co_return;
+  log_.info("intent.adopted", {{"intent", intent.id}, {"batch", batch.id}, {"proven", proven}});
   bells_.poll.notify();
   bells_.pack.notify();
 }
@@ -154,10 +193,27 @@ Task<> Settler::peek(Intent intent, std::vector<ProviderBatch> ended) {
       co_await adopt(std::move(intent), batch, true);
       co_return;
     }
-    log_.info("intent.candidate_excluded", {{"intent", intent.id}, {"batch", batch.id}});
-    co_await database_.run(
-        [id = intent.id, provider_id = batch.id](Queue& queue) { queue.exclude_candidate(id, provider_id); });
+    co_await exclude(intent.id, batch, line.nonce());
   }
+}
+
+// Not this intent's. Another one of ours may have sent it: then it is that one's.
+Task<> Settler::exclude(IntentId id, ProviderBatch batch, std::string nonce) {
+  log_.info("intent.candidate_excluded", {{"intent", id}, {"batch", batch.id}});
+  auto record = new_batch(batch);
+  record.requests = static_cast<std::uint32_t>(batch.counts.total());
+  const auto booked = co_await database_.run(
+      [id, record, nonce, exclusive = config_.provider.exclusive, now = clock_.now()](Queue& queue) {
+        if (!nonce.empty() && !queue.batch(record.provider_id)) {
+          return queue.book_candidate(id, nonce, record, exclusive, now);
+        }
+        queue.exclude_candidate(id, record.provider_id);
+        return Booked();
+      });
+  if (booked.as == BookedAs::nobodys) co_return;
+  log_.warning("batch.booked_by_nonce", {{"batch", batch.id}, {"intent", booked.intent}, {"as", to_text(booked.as)}});
+  bells_.poll.notify();
+  bells_.pack.notify();
 }
 
 }  // namespace offpeak

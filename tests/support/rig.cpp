@@ -13,6 +13,7 @@
 #include "ingest/ingester.hpp"
 #include "pack/packer.hpp"
 #include "poll/poller.hpp"
+#include "results/claimer.hpp"
 #include "results/collector.hpp"
 #include "submit/guard.hpp"
 #include "submit/settler.hpp"
@@ -45,6 +46,7 @@ struct Rig::Stages {
         settle_bell(rig.clock, executor),
         poll_bell(rig.clock, executor),
         collect_bell(rig.clock, executor),
+        claim_bell(rig.clock, executor),
         export_bell(rig.clock, executor),
         jobs_bell(rig.clock, executor),
         ingester({rig.clock, rig.files_, worker, worker, database, rig.log}, executor, rig.config, ingest_bell,
@@ -56,7 +58,9 @@ struct Rig::Stages {
         settler(database, *rig.provider, rig.clock, rig.log, rig.config, {settle_bell, pack_bell, poll_bell}),
         poller({database, *rig.provider, rig.clock, rig.random_, rig.log, rig.config}, {poll_bell, collect_bell}),
         collector({database, *rig.provider, rig.files_, worker, rig.clock, rig.random_, rig.log, rig.config, prices},
-                  {collect_bell, pack_bell, settle_bell, export_bell}),
+                  {collect_bell, pack_bell, settle_bell, export_bell, poll_bell}),
+        claimer({database, *rig.provider, rig.files_, worker, rig.clock, rig.random_, rig.log, rig.config},
+                {claim_bell, pack_bell, poll_bell}),
         exporter({database, rig.files_, worker, rig.clock, rig.random_, rig.log, rig.config}, {export_bell, jobs_bell}),
         group(executor) {
     group.spawn("ingest", ingester.run());
@@ -65,6 +69,7 @@ struct Rig::Stages {
     group.spawn("settle", settler.run());
     group.spawn("poll", poller.run());
     group.spawn("results", collector.run());
+    group.spawn("claim", claimer.run());
     group.spawn("export", exporter.run());
   }
 
@@ -77,7 +82,7 @@ struct Rig::Stages {
   PriceTable prices;
   Worker worker;
   Database database;
-  Wakeup ingest_bell, pack_bell, submit_bell, settle_bell, poll_bell, collect_bell, export_bell, jobs_bell;
+  Wakeup ingest_bell, pack_bell, submit_bell, settle_bell, poll_bell, collect_bell, claim_bell, export_bell, jobs_bell;
   Ingester ingester;
   Guard guard;
   Packer packer;
@@ -85,6 +90,7 @@ struct Rig::Stages {
   Settler settler;
   Poller poller;
   Collector collector;
+  Claimer claimer;
   Exporter exporter;
   TaskGroup group;
 };
@@ -139,6 +145,27 @@ void Rig::stop() {
 void Rig::restart() {
   stop();
   start();
+}
+
+void Rig::back_up() {
+  stop();
+  fs::remove_all(folder + "/backup");
+  fs::copy(config.paths.state, folder + "/backup", fs::copy_options::recursive);
+  start();
+}
+
+void Rig::restore() {
+  stop();
+  fs::remove_all(config.paths.state);
+  fs::copy(folder + "/backup", config.paths.state, fs::copy_options::recursive);
+  start();
+}
+
+void Rig::ring() {
+  for (Wakeup* bell : {&stages_->pack_bell, &stages_->settle_bell, &stages_->poll_bell, &stages_->claim_bell}) {
+    bell->notify();
+  }
+  clock.run_until_idle();
 }
 
 bool Rig::run_until_done(Duration most) {

@@ -132,6 +132,18 @@ TEST_F(DownloadReaderTest, LinesOfUnknownIdsAreKeptAside) {
   EXPECT_EQ(folder.read("aside"), other + "\n" + user + "\n" + beyond + "\n");
 }
 
+TEST_F(DownloadReaderTest, ForeignLinesTellTheOneNonceThatTheyCarry) {
+  const auto line = [](std::string_view id) {
+    return std::string(R"({"custom_id":")") + std::string(id) + R"(","result":{"type":"expired"}})" + "\n";
+  };
+  const std::string other = "ffffffffffffffffffffffff-";
+  EXPECT_EQ(read(line(other + "0") + line(other + "1")).other_nonce, "ffffffffffffffffffffffff");
+  EXPECT_EQ(read(line(other + "0") + line("mine") + line(other + "1")).other_nonce, "");
+  EXPECT_EQ(read(line("mine") + line(other + "0")).other_nonce, "");
+  EXPECT_EQ(read(line(other + "0") + line("eeeeeeeeeeeeeeeeeeeeeeee-0")).other_nonce, "");
+  EXPECT_EQ(read(line_of(4) + "\n").other_nonce, "") << "our own nonce is no other one";
+}
+
 // faults.md 32
 TEST_F(DownloadReaderTest, LinesThatCannotBeReadAreKeptAsideAndTheOthersGoOn) {
   const std::string nul("{\0}", 3);
