@@ -22,10 +22,10 @@ bool confirms(std::string_view typed, const Amount& amount);
 // For a sentence.
 std::string describe(const Amount& amount);
 
-// One request's bound: every byte of its prompt a token, and max_tokens of output. Nothing where the model has no price.
+// One request's bound: every byte of its prompt a token, and max_tokens of output. Nothing for a model without a price.
 std::optional<Nanodollars> cost_bound(const PriceTable& prices, std::string_view params, std::string_view defaults);
 
-// The amounts of unexplained batches: nobody knows which requests they ran, so each is as dear as the dearest that wait.
+// The amounts of unexplained batches: nobody knows which requests they ran, so each is as dear as the dearest waiting.
 Task<std::vector<Amount>> amounts_of(ControlContext& context, std::vector<UnexplainedBatch> batches);
 Task<Amount> amount_of(ControlContext& context, Intent intent);
 

@@ -1,5 +1,5 @@
-// Files in claimed/ that no intake and no job knows: a state was put back that is older than they are. They are taken in
-// again, under a new id; their own name is lost with the state.
+// Files in claimed/ that no intake and no job knows: a state was put back that is older than they are. They are taken
+// in again, under a new id; their own name is lost with the state.
 #pragma once
 
 #include <cstdint>

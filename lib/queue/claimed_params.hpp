@@ -15,8 +15,8 @@ class ClaimedParams {
  public:
   ClaimedParams(Files& files, std::string claimed) : files_(files), claimed_(std::move(claimed)) {}
 
-  // The raw params of one line, valid until the next call; cheap for neighbours. ErrorKind::not_found: the file is gone.
-  // ErrorKind::invalid: these are not the bytes that were accepted.
+  // The raw params of one line, valid until the next call; cheap for neighbours. ErrorKind::not_found: the file is
+  // gone. ErrorKind::invalid: these are not the bytes that were accepted.
   Result<std::string_view> read(const JobBytes& job, const LineEntry& line);
 
  private:

@@ -3,7 +3,7 @@
 // Gives     an intent and a batch for what it claims, so that the collector records it; cancels at the provider
 // Promises  a claim is found again after any crash and carried out once; nothing of it is guessed: a request is taken
 //           for one that the batch ran where the content of both is the same; submitting waits until it is done
-// When it fails  the claim waits with its reason and a time; what cannot be claimed at all is open again for the operator
+// When it fails  the claim waits with its reason and a time; what cannot be claimed at all is open again
 //
 // I/O thread. Notified by the status socket; wakes up by itself while there is something to claim.
 #pragma once

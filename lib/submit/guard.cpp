@@ -77,6 +77,11 @@ Task<bool> Guard::try_once() {
   const bool exclusive = config_.provider.exclusive;
   const auto found = co_await database_.run([newer = listed.value(), exclusive](Queue& queue) {
     auto unexplained = unexplained_of(newer, queue.known_ids(IntentId()), queue.unknown_intents(), exclusive);
+    // What was decided before is not asked again.
+    std::erase_if(unexplained, [&](const UnexplainedBatch& batch) {
+      const auto before = queue.unexplained(batch.provider_id);
+      return before && before->state != "open";
+    });
     queue.record_unexplained(unexplained);
     return unexplained;
   });

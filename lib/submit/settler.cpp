@@ -150,8 +150,8 @@ Task<> Settler::look(Intent intent) {
   }
 }
 
-// Several batches that can be it are shown to the operator, who may know better, or not want to wait. What is wished for
-// one of them outlasts the others.
+// Several batches that can be it are shown to the operator, who may know better, or not want to wait. What is wished
+// for one of them outlasts the others.
 Task<> Settler::show(Intent intent, std::vector<ProviderBatch> found) {
   std::vector<Candidate> shown;
   for (const auto& batch : found) {
