@@ -8,6 +8,7 @@
 #include "daemon/cli/cli.hpp"
 #include "daemon/cli/human.hpp"
 #include "daemon/cli/pages.hpp"
+#include "daemon/cli/reconcile_verb.hpp"
 #include "daemon/cli/table.hpp"
 
 namespace offpeak::cli {
@@ -50,6 +51,7 @@ void add_batch_verbs(CLI::App& app, Cli& cli) {
       ->check(CLI::IsMember({"in_progress", "canceling", "ended", "collected"}));
   batches->add_option("--limit", arguments->limit, "At most this many")->check(CLI::PositiveNumber);
   batches->callback([&cli, arguments] { cli.verb = [&cli, arguments] { return list_batches(cli, *arguments); }; });
+  add_reconcile_verb(app, cli);
 }
 
 }  // namespace offpeak::cli

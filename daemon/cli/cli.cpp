@@ -43,7 +43,6 @@ void add_all_verbs(CLI::App& app, Cli& cli) {
   add_follow_verbs(app, cli);
   add_results_verbs(app, cli);
   add_batch_verbs(app, cli);
-  add_reconcile_verb(app, cli);
   add_service_verbs(app, cli);
 }
 

@@ -49,8 +49,7 @@ void add_submit_verbs(CLI::App& app, Cli& cli);   // submit, check
 void add_job_verbs(CLI::App& app, Cli& cli);      // jobs, show, cancel, hold, release
 void add_follow_verbs(CLI::App& app, Cli& cli);   // watch, wait
 void add_results_verbs(CLI::App& app, Cli& cli);  // results
-void add_batch_verbs(CLI::App& app, Cli& cli);    // batches
-void add_reconcile_verb(CLI::App& app, Cli& cli);
+void add_batch_verbs(CLI::App& app, Cli& cli);    // batches, reconcile
 void add_service_verbs(CLI::App& app, Cli& cli);  // status, pause, resume
 
 // `arguments` without the program's name.

@@ -9,8 +9,8 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
-#include "daemon/cli/cli.hpp"
 #include "daemon/cli/human.hpp"
+#include "daemon/cli/reconcile_verb.hpp"
 #include "daemon/cli/table.hpp"
 
 namespace offpeak::cli {

@@ -2,8 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "queue/queue.hpp"
+#include "queue/sql.hpp"
 #include "unit/base/temporary_folder.hpp"
 
 namespace offpeak {
@@ -296,6 +299,23 @@ TEST_F(ReconcileTest, JobIdsSkipWhatTheFoldersHold) {
   EXPECT_EQ(add_job(1).value, 41);
   queue->skip_job_ids(JobId{7});
   EXPECT_EQ(add_job(1).value, 42);
+}
+
+TEST(Migration, WhatWasUnexplainedBeforeStaysSo) {
+  TemporaryFolder folder;
+  {
+    Sql sql(folder / "offpeak.db");
+    std::ifstream first(OFFPEAK_SOURCE_DIR "/schema/0001_queue.sql");
+    sql.script(std::string{std::istreambuf_iterator<char>(first), {}});
+    sql.script("INSERT INTO unexplained VALUES ('msgbatch_a', 4, 1000, 'open'), ('msgbatch_b', 5, 2000, 'dismissed')");
+    sql.script("PRAGMA user_version = 1");
+  }
+  Queue queue(folder / "offpeak.db");
+  ASSERT_EQ(queue.unexplained().size(), 1u);
+  EXPECT_EQ(queue.unexplained()[0].provider_id, "msgbatch_a");
+  EXPECT_EQ(queue.unexplained()[0].requests, 4);
+  EXPECT_EQ(queue.unexplained("msgbatch_b")->state, "dismissed");
+  EXPECT_EQ(queue.claim_unexplained("msgbatch_a", false), Decided::done);
 }
 
 }  // namespace
