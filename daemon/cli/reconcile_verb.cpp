@@ -1,4 +1,6 @@
 // reconcile: what the provider has and nothing here explains, and what becomes of it.
+#include "daemon/cli/reconcile_verb.hpp"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -10,7 +12,6 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "daemon/cli/human.hpp"
-#include "daemon/cli/reconcile_verb.hpp"
 #include "daemon/cli/table.hpp"
 
 namespace offpeak::cli {
