@@ -116,6 +116,7 @@ ControlHooks App::hooks() {
   hooks.wake_stages = [this] { stages_.ring_all(); };
   hooks.next_poll_at = [this] { return stages_.next_poll_at(); };
   hooks.trouble = [this] { return stages_.trouble(); };
+  hooks.prices = [this] { return &settings_.prices; };
   return hooks;
 }
 

@@ -1,6 +1,6 @@
-#include <exception>
 #include <malloc.h>
 
+#include <exception>
 #include <iostream>
 
 #include "daemon/app.hpp"

@@ -19,6 +19,7 @@ Stages::Stages(const StageDoors& doors, std::function<void()> intake_settled)
       settle_bell_(doors.clock, doors.executor),
       poll_bell_(doors.clock, doors.executor),
       collect_bell_(doors.clock, doors.executor),
+      claim_bell_(doors.clock, doors.executor),
       export_bell_(doors.clock, doors.executor),
       retention_bell_(doors.clock, doors.executor),
       jobs_bell_(doors.clock, doors.executor),
@@ -34,7 +35,10 @@ Stages::Stages(const StageDoors& doors, std::function<void()> intake_settled)
               {poll_bell_, collect_bell_}),
       collector_({doors.database, provider_, doors.files, doors.file_worker, doors.clock, doors.random, doors.log,
                   doors.config, doors.prices},
-                 {collect_bell_, pack_bell_, settle_bell_, export_bell_}),
+                 {collect_bell_, pack_bell_, settle_bell_, export_bell_, poll_bell_}),
+      claimer_({doors.database, provider_, doors.files, doors.file_worker, doors.clock, doors.random, doors.log,
+                doors.config},
+               {claim_bell_, pack_bell_, poll_bell_}),
       exporter_({doors.database, doors.files, doors.file_worker, doors.clock, doors.random, doors.log, doors.config},
                 {export_bell_, jobs_bell_}),
       retention_({doors.database, doors.files, doors.file_worker, doors.clock, doors.log, doors.config},
@@ -69,6 +73,7 @@ void Stages::spawn(TaskGroup& group) {
   group.spawn("settle", keep_running(settler_));
   group.spawn("poll", keep_running(poller_));
   group.spawn("results", keep_running(collector_));
+  group.spawn("claim", keep_running(claimer_));
   group.spawn("export", keep_running(exporter_));
   group.spawn("retention", keep_running(retention_));
 }
@@ -98,7 +103,7 @@ Task<> Stages::pack_after_guard() {
 
 void Stages::ring_all() {
   for (Wakeup* bell : {&ingest_bell_, &pack_bell_, &submit_bell_, &settle_bell_, &poll_bell_, &collect_bell_,
-                       &export_bell_, &retention_bell_}) {
+                       &claim_bell_, &export_bell_, &retention_bell_}) {
     bell->notify();
   }
 }

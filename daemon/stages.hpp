@@ -14,6 +14,7 @@
 #include "pack/packer.hpp"
 #include "poll/poller.hpp"
 #include "provider/paced_provider.hpp"
+#include "results/claimer.hpp"
 #include "results/collector.hpp"
 #include "retention/retention.hpp"
 #include "submit/guard.hpp"
@@ -75,6 +76,7 @@ class Stages {
   Wakeup settle_bell_;
   Wakeup poll_bell_;
   Wakeup collect_bell_;
+  Wakeup claim_bell_;
   Wakeup export_bell_;
   Wakeup retention_bell_;
   Wakeup jobs_bell_;
@@ -88,6 +90,7 @@ class Stages {
   Settler settler_;
   Poller poller_;
   Collector collector_;
+  Claimer claimer_;
   Exporter exporter_;
   Retention retention_;
 

@@ -1,14 +1,14 @@
-// batches, reconcile.
+// batches.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "base/text.hpp"
 #include "daemon/cli/batch_view.hpp"
 #include "daemon/cli/cli.hpp"
 #include "daemon/cli/human.hpp"
 #include "daemon/cli/pages.hpp"
+#include "daemon/cli/reconcile_verb.hpp"
 #include "daemon/cli/table.hpp"
 
 namespace offpeak::cli {
@@ -42,40 +42,6 @@ int list_batches(Cli& cli, const ListArguments& arguments) {
   return exit_done;
 }
 
-int list_reconcile(Cli& cli) {
-  const auto answer = ask(cli, "GET", "/v1/reconcile");
-  if (answer.failed) return *answer.failed;
-  Table table({{"ID"}, {"KIND"}, {"REQUESTS", Align::right}, {"CREATED"}, {"REASON"}});
-  for (const auto& item : answer.json().array("data")) {
-    if (cli.json) {
-      print_json(cli, item.raw());
-      continue;
-    }
-    table.add({escape_for_display(item.text("id"), 100), item.text("kind") == "unknown_intent" ? "intent" : "batch",
-               human_count(item.integer("requests")), human_time(parse_rfc3339(item.text("created_at"))),
-               escape_for_display(item.text("reason"), 200)});
-  }
-  if (cli.json) return exit_done;
-  if (table.empty()) {
-    cli.out.talk("Nothing to reconcile.");
-    return exit_done;
-  }
-  cli.out.data(table.text());
-  cli.out.talk("An intent settles by itself. A batch that is not known here: offpeak reconcile dismiss ID");
-  return exit_done;
-}
-
-int dismiss(Cli& cli, const std::string& id) {
-  const auto answer = ask(cli, "POST", "/v1/reconcile/" + percent_encode(id), R"({"action":"dismiss"})");
-  if (answer.failed) return *answer.failed;
-  if (cli.json) {
-    print_json(cli, answer.reply.body);
-  } else {
-    cli.out.talk(fmt::format("{} is dismissed: offpeak leaves it alone.", escape_for_display(id, 100)));
-  }
-  return exit_done;
-}
-
 }  // namespace
 
 void add_batch_verbs(CLI::App& app, Cli& cli) {
@@ -85,19 +51,7 @@ void add_batch_verbs(CLI::App& app, Cli& cli) {
       ->check(CLI::IsMember({"in_progress", "canceling", "ended", "collected"}));
   batches->add_option("--limit", arguments->limit, "At most this many")->check(CLI::PositiveNumber);
   batches->callback([&cli, arguments] { cli.verb = [&cli, arguments] { return list_batches(cli, *arguments); }; });
-
-  auto* const reconcile =
-      add_verb(app, cli, "reconcile", "Show and settle what the provider has and we cannot explain");
-  reconcile->require_subcommand(0, 1);
-  reconcile->callback([&cli] {
-    if (!cli.verb) cli.verb = [&cli] { return list_reconcile(cli); };
-  });
-  auto* const list = add_verb(*reconcile, cli, "list", "Unknown intents and unexplained batches");
-  list->callback([&cli] { cli.verb = [&cli] { return list_reconcile(cli); }; });
-  auto* const away = add_verb(*reconcile, cli, "dismiss", "Leave a batch alone that is not known here");
-  auto id = std::make_shared<std::string>();
-  away->add_option("ID", *id, "msgbatch_...")->required();
-  away->callback([&cli, id] { cli.verb = [&cli, id] { return dismiss(cli, *id); }; });
+  add_reconcile_verb(app, cli);
 }
 
 }  // namespace offpeak::cli

@@ -35,8 +35,10 @@ std::string Digest128::hex() const {
 
 Digest128 digest128(std::string_view text) { return canonical(XXH3_128bits(text.data(), text.size())); }
 
-std::uint32_t checksum32(std::string_view text) {
-  return static_cast<std::uint32_t>(XXH3_64bits(text.data(), text.size()));
+std::uint32_t checksum32(std::string_view text) { return static_cast<std::uint32_t>(hash64(text)); }
+
+std::uint64_t hash64(std::string_view text, std::uint64_t seed) {
+  return XXH3_64bits_withSeed(text.data(), text.size(), seed);
 }
 
 DigestStream::DigestStream() : state_(std::make_unique<State>()) {

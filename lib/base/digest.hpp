@@ -22,6 +22,9 @@ Digest128 digest128(std::string_view text);
 // 32 bits that show bytes which changed under us.
 std::uint32_t checksum32(std::string_view text);
 
+// 64 bits that tell contents apart. With the seed 0 its low half is checksum32.
+std::uint64_t hash64(std::string_view text, std::uint64_t seed = 0);
+
 class DigestStream {
  public:
   DigestStream();

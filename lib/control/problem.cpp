@@ -32,6 +32,12 @@ Problem conflict(std::string detail, std::string hint) {
   return make_problem(409, "conflict", "Not possible in this state", std::move(detail), std::move(hint));
 }
 
+Problem needs_confirmation(std::string detail, std::string hint, std::string confirm) {
+  auto problem = make_problem(422, "confirmation-needed", "Confirmation needed", std::move(detail), std::move(hint));
+  problem.members = fmt::format(R"("confirm":{})", json_quote(confirm));
+  return problem;
+}
+
 std::string to_json(const Problem& problem) {
   return fmt::format(R"({{"type":"urn:offpeak:problem:{}","title":{},"status":{},"detail":{},"hint":{}{}{}}})",
                      problem.type, json_quote(problem.title), problem.status, json_quote(problem.detail),

@@ -21,6 +21,8 @@ struct Problem {
 Problem bad_request(std::string detail, std::string hint);
 Problem not_found(std::string detail, std::string hint);
 Problem conflict(std::string detail, std::string hint);
+// 422: what was asked costs money where it is wrong, and needs the amount typed.
+Problem needs_confirmation(std::string detail, std::string hint, std::string confirm);
 
 std::string to_json(const Problem& problem);
 Reply to_reply(const Problem& problem);

@@ -4,6 +4,7 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "control/amount.hpp"
 
 namespace offpeak {
 
@@ -26,9 +27,12 @@ std::string needs_human(const Status& status) {
   if (status.account.paused) {
     list.add(fmt::format("the account does not take batches: {}", status.account.reason), "offpeak resume");
   }
-  for (const auto& provider_id : status.unexplained) {
-    list.add(fmt::format("{} exists at the provider and is not known here; submitting waits", provider_id),
-             fmt::format("offpeak reconcile dismiss {}", provider_id));
+  for (const auto& batch : status.unexplained) {
+    // What is claimed already needs nobody.
+    if (batch.state != "open") continue;
+    list.add(fmt::format("{} exists at the provider and is not known here; submitting waits{}{}", batch.provider_id,
+                         batch.reason ? ": " : "", batch.reason.value_or("")),
+             fmt::format("offpeak reconcile {} claim", batch.provider_id));
   }
   for (const auto& job : status.held) {
     const auto name = escape_for_display(job.name, 60);
@@ -45,11 +49,40 @@ std::string account_json(const AccountState& account) {
                      json_time(account.next_try_at));
 }
 
-std::string text_list(const std::vector<std::string>& texts) {
+std::string id_list(const std::vector<UnexplainedBatch>& batches) {
   std::string list = "[";
-  for (const auto& text : texts) list += (list.size() == 1 ? "" : ",") + json_quote(text);
+  for (const auto& batch : batches) list += (list.size() == 1 ? "" : ",") + json_quote(batch.provider_id);
   return list + ']';
 }
+
+// What an operator may do with one thing that is to be reconciled, what that does, and what it may cost.
+class Actions {
+ public:
+  explicit Actions(std::string id) : id_(std::move(id)) {}
+
+  void add(std::string_view action, std::string_view effect, std::string_view arguments = "") {
+    put(action, effect, arguments, "null", "null");
+  }
+  // Where nothing waits that it could have run, nothing is to be confirmed.
+  void add_dismiss(std::string_view effect, const Amount& amount) {
+    if (amount.requests == 0) return add("dismiss", effect);
+    const auto confirm = confirmation(amount);
+    put("dismiss", effect, " --confirm " + confirm, json_quote(describe(amount)), json_quote(confirm));
+  }
+  const std::string& json() const { return items_; }
+
+ private:
+  void put(std::string_view action, std::string_view effect, std::string_view arguments, std::string_view may_cost,
+           std::string_view confirm) {
+    if (!items_.empty()) items_ += ',';
+    items_ += fmt::format(R"({{"action":"{}","effect":{},"may_be_paid_again":{},"confirm":{},"command":{}}})", action,
+                          json_quote(effect), may_cost, confirm,
+                          json_quote(fmt::format("offpeak reconcile {} {}{}", id_, action, arguments)));
+  }
+
+  std::string id_;
+  std::string items_;
+};
 
 }  // namespace
 
@@ -65,18 +98,47 @@ std::string to_json(const Batch& batch) {
       json_time(batch.next_action_at));
 }
 
-std::string to_json(const UnexplainedBatch& batch) {
-  return fmt::format(R"({{"id":{},"kind":"unexplained_batch","provider_id":{},"requests":{},"created_at":{},)"
-                     R"("state":{},"reason":null,"next_action_at":null}})",
-                     json_quote(batch.provider_id), json_quote(batch.provider_id), batch.requests,
-                     json_time(batch.created_at), json_quote(batch.state));
+std::string to_json(const UnexplainedBatch& batch, const Amount& amount) {
+  const auto& id = batch.provider_id;
+  std::string actions;
+  if (batch.state == "open" || batch.state == "claiming") {
+    Actions list(id);
+    list.add("claim", "its results are used: what it paid for is not sent again; submitting waits until it has ended");
+    list.add("cancel", "it is canceled at the provider, then claimed: what it has not run is not billed");
+    list.add_dismiss("it is left alone: what it ran of the requests that wait here is sent again", amount);
+    actions = list.json();
+  }
+  return fmt::format(
+      R"({{"id":{},"kind":"unexplained_batch","provider_id":{},"requests":{},"created_at":{},"since":{},"state":{},)"
+      R"("reason":{},"next_action_at":{},"candidates":[],"matched":{},"unmatched":{},"actions":[{}]}})",
+      json_quote(id), json_quote(id), batch.requests, json_time(batch.created_at), json_time(batch.created_at),
+      json_quote(batch.state), json_text(batch.reason), json_time(batch.next_action_at), batch.matched, batch.unmatched,
+      actions);
 }
 
-std::string unknown_intent_json(const Intent& intent) {
-  return fmt::format(R"({{"id":"{}","kind":"unknown_intent","provider_id":null,"requests":{},"created_at":{},)"
-                     R"("state":"{}","reason":{},"next_action_at":{}}})",
-                     intent.id.value, intent.requests, json_time(intent.created_at), to_text(intent.state),
-                     json_text(intent.reason), json_time(intent.next_action_at));
+std::string unknown_intent_json(const Intent& intent, const std::vector<Candidate>& candidates, const Amount& amount) {
+  const auto id = fmt::format("intent-{}", intent.id.value);
+  std::string actions;
+  std::string shown;
+  if (intent.state == IntentState::unknown) {
+    Actions list(id);
+    for (const auto& candidate : candidates) {
+      shown += fmt::format(R"({}{{"provider_id":{},"created_at":{},"ended":{},"cancel_wanted":{}}})",
+                           shown.empty() ? "" : ",", json_quote(candidate.provider_id), json_time(candidate.created_at),
+                           candidate.ended, candidate.cancel_wanted);
+      const auto named = " --batch " + candidate.provider_id;
+      list.add("claim", "it is taken for the intent's batch; its results prove or disprove that", named);
+      list.add("cancel", "it is canceled at the provider; whose it was shows when it has ended", named);
+    }
+    list.add_dismiss("it is taken as not created at once: its requests are sent again", amount);
+    actions = list.json();
+  }
+  return fmt::format(
+      R"({{"id":"{}","kind":"unknown_intent","provider_id":null,"requests":{},"created_at":{},"since":{},"state":"{}",)"
+      R"("reason":{},"next_action_at":{},"candidates":[{}],"matched":0,"unmatched":0,"actions":[{}]}})",
+      id, intent.requests, json_time(intent.created_at),
+      json_time(intent.committed_at ? intent.committed_at : std::optional(intent.created_at)), to_text(intent.state),
+      json_text(intent.reason), json_time(intent.next_action_at), shown, actions);
 }
 
 std::string status_json(const Status& status, const StatusExtras& extras) {
@@ -87,7 +149,7 @@ std::string status_json(const Status& status, const StatusExtras& extras) {
                      degraded ? "degraded" : "ok", account_json(status.account), to_json(status.counts),
                      status.open_batches, json_time(extras.next_poll_at), needs_human(status), status.intake_paused,
                      status.submitting_paused, status.jobs_open, status.intakes, status.unknown_intents,
-                     text_list(status.unexplained), json_usd(status.spent_today), json_text(extras.trouble),
+                     id_list(status.unexplained), json_usd(status.spent_today), json_text(extras.trouble),
                      OFFPEAK_VERSION, json_time(extras.now));
 }
 

@@ -8,10 +8,12 @@
 
 namespace offpeak {
 
+struct Amount;
+
 std::string to_json(const Batch& batch);
 // As /v1/reconcile lists them.
-std::string to_json(const UnexplainedBatch& batch);
-std::string unknown_intent_json(const Intent& intent);
+std::string to_json(const UnexplainedBatch& batch, const Amount& amount);
+std::string unknown_intent_json(const Intent& intent, const std::vector<Candidate>& candidates, const Amount& amount);
 
 // What the daemon knows beside the queue.
 struct StatusExtras {

@@ -108,7 +108,11 @@ Task<> drop(ControlContext& context, JobId id) {
   auto& files = context.doors.files;
   const auto remove = [&files, path = claimed_path(context, id)] { return files.remove(path); };
   const auto removed = co_await context.doors.file_worker.run(remove);
-  if (!removed) context.doors.log.warning("upload.leftover", {{"job", id}, {"error", removed.error().message}});
+  if (!removed) {
+    // The row says that the file is not whole: the next start removes both.
+    context.doors.log.warning("upload.leftover", {{"job", id}, {"error", removed.error().message}});
+    co_return;
+  }
   const auto forget = [id](Queue& queue) { queue.forget_intake(id); };
   co_await context.doors.database.run(forget);
 }

@@ -52,7 +52,8 @@ class Ingester {
            IngestCalls calls);
   ~Ingester();
 
-  // Cleans up after a crash. Before the socket takes jobs: an upload that it began earlier is over.
+  // Cleans up after a crash, and takes in again what a state that was put back does not know. Before the
+  // socket takes jobs: an upload that it began earlier is over.
   Task<> recover();
   // The stage; ends when it is canceled. Calls recover() where nobody did.
   Task<> run();
@@ -61,6 +62,8 @@ class Ingester {
   struct Open;
 
   // ingester.cpp: the loop, looking and claiming
+  Task<> recover_unknown();
+  Task<> take_in_again(JobId old, std::string file);
   Task<> take_in();
   Task<> round();
   SteadyTime next_due() const;

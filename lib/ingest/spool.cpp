@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <charconv>
 
 #include "base/text.hpp"
 
@@ -56,13 +55,6 @@ Result<bool> move_as(Files& files, const std::string& from, const std::string& t
   return moved.error();
 }
 
-std::optional<JobId> parse_id(std::string_view name) {
-  JobId id;
-  const auto [end, ec] = std::from_chars(name.data(), name.data() + name.size(), id.value);
-  if (ec != std::errc() || end != name.data() + name.size()) return std::nullopt;
-  return id;
-}
-
 }  // namespace
 
 std::string claimed_name(JobId id) { return fmt::format("{}", id.value); }
@@ -95,20 +87,6 @@ Result<std::string> move_to_rejected(Files& files, const std::string& from, cons
     if (*moved) return base + suffix;
   }
   return make_error(ErrorKind::io, fmt::format("no free name for {} in {}", base, rejected), "empty the folder");
-}
-
-Result<void> clean_claimed(Files& files, const std::string& claimed, const std::set<JobId>& checking) {
-  const auto listed = files.list(claimed);
-  if (!listed) return listed.error();
-  std::set<std::string> names;
-  for (const auto& info : *listed) names.insert(info.name);
-  for (const auto& name : names) {
-    bool left_over = name.ends_with(ids_suffix);
-    if (const auto id = parse_id(name); id && !checking.contains(*id)) left_over = names.contains(data_name(*id));
-    if (!left_over) continue;
-    if (auto removed = files.remove(join_path(claimed, name)); !removed) return removed;
-  }
-  return {};
 }
 
 }  // namespace offpeak

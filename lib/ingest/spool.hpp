@@ -1,7 +1,6 @@
 // What ingest does to the folders of the spool: names in claimed/, moves to rejected/. File worker only.
 #pragma once
 
-#include <set>
 #include <string>
 #include <string_view>
 
@@ -27,9 +26,5 @@ std::string rejected_name(std::string_view name);
 // is no failure.
 Result<std::string> move_to_rejected(Files& files, const std::string& from, const std::string& rejected,
                                      std::string_view name, JobId id, std::string_view document);
-
-// Removes what crashes left in claimed/: spilled ids, and compressed originals of jobs that were accepted.
-// `checking` are the intakes that still need theirs.
-Result<void> clean_claimed(Files& files, const std::string& claimed, const std::set<JobId>& checking);
 
 }  // namespace offpeak

@@ -1,5 +1,13 @@
 // What a request looks like on the wire: its wire id, its place in the body, defaults merged under its params. Pure;
 // the same functions count the bytes when a line is checked and make them when it is sent.
+//
+// A wire id is "<nonce>-<seq>". The nonce says which POST it was; seq carries the request's place in it, and 40 bits of
+// the content that was sent. So the results of a batch that a restored state knows nothing of still say which requests
+// it ran: nothing but a wire id comes back with a result.
+//
+//   seq = (2^40 + fingerprint) * 1,000,000 + place      always 19 digits, below 2^63, no leading zero
+//
+// Batches that were sent by earlier versions carry "<nonce>-<place>": those are read, and say nothing of the content.
 #pragma once
 
 #include <cstdint>
@@ -13,19 +21,32 @@ namespace offpeak {
 // valid JSON objects. Where nothing is missing the result is `params` byte for byte.
 std::string merge_defaults(std::string_view params, std::string_view defaults);
 
-// "<nonce>-<place>", inside the provider's [A-Za-z0-9_-]{1,64}.
-std::string wire_id(std::string_view nonce, std::uint32_t place);
+// 40 bits of what a request carries: its line's params bytes and its job's defaults.
+using Fingerprint = std::uint64_t;
+
+// Hashing a job's defaults once is enough; a job without defaults has the seed 0.
+std::uint64_t fingerprint_seed(std::string_view defaults);
+Fingerprint fingerprint(std::string_view params, std::uint64_t seed);
+// The same from hash64(params, seed).
+Fingerprint fingerprint_of_hash(std::uint64_t hash);
+// What the line index keeps of every line (LineEntry::checksum) is this part of its fingerprint where the seed is 0.
+std::uint32_t checksum_part(Fingerprint fingerprint);
 
 struct WireId {
   std::string_view nonce;
   std::uint32_t place = 0;
+  std::optional<Fingerprint> fingerprint;  // none: of an earlier version
+  bool operator==(const WireId&) const = default;
 };
-// Nothing where `text` is not of that form (a foreign id).
+
+// Inside the provider's [A-Za-z0-9_-]{1,64}.
+std::string wire_id(const WireId& id);
+// Nothing where `text` is not of either form (a foreign id).
 std::optional<WireId> parse_wire_id(std::string_view text);
 
 // One request in the body without the comma: {"custom_id":"<wire id>","params":<params>}. `prefix` is everything before
 // the params; the suffix is one closing brace.
-std::string request_prefix(std::string_view nonce, std::uint32_t place);
+std::string request_prefix(std::string_view nonce, std::uint32_t place, Fingerprint fingerprint);
 // The bytes of request `place` in the body, comma included where it is not the first.
 std::uint64_t request_bytes(std::uint32_t place, std::uint64_t sent_params_bytes);
 

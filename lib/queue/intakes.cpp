@@ -56,6 +56,33 @@ void insert_job(Sql& sql, const Job& job, JobState state, std::int64_t errored, 
 
 }  // namespace
 
+KnownClaims Queue::known_claims() {
+  KnownClaims known;
+  {
+    auto row = sql_->query("SELECT id FROM job");
+    while (row.step()) known.jobs.insert(JobId{row.integer(0)});
+  }
+  auto row = sql_->query("SELECT id FROM intake");
+  while (row.step()) known.intakes.insert(JobId{row.integer(0)});
+  return known;
+}
+
+void Queue::skip_job_ids(JobId highest) {
+  Transaction transaction(*sql_);
+  std::optional<std::int64_t> last;
+  {
+    auto row = sql_->query("SELECT seq FROM sqlite_sequence WHERE name = 'intake'");
+    if (row.step()) last = row.integer(0);
+  }
+  if (last.value_or(0) >= highest.value) return;
+  if (last) {
+    sql_->run("UPDATE sqlite_sequence SET seq = ? WHERE name = 'intake'", highest);
+  } else {
+    sql_->run("INSERT INTO sqlite_sequence (name, seq) VALUES ('intake', ?)", highest);
+  }
+  transaction.commit();
+}
+
 JobId Queue::announce_intake(IntakeSource source, const std::string& name, const IntakeOverrides& overrides,
                              Instant now) {
   sql_->run(
@@ -105,7 +132,8 @@ void Queue::add_made_outcomes(JobId id, const std::vector<MadeOutcome>& outcomes
 std::optional<JobId> Queue::job_with_digest(const Digest128& digest) {
   const std::string_view bytes(reinterpret_cast<const char*>(digest.bytes.data()), digest.bytes.size());
   auto row = sql_->query(
-      "SELECT id FROM job WHERE digest = ?1 AND intact UNION ALL SELECT job FROM purged WHERE digest = ?1 AND intact ORDER BY 1 "
+      "SELECT id FROM job WHERE digest = ?1 AND intact UNION ALL SELECT job FROM purged WHERE digest = ?1 AND intact "
+      "ORDER BY 1 "
       "DESC LIMIT 1",
       Blob{bytes});
   if (!row.step()) return std::nullopt;

@@ -138,22 +138,7 @@ bool Queue::mark_committing(IntentId id, Instant now) {
 
 BatchId Queue::record_created(IntentId id, const Batch& batch, bool proven, Instant now) {
   Transaction transaction(*sql_);
-  set_intent_state(*sql_, id, IntentState::created, std::nullopt, now);
-  sql_->run(
-      "INSERT INTO batch (provider_id, intent, state, requests, bytes, created_at, expires_at, processing, succeeded, "
-      "errored, canceled, expired, proven, twin, cancel_state, downloads, failures) SELECT ?2, id, ?3, requests, "
-      "bytes, "
-      "?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, 'no', 0, 0 FROM intent WHERE id = ?1",
-      id, batch.provider_id, to_text(batch.state), batch.created_at, batch.expires_at, batch.processing,
-      batch.succeeded, batch.errored, batch.canceled, batch.expired, proven);
-  const BatchId created{sql_->last_id()};
-  move_intent(*sql_, id, RequestState::assigned, RequestState::submitted);
-  set_fact(*sql_, "last_created_at", to_millis(now));
-  // The guard compares the provider's clock with itself, never with ours.
-  if (!batch.times_are_ours && to_millis(batch.created_at) > integer_fact(*sql_, "newest_known_at").value_or(-1)) {
-    set_fact(*sql_, "newest_known_at", to_millis(batch.created_at));
-  }
-  want_cancel_where_only_canceled(*sql_);
+  const auto created = become_created(*sql_, id, batch, proven, now);
   transaction.commit();
   return created;
 }

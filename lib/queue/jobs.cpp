@@ -217,7 +217,7 @@ Status Queue::status(Instant now) {
   status.delay = create_delay();
   status.submitting_paused = integer_fact(*sql_, "submitting_paused").value_or(0) != 0;
   status.intake_paused = intake_paused();
-  for (const auto& found : unexplained()) status.unexplained.push_back(found.provider_id);
+  status.unexplained = unexplained();
   status.held = read_jobs(*sql_, "WHERE state = 'held' ORDER BY id LIMIT 20");
   auto row = sql_->query("SELECT cost FROM spent WHERE day = ? AND intact", to_millis(now) / 86'400'000);
   if (row.step()) status.spent_today = row.integer(0);

@@ -47,6 +47,30 @@ bool shares_with_a_twin(Sql& sql, IntentId id);
 // A late twin is collected or disproved: what waited for it may go.
 void end_twin(Sql& sql, IntentId id, Instant now);
 
+// The rows of an intent and of the run of requests at one of its places. The requests are moved by the caller.
+IntentId insert_intent(Sql& sql, const NewIntent& intent, IntentState state, Instant now);
+void insert_assignment(Sql& sql, IntentId id, const Assignment& assignment);
+
+// The row of an intent's batch. A twin, and what the poller has not seen yet, begins as in_progress.
+struct NewBatch {
+  bool proven = false;
+  bool twin = false;
+  std::string_view cancel_state = "no";
+};
+BatchId insert_batch(Sql& sql, IntentId id, const Batch& batch, const NewBatch& as);
+
+// The intent's batch is there: its requests are submitted.
+BatchId become_created(Sql& sql, IntentId id, const Batch& batch, bool proven, Instant now);
+// The intent was taken as not created, and its batch is there after all.
+BatchId become_twin(Sql& sql, IntentId id, const Batch& batch, const NewBatch& as, Instant now);
+// The intent was never created: its requests are pending again.
+void become_not_created(Sql& sql, IntentId id, const std::string& reason, Instant now);
+
+// The batch carries this nonce: the intent that has it gets the batch, where it has none yet. An unexplained batch is
+// recorded only where `exclusive` is true.
+Booked book_by_nonce(Sql& sql, const std::string& nonce, const Batch& batch, bool exclusive, Instant now);
+void insert_unexplained(Sql& sql, const UnexplainedBatch& batch);
+
 std::vector<Assignment> read_assignments(Sql& sql, IntentId id);
 void set_intent_state(Sql& sql, IntentId id, IntentState to, const std::optional<std::string>& reason, Instant now);
 

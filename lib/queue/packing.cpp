@@ -76,8 +76,7 @@ void insert_assignments(Sql& sql, IntentId id, const NewIntent& intent) {
   std::uint32_t place = 0;
   for (const auto& part : intent.parts) {
     take_pending(sql, part.range);
-    sql.run("INSERT INTO assignment VALUES (?, ?, ?, ?, ?, ?, ?, ?)", id, place, part.range.job, part.range.first,
-            part.range.count, part.attempts, part.most_together, part.refused_at);
+    insert_assignment(sql, id, {place, part.range, part.attempts, part.most_together, part.refused_at});
     place += part.range.count;
     assigned[part.range.job] += part.range.count;
   }
@@ -97,7 +96,7 @@ PackView Queue::pack_view(Instant now, std::uint32_t most_ranges_a_job) {
   view.delay = create_delay();
   view.submitting_paused = integer_fact(*sql_, "submitting_paused").value_or(0) != 0;
   {
-    auto row = sql_->query("SELECT 1 FROM unexplained WHERE intact AND state = 'open' LIMIT 1");
+    auto row = sql_->query("SELECT 1 FROM unexplained WHERE intact AND state IN ('open', 'claiming') LIMIT 1");
     view.unexplained_batches = row.step();
   }
   view.learned_max_bytes = static_cast<std::uint64_t>(integer_fact(*sql_, "learned_max_bytes").value_or(0));
@@ -119,12 +118,7 @@ std::uint32_t Queue::sent_params_bytes(JobId job, Seq seq) {
 
 IntentId Queue::create_intent(const NewIntent& intent, Instant now) {
   Transaction transaction(*sql_);
-  sql_->run(
-      "INSERT INTO intent (nonce, state, version, betas, requests, bytes, watermark, watermark_at, created_at) "
-      "VALUES (?, 'uploading', ?, ?, ?, ?, ?, ?, ?)",
-      intent.nonce, intent.headers.version, join_betas(intent.headers.betas), intent.requests, intent.bytes,
-      intent.watermark, intent.watermark_at, now);
-  const IntentId id{sql_->last_id()};
+  const auto id = insert_intent(*sql_, intent, IntentState::uploading, now);
   insert_assignments(*sql_, id, intent);
   transaction.commit();
   return id;

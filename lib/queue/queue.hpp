@@ -56,6 +56,8 @@ class Queue {
   void recover(Instant now);
 
   // ---- ingest
+  KnownClaims known_claims();
+  void skip_job_ids(JobId highest);  // the ids up to this one are taken, whatever the state says
   JobId announce_intake(IntakeSource source, const std::string& name, const IntakeOverrides& overrides, Instant now);
   void intake_in_claimed(JobId id);  // claiming -> checking
   std::vector<Intake> intakes();     // claiming and checking, oldest first
@@ -110,6 +112,12 @@ class Queue {
   void record_not_created(IntentId id, Instant now);
   // The adopted batch's results carry none of our nonces: its intent is unknown again, this id excluded.
   void disprove_batch(BatchId id, Instant now);
+  // The same, where all its lines carry one other nonce: where an intent of ours has it, that one gets the batch. Where
+  // none has, and nobody else makes batches here (`exclusive`), a state that was put back has forgotten the intent.
+  Booked rebook_batch(BatchId id, const std::string& nonce, bool exclusive, Instant now);
+  // A candidate has shown its nonce: it is not `candidate_of`'s; the intent that has the nonce gets it.
+  Booked book_candidate(IntentId candidate_of, const std::string& nonce, const Batch& batch, bool exclusive,
+                        Instant now);
 
   // ---- late-arrival audit
   AuditView audit_view(Instant since);  // verdicts since then
@@ -122,8 +130,33 @@ class Queue {
   std::optional<Instant> newest_known_at();  // created_at of the newest batch that we know, or took as known
   void take_as_known(const std::string& provider_id, Instant created_at);
   void record_unexplained(const std::vector<UnexplainedBatch>& batches);
-  std::vector<UnexplainedBatch> unexplained();  // open ones
-  bool dismiss_unexplained(const std::string& provider_id);
+
+  // ---- reconcile: what an operator decides; every verb may come twice
+  std::vector<UnexplainedBatch> unexplained();  // open and claiming: what holds submitting
+  std::optional<UnexplainedBatch> unexplained(const std::string& provider_id);  // in any state
+  Decided dismiss_unexplained(const std::string& provider_id);
+  // Its results are to be used; `cancel`: once it has been canceled at the provider.
+  Decided claim_unexplained(const std::string& provider_id, bool cancel);
+  void cancel_of_unexplained_requested(const std::string& provider_id);
+  void note_claim(const std::string& provider_id, const std::string& reason, Instant next_action_at, bool failed);
+  // The claim cannot be carried out: open again, and a human must decide otherwise.
+  void give_up_claim(const std::string& provider_id, const std::string& reason);
+  // Nothing that waits here was run by it.
+  void end_claim(const std::string& provider_id, std::uint64_t unmatched, const std::string& reason);
+  // Its requests wait until its results are recorded; what it paid for is used, and it sends nothing again. Where an
+  // intent has its nonce, that one knows what it carries. Nobody's, and nothing happened: no intent has it, and there
+  // are no assignments; or the operator has decided otherwise meanwhile.
+  Booked record_claim(const ClaimedBatch& claimed, Instant now);
+  std::vector<JobId> jobs_with_open_requests();  // in the order in which they are packed
+  OpenLines open_lines(JobId job, Seq first);    // of the segment of `first`
+  void record_candidates(IntentId id, const std::vector<Candidate>& candidates);  // in the place of all before
+  std::vector<Candidate> candidates(IntentId id);
+  Decided adopt_candidate(IntentId id, const std::string& provider_id, Instant now);
+  Decided cancel_candidate(IntentId id, const std::string& provider_id);
+  std::vector<std::string> candidates_to_cancel();
+  void cancel_of_candidate_requested(const std::string& provider_id);
+  // The operator takes it as not created; the audit of the next 26 hours goes on all the same.
+  Decided dismiss_intent(IntentId id, Instant now);
 
   // ---- poll
   std::vector<Batch> open_batches();  // in_progress and canceling, oldest first

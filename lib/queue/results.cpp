@@ -147,9 +147,14 @@ void give_attempts_back(Sql& sql, BatchId id, const std::vector<Assignment>& ass
   returns.flush();
 }
 
-// Jobs with a request that somebody else canceled need a human: it may have been meant.
+// Jobs with a request that somebody else canceled need a human: it may have been meant. What the operator had canceled
+// here was settled with that word.
 void hold_jobs_canceled_elsewhere(Sql& sql, const Batch& batch) {
   std::vector<JobId> jobs;
+  {
+    auto row = sql.query("SELECT 1 FROM batch WHERE id = ? AND intact AND cancel_state <> 'no'", batch.id);
+    if (row.step()) return;
+  }
   {
     auto row =
         sql.query("SELECT DISTINCT job FROM attempt WHERE batch = ? AND intact AND action = 'hold_again'", batch.id);
@@ -250,15 +255,17 @@ Collected Queue::collect(BatchId id, const CollectRules& rules, Instant now) {
   if (!ended || ended->state != BatchState::ended) throw QueueError("database: a batch to collect has not ended");
   const auto assignments = read_assignments(*sql_, ended->intent);
   std::int64_t there = attempts_of(*sql_, id);
+  std::int64_t wanted = 0;  // of a claimed batch it may be less than the provider counts
   Collected collected;
   for (const auto& assignment : assignments) {
+    wanted += assignment.range.count;
     if (!ended->twin) there += outcomes_in(*sql_, assignment.range);
     if (collected.jobs.empty() || collected.jobs.back() != assignment.range.job) {
       collected.jobs.push_back(assignment.range.job);
     }
   }
-  if (there < ended->requests) {
-    collected.missing = ended->requests - static_cast<std::uint64_t>(there);
+  if (there < wanted) {
+    collected.missing = static_cast<std::uint64_t>(wanted - there);
     return collected;
   }
   Returns returns(*sql_, rules, now);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -44,6 +45,12 @@ struct Intake {
   IntakeOverrides overrides;
   std::string document;  // rejected: the error document
   Instant created_at{};
+};
+
+// Whose files in claimed/ the state knows.
+struct KnownClaims {
+  std::set<JobId> jobs;
+  std::set<JobId> intakes;
 };
 
 // An outcome that the provider never gave, for a run of requests.
@@ -250,6 +257,71 @@ struct Collected {
   std::vector<JobId> jobs;
 };
 
+// ---- reconcile: what only an operator can decide
+
+// A batch at the provider that no intent explains.
+struct UnexplainedBatch {
+  std::string provider_id;
+  std::int64_t requests = 0;
+  Instant created_at{};
+  std::string state;            // open, claiming, claimed, dismissed
+  bool cancel_wanted = false;   // and not yet asked of the provider
+  std::uint32_t failures = 0;   // of its claim, in a row
+  std::uint64_t matched = 0;    // claimed: lines that are a request of ours
+  std::uint64_t unmatched = 0;  // claimed: the others
+  std::optional<std::string> reason = std::nullopt;
+  std::optional<Instant> next_action_at = std::nullopt;
+};
+
+// One of several batches that may be an unknown intent's.
+struct Candidate {
+  std::string provider_id;
+  Instant created_at{};
+  Instant expires_at{};
+  bool ended = false;
+  bool cancel_wanted = false;
+};
+
+enum class Decided : std::uint8_t { done, no_such_thing, not_in_this_state };
+
+// Requests of one segment of a job's index that have no outcome yet.
+struct OpenLines {
+  JobBytes job;
+  struct Line {
+    Seq seq = 0;
+    LineEntry entry;
+  };
+  std::vector<Line> lines;
+  std::optional<Seq> next;  // the first of the segment behind it; nothing at the job's end
+};
+
+// What the results of an unexplained batch say about the requests that it ran.
+struct ClaimedBatch {
+  std::string provider_id;
+  std::string nonce;                    // of its lines
+  std::uint32_t requests = 0;           // in the batch, as the provider counts
+  std::vector<Assignment> assignments;  // by place; places that match no request of ours are in none
+  std::uint64_t matched = 0;
+  std::uint64_t unmatched = 0;
+  Instant created_at{};
+  Instant expires_at{};
+};
+
+// Where a batch went whose results carry the nonce of one of our intents.
+enum class BookedAs : std::uint8_t {
+  nobodys,      // no intent has this nonce
+  adopted,      // of an unknown intent
+  twin,         // of an intent that was taken as not created
+  duplicate,    // the intent has its batch already: what this one ran was run twice
+  in_flight,    // the intent is being sent: its own answer will tell
+  unexplained,  // an id of ours, and no intent: it holds submitting until it is claimed or dismissed
+};
+std::string_view to_text(BookedAs as);
+struct Booked {
+  BookedAs as = BookedAs::nobodys;
+  IntentId intent;
+};
+
 // ---- export
 
 // Where an outcome's result value lies.
@@ -295,16 +367,9 @@ struct Status {
   CreateDelay delay;
   bool submitting_paused = false;
   bool intake_paused = false;
-  std::vector<std::string> unexplained;  // provider ids that hold submitting
-  std::vector<Job> held;                 // the first 20
+  std::vector<UnexplainedBatch> unexplained;  // what holds submitting
+  std::vector<Job> held;                      // the first 20
   Nanodollars spent_today = 0;
-};
-
-struct UnexplainedBatch {
-  std::string provider_id;
-  std::int64_t requests = 0;
-  Instant created_at{};
-  std::string state;  // open, dismissed, claimed
 };
 
 // Proves that inputs = outcomes: every accepted request in exactly one place, and every sum equal to what it sums up.

@@ -5,6 +5,25 @@
 
 namespace offpeak {
 
+namespace {
+
+// An adopted batch is not its intent's: that one is unknown again, or, of a late twin, still taken as not created.
+void take_batch_away(Sql& sql, const Batch& wrong, Instant now) {
+  sql.run("INSERT OR IGNORE INTO excluded VALUES (?, ?)", wrong.intent, wrong.provider_id);
+  if (wrong.twin) {
+    end_twin(sql, wrong.intent, now);
+  } else {
+    set_intent_state(sql, wrong.intent, IntentState::unknown, "the adopted batch was not ours: its results say so",
+                     now);
+    move_intent(sql, wrong.intent, RequestState::submitted, RequestState::assigned);
+  }
+  sql.run("DELETE FROM attempt WHERE batch = ?", wrong.id);
+  sql.run("DELETE FROM batch WHERE id = ?", wrong.id);
+  if (wrong.twin) hold_for_twins(sql, now);
+}
+
+}  // namespace
+
 void Queue::note_intent(IntentId id, const std::string& reason, Instant next_action_at) {
   sql_->run("UPDATE intent SET reason = ?2, next_action_at = ?3 WHERE id = ?1 AND state = 'unknown'", id, reason,
             next_action_at);
@@ -27,17 +46,7 @@ void Queue::exclude_candidate(IntentId id, const std::string& provider_id) {
 
 void Queue::record_not_created(IntentId id, Instant now) {
   Transaction transaction(*sql_);
-  set_intent_state(*sql_, id, IntentState::not_created, "clean lists over settle_unknown did not show it", now);
-  for (const auto& assignment : read_assignments(*sql_, id)) {
-    PendingRange pending;
-    pending.range = assignment.range;
-    pending.attempts = assignment.attempts;
-    pending.since = now;
-    pending.most_together = assignment.most_together;
-    pending.refused_at = assignment.refused_at;
-    give_back(*sql_, pending, RequestState::assigned);
-  }
-  hold_for_twins(*sql_, now);
+  become_not_created(*sql_, id, "clean lists over settle_unknown did not show it", now);
   transaction.commit();
 }
 
@@ -45,22 +54,27 @@ void Queue::disprove_batch(BatchId id, Instant now) {
   Transaction transaction(*sql_);
   const auto wrong = batch(id);
   if (!wrong || wrong->proven) throw QueueError("database: a proven batch cannot be disproved");
-  if (wrong->twin) {
-    exclude_candidate(wrong->intent, wrong->provider_id);
-    end_twin(*sql_, wrong->intent, now);
-    sql_->run("DELETE FROM attempt WHERE batch = ?", id);
-    sql_->run("DELETE FROM batch WHERE id = ?", id);
-    hold_for_twins(*sql_, now);
-    transaction.commit();
-    return;
-  }
-  set_intent_state(*sql_, wrong->intent, IntentState::unknown, "the adopted batch was not ours: its results say so",
-                   now);
-  exclude_candidate(wrong->intent, wrong->provider_id);
-  move_intent(*sql_, wrong->intent, RequestState::submitted, RequestState::assigned);
-  sql_->run("DELETE FROM attempt WHERE batch = ?", id);
-  sql_->run("DELETE FROM batch WHERE id = ?", id);
+  take_batch_away(*sql_, *wrong, now);
   transaction.commit();
+}
+
+Booked Queue::rebook_batch(BatchId id, const std::string& nonce, bool exclusive, Instant now) {
+  Transaction transaction(*sql_);
+  const auto wrong = batch(id);
+  if (!wrong || wrong->proven) throw QueueError("database: a proven batch cannot be disproved");
+  take_batch_away(*sql_, *wrong, now);
+  const auto booked = book_by_nonce(*sql_, nonce, *wrong, exclusive, now);
+  transaction.commit();
+  return booked;
+}
+
+Booked Queue::book_candidate(IntentId candidate_of, const std::string& nonce, const Batch& batch, bool exclusive,
+                             Instant now) {
+  Transaction transaction(*sql_);
+  exclude_candidate(candidate_of, batch.provider_id);
+  const auto booked = book_by_nonce(*sql_, nonce, batch, exclusive, now);
+  transaction.commit();
+  return booked;
 }
 
 AuditView Queue::audit_view(Instant since) {
@@ -94,14 +108,7 @@ AuditView Queue::audit_view(Instant since) {
 
 BatchId Queue::adopt_twin(IntentId id, const Batch& twin, bool cancel, Instant now) {
   Transaction transaction(*sql_);
-  sql_->run(
-      "INSERT INTO batch (provider_id, intent, state, requests, bytes, created_at, expires_at, processing, succeeded, "
-      "errored, canceled, expired, proven, twin, cancel_state, downloads, failures) SELECT ?2, id, 'in_progress', "
-      "requests, bytes, ?3, ?4, requests, 0, 0, 0, 0, 0, 1, ?5, 0, 0 FROM intent WHERE id = ?1",
-      id, twin.provider_id, twin.created_at, twin.expires_at, cancel ? "wanted" : "no");
-  const BatchId adopted{sql_->last_id()};
-  hold_for_twins(*sql_, now);
-  set_fact(*sql_, "duplicate_batches", integer_fact(*sql_, "duplicate_batches").value_or(0) + 1);
+  const auto adopted = become_twin(*sql_, id, twin, {.cancel_state = cancel ? "wanted" : "no"}, now);
   transaction.commit();
   return adopted;
 }
@@ -123,25 +130,8 @@ void Queue::take_as_known(const std::string& provider_id, Instant created_at) {
 
 void Queue::record_unexplained(const std::vector<UnexplainedBatch>& batches) {
   Transaction transaction(*sql_);
-  for (const auto& found : batches) {
-    sql_->run("INSERT OR IGNORE INTO unexplained VALUES (?, ?, ?, ?)", found.provider_id, found.requests,
-              found.created_at, found.state);
-  }
+  for (const auto& found : batches) insert_unexplained(*sql_, found);
   transaction.commit();
-}
-
-std::vector<UnexplainedBatch> Queue::unexplained() {
-  std::vector<UnexplainedBatch> found;
-  auto row = sql_->query(
-      "SELECT provider_id, requests, created_at, state FROM unexplained WHERE intact AND state = 'open' ORDER BY "
-      "created_at");
-  while (row.step()) found.push_back({row.text(0), row.integer(1), row.time(2), row.text(3)});
-  return found;
-}
-
-bool Queue::dismiss_unexplained(const std::string& provider_id) {
-  return sql_->run("UPDATE unexplained SET state = 'dismissed' WHERE provider_id = ? AND state = 'open'",
-                   provider_id) == 1;
 }
 
 }  // namespace offpeak

@@ -12,7 +12,8 @@ namespace offpeak {
 namespace {
 
 constexpr int at_risk_days = 20;
-constexpr std::uint32_t gone_tries = 24;  // at the longest backoff: a day
+constexpr std::uint32_t gone_tries = 24;    // at the longest backoff: a day
+constexpr std::uint64_t stray_share = 100;  // one line in so many, or a single one, is a stray
 
 CollectStep after_whole_download(const CollectFacts& facts, const ReadTally& tally) {
   const bool nothing_ours = tally.own == 0 && tally.foreign > 0;
@@ -35,6 +36,11 @@ CollectStep after_download(const CollectFacts& facts, const ReadTally& tally) {
       return CollectStep::again;
   }
   return CollectStep::again;
+}
+
+bool is_mixed(const ReadTally& tally, std::uint32_t requests) {
+  if (tally.own == 0 || tally.own >= requests) return false;
+  return tally.foreign > 1 && tally.foreign * stray_share > tally.lines;
 }
 
 std::array<std::int64_t, 4> counts_told(const Batch& batch) {

@@ -35,6 +35,10 @@ struct CollectFacts {
   bool said_before = false;            // the download before this one had the same counts by type
 };
 
+// Lines of offpeak and of somebody else in one batch: it cannot be told whose it is. A stray line is no mix: it is kept
+// aside and reported, and so are lines beside a whole set of ours.
+bool is_mixed(const ReadTally& tally, std::uint32_t requests);
+
 CollectStep after_download(const CollectFacts& facts, const ReadTally& tally);
 
 std::array<std::int64_t, 4> counts_told(const Batch& batch);

@@ -52,6 +52,7 @@ struct CollectorBells {
   Wakeup& pack;
   Wakeup& settle;
   Wakeup& exporter;
+  Wakeup& poll;
 };
 
 class Collector {
@@ -100,6 +101,7 @@ class Collector {
   Task<> give_up(Batch batch);
   Task<> try_again(Batch batch, std::string reason, std::optional<Duration> retry_after);
   Task<> hold_jobs(Batch batch, std::string reason);
+  void report_booked(const Batch& batch, const Booked& booked);
   void report_odd_lines(const Batch& batch, const ReadTally& tally);
   void ring();
 

@@ -34,7 +34,7 @@ std::string counts_text(const std::array<std::int64_t, 4>& counts) {
 
 Task<> Collector::conclude(Batch batch, Download download, ReadTally tally) {
   report_odd_lines(batch, tally);
-  if (!batch.proven && tally.own > 0 && tally.foreign > 0) {
+  if (!batch.proven && is_mixed(tally, batch.requests)) {
     co_await hold_jobs(batch, fmt::format("batch {} carries lines of offpeak and of somebody else; look at it, then "
                                           "`offpeak release` the job",
                                           batch.provider_id));
@@ -163,9 +163,30 @@ Task<> Collector::ask_whether_gone(Batch batch, std::string problem, std::option
 
 Task<> Collector::disprove(Batch batch, ReadTally tally) {
   doors_.log.warning("batch.disproved", {{"batch", batch.provider_id}, {"lines", tally.lines}});
-  auto disprove = [id = batch.id, now = doors_.clock.now()](Queue& queue) { queue.disprove_batch(id, now); };
-  co_await doors_.database.run(std::move(disprove));
+  auto disprove = [id = batch.id, nonce = tally.other_nonce, exclusive = doors_.config.provider.exclusive,
+                   now = doors_.clock.now()](Queue& queue) {
+    // All its lines carry one nonce: it may be another intent's of ours, and what it paid for is that one's.
+    if (!nonce.empty()) return queue.rebook_batch(id, nonce, exclusive, now);
+    queue.disprove_batch(id, now);
+    return Booked();
+  };
+  const auto booked = co_await doors_.database.run(std::move(disprove));
+  report_booked(batch, booked);
+  bells_.poll.notify();
   ring();
+}
+
+void Collector::report_booked(const Batch& batch, const Booked& booked) {
+  if (booked.as == BookedAs::nobodys) return;
+  if (booked.as == BookedAs::unexplained) {
+    doors_.log.error("batch.unexplained", {{"batch", batch.provider_id},
+                                           {"requests", batch.requests},
+                                           {"holds_submitting", true},
+                                           {"act", fmt::format("offpeak reconcile {} claim", batch.provider_id)}});
+    return;
+  }
+  doors_.log.warning("batch.booked_by_nonce",
+                     {{"batch", batch.provider_id}, {"intent", booked.intent}, {"as", to_text(booked.as)}});
 }
 
 Task<> Collector::give_up(Batch batch) {

@@ -51,7 +51,7 @@ Result<void> DownloadReader::take(const FileLine& line, std::vector<ResultRow>& 
   const auto id = parse_wire_id(parsed_.custom_id);
   const auto* assignment = id && id->nonce == plan_.nonce ? assignment_of(id->place) : nullptr;
   if (assignment == nullptr) {
-    ++tally_.foreign;
+    count_foreign(id);
     return keep_aside(line);
   }
   const auto checksum = checksum32(parsed_.result);
@@ -66,6 +66,14 @@ Result<void> DownloadReader::take(const FileLine& line, std::vector<ResultRow>& 
   }
   ++tally_.different;
   return keep_aside(line);
+}
+
+// Where all of them carry the nonce of one other intent, the batch may be that one's.
+void DownloadReader::count_foreign(const std::optional<WireId>& id) {
+  const bool named = id && id->nonce != plan_.nonce;
+  if (tally_.foreign++ == 0 && named) tally_.other_nonce = id->nonce;
+  if (named && id->nonce == tally_.other_nonce) return;
+  tally_.other_nonce.clear();  // and no later one is taken for that of all
 }
 
 Result<void> DownloadReader::take_unreadable(const FileLine& line) {

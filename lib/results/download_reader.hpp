@@ -15,6 +15,7 @@
 
 #include "base/files.hpp"
 #include "base/json.hpp"
+#include "model/params.hpp"
 #include "queue/rows.hpp"
 #include "results/classify.hpp"
 #include "results/line_reader.hpp"
@@ -49,6 +50,7 @@ struct ReadTally {
   std::uint64_t identical = 0;  // lines said twice
   std::uint64_t different = 0;  // another line of a request that had one
   std::uint64_t foreign = 0;    // lines of nobody here
+  std::string other_nonce;      // of the foreign lines, where they all carry one
   std::uint64_t unreadable = 0;
   std::array<std::int64_t, 4> by_type{};  // of `own`, by OutcomeType
   std::uint64_t account_faults = 0;
@@ -72,6 +74,7 @@ class DownloadReader {
 
  private:
   Result<void> take(const FileLine& line, std::vector<ResultRow>& rows);
+  void count_foreign(const std::optional<WireId>& id);
   Result<void> take_unreadable(const FileLine& line);
   Result<void> keep_aside(const FileLine& line);
   Result<void> copy_aside(const FileLine& line);

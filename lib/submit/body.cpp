@@ -75,6 +75,7 @@ Task<> IntentBody::fetch_window() {
   window_ = co_await database_.run([range, first, count](Queue& queue) {
     Window window;
     window.job = queue.job_bytes(range.job);
+    window.seed = fingerprint_seed(window.job.defaults);
     window.lines = queue.lines(range.job, first, count);
     return window;
   });
@@ -114,13 +115,16 @@ Result<void> IntentBody::append_request(const LineEntry& line) {
     damaged_job_ = window_.job.job;
     return in_context(where, params.error());
   }
-  if (checksum32(*params) != line.checksum) {
+  // One pass over the bytes, where the job has no defaults: the checksum is a part of the hash.
+  const auto hash = hash64(*params);
+  if (static_cast<std::uint32_t>(hash) != line.checksum) {
     damaged_job_ = window_.job.job;
     return make_error(ErrorKind::internal, where + ": these bytes are not what was accepted",
                       "the claimed file was changed or is damaged: cancel the job and drop its file again");
   }
   if (place_ != 0) block_ += ',';
-  block_ += request_prefix(intent_.nonce, place_++);
+  const auto print = window_.seed == 0 ? fingerprint_of_hash(hash) : fingerprint(*params, window_.seed);
+  block_ += request_prefix(intent_.nonce, place_++, print);
   if (line.sent_params_bytes == line.params_bytes) {
     block_ += *params;
   } else {

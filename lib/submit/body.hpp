@@ -32,6 +32,7 @@ class IntentBody final : public BodySource {
   // The next run of lines of one job: at most one segment.
   struct Window {
     JobBytes job;
+    std::uint64_t seed = 0;  // of its requests' fingerprints
     std::vector<LineEntry> lines;
   };
   Task<> fetch_window();

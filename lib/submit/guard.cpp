@@ -1,5 +1,7 @@
 #include "submit/guard.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/backoff.hpp"
@@ -75,6 +77,11 @@ Task<bool> Guard::try_once() {
   const bool exclusive = config_.provider.exclusive;
   const auto found = co_await database_.run([newer = listed.value(), exclusive](Queue& queue) {
     auto unexplained = unexplained_of(newer, queue.known_ids(IntentId()), queue.unknown_intents(), exclusive);
+    // What was decided before is not asked again.
+    std::erase_if(unexplained, [&](const UnexplainedBatch& batch) {
+      const auto before = queue.unexplained(batch.provider_id);
+      return before && before->state != "open";
+    });
     queue.record_unexplained(unexplained);
     return unexplained;
   });
@@ -82,7 +89,7 @@ Task<bool> Guard::try_once() {
     log_.warning("batch.unexplained", {{"batch", batch.provider_id},
                                        {"requests", batch.requests},
                                        {"holds_submitting", exclusive},
-                                       {"act", "offpeak reconcile"}});
+                                       {"act", fmt::format("offpeak reconcile {} claim", batch.provider_id)}});
   }
   co_return true;
 }

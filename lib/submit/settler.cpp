@@ -1,5 +1,7 @@
 #include "submit/settler.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -49,6 +51,8 @@ class NonceSearch final : public ResultsSink {
   bool found() const { return found_; }
   // Lines that carry somebody else's id.
   bool others() const { return others_; }
+  // The one nonce that all of those carry, or empty.
+  std::string others_nonce() const { return one_nonce_ ? others_nonce_ : ""; }
 
  private:
   void take_line() {
@@ -58,7 +62,14 @@ class NonceSearch final : public ResultsSink {
     if (!id || json_kind(*id) != JsonKind::string) return;
     const auto text = json_decode_string(*id);
     const auto wire = parse_wire_id(text);
-    (wire && wire->nonce == nonce_ ? found_ : others_) = true;
+    if (wire && wire->nonce == nonce_) {
+      found_ = true;
+      return;
+    }
+    const std::string nonce(wire ? wire->nonce : "");
+    one_nonce_ = !nonce.empty() && (!others_ || (one_nonce_ && nonce == others_nonce_));
+    others_ = true;
+    others_nonce_ = nonce;
   }
 
   std::string nonce_;
@@ -66,7 +77,14 @@ class NonceSearch final : public ResultsSink {
   std::string line_;
   bool found_ = false;
   bool others_ = false;
+  bool one_nonce_ = false;
+  std::string others_nonce_;
 };
+
+bool is_unknown(Queue& queue, IntentId id) {
+  const auto intent = queue.intent(id);
+  return intent && intent->state == IntentState::unknown;
+}
 
 }  // namespace
 
@@ -132,6 +150,7 @@ Task<> Settler::look(Intent intent) {
   const auto known = co_await database_.run([id](Queue& queue) { return queue.known_ids(id); });
   const auto found = candidates(listed.value(), intent, known);
   const auto decision = decide(found, seen_[id], asked_at, config_.provider.settle_unknown);
+  co_await show(intent, found);
   switch (decision.step) {
     case SettleStep::look_again:
       co_await database_.run(
@@ -144,23 +163,58 @@ Task<> Settler::look(Intent intent) {
       co_await peek(std::move(intent), decision.batches);
       co_return;
     case SettleStep::not_created:
+      if (!co_await record_not_created(id)) co_return;
       log_.info("intent.not_created", {{"intent", id}, {"clean_lists", seen_[id].clean_lists}});
-      crash_point("before_not_created");
-      co_await database_.run([id, now = clock_.now()](Queue& queue) { queue.record_not_created(id, now); });
-      crash_point("after_not_created");
       bells_.pack.notify();
       bells_.poll.notify();  // from now on it looks for a late twin
       co_return;
   }
 }
 
-Task<> Settler::adopt(Intent intent, ProviderBatch batch, bool proven) {
-  log_.info("intent.adopted", {{"intent", intent.id}, {"batch", batch.id}, {"proven", proven}});
-  crash_point("before_adopted");
-  co_await database_.run([intent, record = new_batch(batch), proven, now = clock_.now()](Queue& queue) {
-    queue.record_created(intent.id, record, proven, now);
+// False where the operator has settled it meanwhile.
+Task<bool> Settler::record_not_created(IntentId id) {
+  crash_point("before_not_created");
+  const bool recorded = co_await database_.run([id, now = clock_.now()](Queue& queue) {
+    if (!is_unknown(queue, id)) return false;
+    queue.record_not_created(id, now);
+    return true;
   });
+  crash_point("after_not_created");
+  co_return recorded;
+}
+
+// Several batches that can be it are shown to the operator, who may know better, or not want to wait. What is wished
+// for one of them outlasts the others.
+Task<> Settler::show(Intent intent, std::vector<ProviderBatch> found) {
+  std::vector<Candidate> shown;
+  for (const auto& batch : found) {
+    shown.push_back({batch.id, batch.created_at, batch.expires_at, batch.status == ProcessingStatus::ended, false});
+  }
+  const bool news = co_await database_.run([id = intent.id, shown](Queue& queue) {
+    const auto before = queue.candidates(id).size();
+    queue.record_candidates(id, shown);
+    return shown.size() > 1 && shown.size() > before;
+  });
+  if (!news) co_return;
+  log_.warning("intent.several_candidates",
+               {{"intent", intent.id},
+                {"candidates", shown.size()},
+                {"act", fmt::format("it settles when the first of them ends; or: offpeak reconcile intent-{}",
+                                    intent.id.value)}});
+}
+
+// The operator may have settled it while the list was read.
+Task<> Settler::adopt(Intent intent, ProviderBatch batch, bool proven) {
+  crash_point("before_adopted");
+  const bool adopted =
+      co_await database_.run([intent, record = new_batch(batch), proven, now = clock_.now()](Queue& queue) {
+        if (!is_unknown(queue, intent.id) || queue.batch(record.provider_id)) return false;
+        queue.record_created(intent.id, record, proven, now);
+        return true;
+      });
   crash_point("after_adopted");
+  if (!adopted) co_return;
+  log_.info("intent.adopted", {{"intent", intent.id}, {"batch", batch.id}, {"proven", proven}});
   bells_.poll.notify();
   bells_.pack.notify();
 }
@@ -174,12 +228,29 @@ Task<> Settler::peek(Intent intent, std::vector<ProviderBatch> ended) {
       co_await adopt(std::move(intent), batch, true);
       co_return;
     }
-    // Only a whole download in which nothing is ours shows that the batch is somebody else's.
+    // Only a whole download in which nothing is ours shows that the batch is not this intent's.
     if (!got.ok() || !search.others()) continue;
-    log_.info("intent.candidate_excluded", {{"intent", intent.id}, {"batch", batch.id}});
-    co_await database_.run(
-        [id = intent.id, provider_id = batch.id](Queue& queue) { queue.exclude_candidate(id, provider_id); });
+    co_await exclude(intent.id, batch, search.others_nonce());
   }
+}
+
+// Not this intent's. Another one of ours may have sent it: then it is that one's.
+Task<> Settler::exclude(IntentId id, ProviderBatch batch, std::string nonce) {
+  log_.info("intent.candidate_excluded", {{"intent", id}, {"batch", batch.id}});
+  auto record = new_batch(batch);
+  record.requests = static_cast<std::uint32_t>(batch.counts.total());
+  const auto booked = co_await database_.run(
+      [id, record, nonce, exclusive = config_.provider.exclusive, now = clock_.now()](Queue& queue) {
+        if (!nonce.empty() && !queue.batch(record.provider_id)) {
+          return queue.book_candidate(id, nonce, record, exclusive, now);
+        }
+        queue.exclude_candidate(id, record.provider_id);
+        return Booked();
+      });
+  if (booked.as == BookedAs::nobodys) co_return;
+  log_.warning("batch.booked_by_nonce", {{"batch", batch.id}, {"intent", booked.intent}, {"as", to_text(booked.as)}});
+  bells_.poll.notify();
+  bells_.pack.notify();
 }
 
 }  // namespace offpeak

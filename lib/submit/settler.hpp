@@ -39,7 +39,10 @@ class Settler {
 
  private:
   Task<> look(Intent intent);
+  Task<> show(Intent intent, std::vector<ProviderBatch> found);
+  Task<bool> record_not_created(IntentId id);
   Task<> adopt(Intent intent, ProviderBatch batch, bool proven);
+  Task<> exclude(IntentId id, ProviderBatch batch, std::string nonce);
   Task<> peek(Intent intent, std::vector<ProviderBatch> ended);
 
   Database& database_;

@@ -1,16 +1,19 @@
 """A state from an old backup does not know what was sent since. The provider's list does: submitting stops until a human
-has said what those batches are."""
+has said what those batches are. A claim uses what they paid for; nothing is paid for twice. The job files that the state
+does not know lie in claimed/ still and come back as jobs."""
 
 import shutil
 import unittest
 
 from harness import TestCase, check_paid_once, check_results, jsonl, main, simple_requests, wait_until
 
+SECOND = simple_requests(4, "second")
+
 
 class RestoredBackup(TestCase):
-    def restored(self, config=None):
+    def restored(self, config=None, crash_at=None, script=None, started=True):
         """A world whose state has been put back to before its second job."""
-        world = self.world(config=config)
+        world = self.world(config=config, script=script)
         daemon = world.daemon
         daemon.drop("first.jsonl", jsonl(simple_requests(3, "first")))
         check_results(daemon.wait_results("first"), simple_requests(3, "first"))
@@ -18,13 +21,75 @@ class RestoredBackup(TestCase):
         backup = world.folder / "backup"
         shutil.copytree(daemon.state, backup)
         daemon.start()
-        daemon.drop("second.jsonl", jsonl(simple_requests(4, "second")))
-        check_results(daemon.wait_results("second"), simple_requests(4, "second"))
+        daemon.drop("second.jsonl", jsonl(SECOND))
+        check_results(daemon.wait_results("second"), SECOND)
         self.assertEqual(daemon.terminate(), 0)
         shutil.rmtree(daemon.state)
         shutil.copytree(backup, daemon.state)
-        daemon.start()
+        if crash_at:
+            daemon.start(crash_at=crash_at, wait=False)
+            daemon.process.wait()
+        if started:
+            daemon.start()
         return world
+
+    def unexplained(self, world):
+        status = world.daemon.wait_status(lambda one: one["needs_human"], "it needs a human")
+        return status["unexplained_batches"]
+
+    def check_claimed(self, world):
+        """The job that came back has every result, and the provider billed nothing twice."""
+        check_results(world.daemon.wait_results("recovered-2"), SECOND)
+        third = simple_requests(2, "third")
+        world.daemon.drop("third.jsonl", jsonl(third))
+        check_results(world.daemon.wait_results("third"), third)
+        self.assertEqual(world.daemon.status()["needs_human"], [])
+        self.assertEqual(world.cli("reconcile", "--json")[1], "")
+        self.assertTrue((world.daemon.results / "2-second" / "results.jsonl").exists(), "nothing is written over")
+        check_paid_once(world.sim, created_twice=0)
+
+    def test_a_claim_uses_what_was_paid_for(self):
+        world = self.restored()
+        daemon = world.daemon
+        (batch,) = self.unexplained(world)
+        self.assertEqual(daemon.status()["needs_human"][0]["command"], f"offpeak reconcile {batch} claim")
+        (item,) = daemon.get("/v1/reconcile")["data"]
+        self.assertEqual([one["action"] for one in item["actions"]], ["claim", "cancel", "dismiss"])
+        self.assertIn(f"offpeak reconcile {batch} claim", world.cli("reconcile", batch)[1])
+        for _ in range(2):
+            code, _, err = world.cli("reconcile", batch, "claim")
+            self.assertIn(code, (0, 5), err)
+        self.check_claimed(world)
+        self.assertEqual(world.cli("reconcile", batch, "claim")[0], 5)
+        self.assertEqual(world.cli("reconcile", batch, "dismiss")[0], 5)
+        self.assertEqual(world.sim.totals()["calls"]["create"], 3)
+
+    def test_kill_9_at_every_step_of_a_claim(self):
+        for marker in ("recovered_announced", "recovered_moved"):
+            with self.subTest(marker):
+                world = self.restored(crash_at=marker)
+                (batch,) = self.unexplained(world)
+                self.assertEqual(world.cli("reconcile", batch, "claim")[0], 0)
+                self.check_claimed(world)
+                world.close()
+        for marker in ("claim_begun", "claim_recorded", "download_begun", "download_kept", "results_recorded",
+                       "before_collected", "after_collected"):
+            with self.subTest(marker):
+                world = self.restored(started=False)
+                daemon = world.daemon
+                daemon.start(crash_at=marker)
+                (batch,) = self.unexplained(world)
+                world.cli("reconcile", batch, "claim")
+                daemon.process.wait()
+                daemon.start()
+                self.check_claimed(world)
+                world.close()
+
+    def test_a_cancel_claims_what_was_canceled(self):
+        world = self.restored()
+        (batch,) = self.unexplained(world)
+        self.assertEqual(world.cli("reconcile", batch, "cancel")[0], 0)
+        self.check_claimed(world)
 
     def test_the_guard_stops_submitting_until_somebody_dismisses(self):
         world = self.restored()
@@ -34,7 +99,7 @@ class RestoredBackup(TestCase):
         self.assertEqual(status["unexplained_batches"], [unknown])
         self.assertNotEqual(status["health"], "ok")
         self.assertIn(unknown, status["needs_human"][0]["what"])
-        self.assertEqual(status["needs_human"][0]["command"], f"offpeak reconcile dismiss {unknown}")
+        self.assertEqual(status["needs_human"][0]["command"], f"offpeak reconcile {unknown} claim")
         third = simple_requests(2, "third")
         daemon.drop("third.jsonl", jsonl(third))
         wait_until(lambda: daemon.job_named("third"), "it is queued")
@@ -47,7 +112,15 @@ class RestoredBackup(TestCase):
         self.assertEqual(code, 0)
         self.assertIn(unknown, out)
         self.assertEqual(world.cli("reconcile", "dismiss", "msgbatch_nothing")[0], 4)
-        code, _, err = world.cli("reconcile", "dismiss", unknown)
+        # What may be paid for twice needs the amount typed.
+        refused = daemon.call("POST", f"/v1/reconcile/{unknown}", b'{"action":"dismiss"}')
+        self.assertEqual(refused.status, 422)
+        amount = refused.json()["confirm"]
+        code, _, err = world.cli("reconcile", unknown, "dismiss")
+        self.assertEqual(code, 6)
+        self.assertIn(f"--confirm {amount}", err)
+        self.assertEqual(world.cli("reconcile", unknown, "dismiss", "--confirm", "1requests")[0], 5)
+        code, _, err = world.cli("reconcile", unknown, "dismiss", "--confirm", amount)
         self.assertEqual(code, 0, err)
         check_results(daemon.wait_results("third"), third)
         self.assertEqual(daemon.status()["needs_human"], [])
@@ -56,7 +129,9 @@ class RestoredBackup(TestCase):
         daemon.restart()
         daemon.drop("fourth.jsonl", jsonl(simple_requests(2, "fourth")))
         check_results(daemon.wait_results("fourth"), simple_requests(2, "fourth"))
-        check_paid_once(world.sim, created_twice=0)
+        # And what it ran was sent again, as the operator had it.
+        check_results(daemon.wait_results("recovered-2"), SECOND)
+        self.assertEqual(world.sim.totals()["contents_billed_twice"], len(SECOND))
 
     def test_in_a_shared_workspace_it_is_reported_and_stops_nothing(self):
         world = self.restored({"provider": {"exclusive": False}})
@@ -64,7 +139,15 @@ class RestoredBackup(TestCase):
         world.daemon.drop("third.jsonl", jsonl(third))
         check_results(world.daemon.wait_results("third"), third)
         self.assertIn("batch.unexplained", world.daemon.log_text())
-        self.assertEqual(world.daemon.status()["needs_human"], [])
+        # The job that came back waits for a word: its requests may have been sent, and nothing here tells.
+        (held,) = world.daemon.status()["needs_human"]
+        job = world.daemon.job_named("recovered-2")
+        self.assertEqual(held["command"], f"offpeak release {job['id']}")
+        # Claimed all the same, by its id, it is done without being released.
+        batch = next(one["batch"]["id"] for one in world.sim.ledger()["batches"] if one["requests"] == len(SECOND))
+        self.assertEqual(world.cli("reconcile", batch, "claim")[0], 0)
+        check_results(world.daemon.wait_results("recovered-2"), SECOND)
+        check_paid_once(world.sim, created_twice=0)
 
     def test_a_new_state_takes_what_is_listed_as_known(self):
         world = self.world(start=False)

@@ -38,7 +38,7 @@
  *                                                         Settler::peek, Queue::record_not_created
  *   T14 a look interval passes                            Settler::run                               6.5
  *   T15 an ended batch: outcomes, or another attempt,     Collector::finish, Collector::disprove,    6.5, 7
- *       or not ours: created -> unknown                   Queue::disprove_batch
+ *       or not ours: created -> unknown                   Queue::disprove_batch, Queue::rebook_batch
  *   T16 the start-up guard                                Guard::try_once, unexplained_of            6.7
  *   P1 to P9: the provider, and another tenant of the workspace.
  *
@@ -553,6 +553,10 @@ T15:   CHOOSE(COLLECTABLE, choice);
             excluded[i] = excluded[i] | BIT(n);
             known = known & ~BIT(n);
             adopted[i] = 0;
+            if /* Queue::rebook_batch: it is the one's whose nonce it carries */
+            :: nonce[n] != 0 && state[nonce[n] - 1] == unknown -> record_created(nonce[n] - 1, n, true)
+            :: else
+            fi;
             news()
          :: else -> /* Collector::finish */
             if

@@ -100,6 +100,25 @@ void Rig::restart() {
   start();
 }
 
+void Rig::back_up() {
+  stop();
+  fs::remove_all(folder + "/backup");
+  fs::copy(config.paths.state, folder + "/backup", fs::copy_options::recursive);
+  start();
+}
+
+void Rig::restore() {
+  stop();
+  fs::remove_all(config.paths.state);
+  fs::copy(folder + "/backup", config.paths.state, fs::copy_options::recursive);
+  start();
+}
+
+void Rig::ring() {
+  run_->stages.ring_all();
+  clock.run_until_idle();
+}
+
 bool Rig::run_until_done(Duration most) {
   return clock.advance_until(
       [this] {

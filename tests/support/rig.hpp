@@ -48,6 +48,11 @@ class Rig {
   void start();
   // Everything in memory is gone; what is durable is read again.
   void restart();
+  // Stops, copies the state aside or puts the copy back, and starts: the spool stays as it is.
+  void back_up();
+  void restore();
+  // What an operator's word does: the stages look again.
+  void ring();
   // Until every job has its results; false where `most` virtual time passed before.
   bool run_until_done(Duration most);
 

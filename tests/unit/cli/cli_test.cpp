@@ -214,7 +214,7 @@ TEST_F(Commands, StatusForPeopleAndPrograms) {
   EXPECT_EQ(run_here({"pause", "everything"}).code, 2);
 }
 
-TEST_F(Commands, ReconcileListsAndDismisses) {
+TEST_F(Commands, ReconcileListsAndDecides) {
   EXPECT_THAT(run_here({"reconcile"}).err, HasSubstr("Nothing to reconcile"));
   server_.with_queue([](Queue& queue) {
     UnexplainedBatch odd;
@@ -224,8 +224,32 @@ TEST_F(Commands, ReconcileListsAndDismisses) {
     queue.record_unexplained({odd});
   });
   EXPECT_THAT(run_here({"reconcile", "list"}).out, HasSubstr("msgbatch_odd  batch"));
-  EXPECT_EQ(run_here({"reconcile", "dismiss", "msgbatch_odd"}).code, 0);
-  EXPECT_EQ(run_here({"reconcile", "dismiss", "msgbatch_odd"}).code, 4);
+  EXPECT_THAT(run_here({"reconcile", "msgbatch_odd"}).out, HasSubstr("offpeak reconcile msgbatch_odd claim"));
+  EXPECT_EQ(run_here({"reconcile", "msgbatch_none"}).code, 4);
+  EXPECT_EQ(run_here({"reconcile", "msgbatch_none", "claim"}).code, 4);
+  EXPECT_EQ(run_here({"reconcile", "msgbatch_odd", "eat"}).code, 2);
+  EXPECT_THAT(run_here({"reconcile", "msgbatch_odd", "claim"}).err, HasSubstr("msgbatch_odd is claiming"));
+  EXPECT_THAT(run_here({"reconcile", "msgbatch_odd", "cancel", "--json"}).out, HasSubstr(R"("state":"claiming")"));
+  EXPECT_EQ(run_here({"reconcile", "msgbatch_odd", "dismiss"}).code, 0) << "nothing waits that it could have run";
+  EXPECT_EQ(run_here({"reconcile", "msgbatch_odd", "dismiss"}).code, 5);
+  EXPECT_EQ(run_here({"reconcile", "intent-7", "claim"}).code, 4);
+}
+
+TEST_F(Commands, ADismissThatMayCostMoneyNeedsTheAmount) {
+  server_.add_job(R"({"custom_id":"a","params":{"model":"m","max_tokens":1,"messages":[1]}})"
+                  "\n");
+  server_.with_queue([](Queue& queue) {
+    UnexplainedBatch odd;
+    odd.provider_id = "msgbatch_odd";
+    odd.requests = 3;
+    odd.state = "open";
+    queue.record_unexplained({odd});
+  });
+  const auto asked = run_here({"reconcile", "msgbatch_odd", "dismiss"});
+  EXPECT_EQ(asked.code, 6) << "without a terminal nobody is asked";
+  EXPECT_THAT(asked.err, HasSubstr("offpeak reconcile msgbatch_odd dismiss --confirm 1requests"));
+  EXPECT_EQ(run_here({"reconcile", "msgbatch_odd", "dismiss", "--confirm", "3requests"}).code, 5);
+  EXPECT_EQ(run_here({"reconcile", "msgbatch_odd", "dismiss", "--confirm", "1requests"}).code, 0);
 }
 
 TEST_F(Commands, ShowTellsJobsFromBatches) {

@@ -152,7 +152,13 @@ TEST(Status, NamesWhatNeedsAHumanWithItsCommand) {
   Status status;
   status.account.paused = true;
   status.account.reason = "credit balance is too low";
-  status.unexplained = {"msgbatch_x"};
+  UnexplainedBatch open;
+  open.provider_id = "msgbatch_x";
+  open.state = "open";
+  UnexplainedBatch claiming;
+  claiming.provider_id = "msgbatch_y";
+  claiming.state = "claiming";
+  status.unexplained = {open, claiming};
   Job held;
   held.id = JobId{7};
   held.name = "rev\x1biews";
@@ -163,7 +169,9 @@ TEST(Status, NamesWhatNeedsAHumanWithItsCommand) {
   EXPECT_FALSE(JsonChecker().check(json)) << json;
   EXPECT_THAT(json, HasSubstr(R"("health":"degraded")"));
   EXPECT_THAT(json, HasSubstr(R"("command":"offpeak resume")"));
-  EXPECT_THAT(json, HasSubstr(R"("command":"offpeak reconcile dismiss msgbatch_x")"));
+  EXPECT_THAT(json, HasSubstr(R"("command":"offpeak reconcile msgbatch_x claim")"));
+  EXPECT_THAT(json, testing::Not(HasSubstr("offpeak reconcile msgbatch_y")));
+  EXPECT_THAT(json, HasSubstr(R"("unexplained_batches":["msgbatch_x","msgbatch_y"])"));
   EXPECT_THAT(json, HasSubstr(R"("command":"offpeak release 7")"));
   EXPECT_THAT(json, testing::Not(HasSubstr("\x1b")));
 }

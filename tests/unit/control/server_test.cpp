@@ -200,16 +200,78 @@ TEST_F(Described, ReconcileDismissesUnexplainedBatches) {
     queue.record_unexplained({odd});
   });
   EXPECT_THAT(get("/v1/reconcile", "/v1/reconcile").body, HasSubstr(R"("id":"msgbatch_odd")"));
-  EXPECT_THAT(get("/v1/status", "/v1/status").body, HasSubstr("offpeak reconcile dismiss msgbatch_odd"));
+  EXPECT_THAT(get("/v1/status", "/v1/status").body, HasSubstr("offpeak reconcile msgbatch_odd claim"));
   const std::string one = "/v1/reconcile/{id}";
   EXPECT_EQ(post(one, "/v1/reconcile/msgbatch_odd", "").status, 400);
   EXPECT_EQ(post(one, "/v1/reconcile/msgbatch_odd", "[1]").status, 400);
   EXPECT_EQ(post(one, "/v1/reconcile/msgbatch_odd", R"({"action":"eat"})").status, 400);
   EXPECT_EQ(post(one, "/v1/reconcile/msgbatch_odd", std::string(100'000, ' ')).status, 400);
-  EXPECT_EQ(post(one, "/v1/reconcile/msgbatch_odd", R"({"action":"claim"})").status, 409);
+  EXPECT_EQ(post(one, "/v1/reconcile/msgbatch_odd", R"({"action":"claim","batch":7})").status, 400);
   EXPECT_EQ(post(one, "/v1/reconcile/other", R"({"action":"dismiss"})").status, 404);
+  EXPECT_EQ(post(one, "/v1/reconcile/intent-7", R"({"action":"dismiss"})").status, 404);
+  // A claim is a wish: it may come twice, and it still holds submitting.
+  EXPECT_THAT(post(one, "/v1/reconcile/msgbatch_odd", R"({"action":"claim"})").body,
+              HasSubstr(R"("state":"claiming")"));
+  EXPECT_EQ(post(one, "/v1/reconcile/msgbatch_odd", R"({"action":"cancel"})").status, 200);
+  EXPECT_THAT(get("/v1/status", "/v1/status").body, HasSubstr(R"("unexplained_batches":["msgbatch_odd"])"));
+  EXPECT_THAT(get("/v1/status", "/v1/status").body, HasSubstr(R"("needs_human":[])"));
+  // Nothing waits here that it could have run: nothing is to be confirmed.
   EXPECT_EQ(post(one, "/v1/reconcile/msgbatch_odd", R"( {"action":"dismiss"})").status, 200);
+  EXPECT_EQ(post(one, "/v1/reconcile/msgbatch_odd", R"({"action":"dismiss"})").status, 409);
   EXPECT_THAT(get("/v1/reconcile", "/v1/reconcile").body, HasSubstr(R"("data":[])"));
+}
+
+TEST_F(Described, DismissingWhatMayBePaidAgainNeedsTheAmountTyped) {
+  server_.add_job(R"({"custom_id":"a","params":{"model":"m","max_tokens":1,"messages":[1]}})"
+                  "\n"
+                  R"({"custom_id":"b","params":{"model":"m","max_tokens":1,"messages":[1]}})"
+                  "\n");
+  server_.with_queue([](Queue& queue) {
+    UnexplainedBatch odd;
+    odd.provider_id = "msgbatch_odd";
+    odd.requests = 5;
+    odd.state = "open";
+    queue.record_unexplained({odd});
+  });
+  const std::string one = "/v1/reconcile/{id}";
+  const std::string path = "/v1/reconcile/msgbatch_odd";
+  EXPECT_THAT(get("/v1/reconcile", "/v1/reconcile").body, HasSubstr(R"("confirm":"2requests")"));
+  const auto refused = post(one, path, R"({"action":"dismiss"})");
+  EXPECT_EQ(refused.status, 422);
+  EXPECT_THAT(refused.body, HasSubstr(R"("confirm":"2requests")")) << "no more than wait here can be paid again";
+  EXPECT_EQ(post(one, path, R"({"action":"dismiss","confirm":"5requests"})").status, 422);
+  EXPECT_EQ(post(one, path, R"({"action":"dismiss","confirm":"2 Requests"})").status, 200);
+}
+
+TEST_F(Described, AnUnknownIntentIsSettledByHand) {
+  const auto job = server_.add_job(R"({"custom_id":"a","params":{"model":"m","max_tokens":1,"messages":[1]}})"
+                                   "\n");
+  const auto at = Instant(Duration(1'790'000'000'000));
+  server_.with_queue([&](Queue& queue) {
+    NewIntent intent;
+    intent.nonce = "n";
+    intent.headers = {"2023-06-01", {}};
+    intent.parts = {{{job, 0, 1}, 0, 0, {}}};
+    intent.requests = 1;
+    const auto id = queue.create_intent(intent, at);
+    queue.mark_committing(id, at);
+    queue.mark_unknown(id, "time-out", at);
+  });
+  const std::string one = "/v1/reconcile/{id}";
+  EXPECT_THAT(get("/v1/reconcile", "/v1/reconcile").body, HasSubstr(R"("id":"intent-1")"));
+  EXPECT_EQ(post(one, "/v1/reconcile/intent-1", R"({"action":"claim"})").status, 409) << "there is no candidate";
+  server_.with_queue([&](Queue& queue) {
+    queue.record_candidates(IntentId{1}, {{"msgbatch_a", at, at, false, false}, {"msgbatch_b", at, at, true, false}});
+  });
+  EXPECT_THAT(get("/v1/reconcile", "/v1/reconcile").body,
+              HasSubstr("offpeak reconcile intent-1 claim --batch msgbatch_a"));
+  EXPECT_EQ(post(one, "/v1/reconcile/intent-1", R"({"action":"claim"})").status, 409) << "which one?";
+  EXPECT_EQ(post(one, "/v1/reconcile/intent-1", R"({"action":"claim","batch":"msgbatch_c"})").status, 404);
+  EXPECT_EQ(post(one, "/v1/reconcile/intent-1", R"({"action":"cancel","batch":"msgbatch_a"})").status, 200);
+  EXPECT_EQ(post(one, "/v1/reconcile/intent-1", R"({"action":"dismiss"})").status, 422);
+  EXPECT_EQ(post(one, "/v1/reconcile/intent-1", R"({"action":"claim","batch":"msgbatch_b"})").status, 200);
+  EXPECT_EQ(post(one, "/v1/reconcile/intent-1", R"({"action":"dismiss","confirm":"1requests"})").status, 409);
+  EXPECT_THAT(get("/v1/batches", "/v1/batches").body, HasSubstr("msgbatch_b"));
 }
 
 TEST(Server, AnswersHeadWithoutABody) {

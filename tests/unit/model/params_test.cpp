@@ -1,14 +1,72 @@
-// What a request looks like on the wire, counted before it is made.
 #include "model/params.hpp"
 
 #include <gtest/gtest.h>
 
+#include "base/digest.hpp"
 #include "model/limits.hpp"
 
 namespace offpeak {
 namespace {
 
-const std::string nonce(wire_nonce_bytes, 'a');
+constexpr std::string_view nonce = "0123456789abcdef01234567";
+constexpr Fingerprint smallest = 0;
+constexpr Fingerprint largest = (Fingerprint{1} << 40) - 1;
+
+TEST(WireIdTest, CarriesPlaceAndFingerprintInAFixedLength) {
+  for (const auto print : {smallest, Fingerprint{1}, Fingerprint{0xdeadbeef}, largest}) {
+    for (const std::uint32_t place : {0U, 1U, 17U, 99'999U, 999'999U}) {
+      const auto text = wire_id({nonce, place, print});
+      EXPECT_EQ(text.size(), wire_nonce_bytes + 1 + wire_seq_bytes) << text;
+      EXPECT_LE(text.size(), wire_id_bytes_max);
+      const auto read = parse_wire_id(text);
+      ASSERT_TRUE(read) << text;
+      EXPECT_EQ(*read, (WireId{nonce, place, print})) << text;
+    }
+  }
+}
+
+TEST(WireIdTest, TheFormOfEarlierVersionsIsStillRead) {
+  const auto read = parse_wire_id("0123456789abcdef01234567-99999");
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->place, 99'999u);
+  EXPECT_FALSE(read->fingerprint);
+  EXPECT_EQ(wire_id(*read), "0123456789abcdef01234567-99999");
+}
+
+TEST(WireIdTest, ForeignIdsAreNone) {
+  for (const auto* text :
+       {"", "-", "my-id-7", "0123456789abcdef01234567-", "0123456789abcdef01234567-01", "0123456789abcdef01234567--1",
+        "0123456789abcdef01234567-+1", "0123456789abcdef01234567-1x", "0123456789abcdef0123456-1",
+        "0123456789abcdef01234567-4294967296",
+        "0123456789abcdef01234567-1099511627775999999",  // below the smallest fingerprint
+        "0123456789abcdef01234567-2199023255552000000",  // above the largest
+        "0123456789abcdef01234567-0999511627776000000", "0123456789abcdef01234567-10995116277760000000"}) {
+    EXPECT_FALSE(parse_wire_id(text)) << text;
+  }
+}
+
+TEST(FingerprintTest, ContainsTheChecksumOfTheLineIndexWhereThereAreNoDefaults) {
+  const std::string params = R"({"model":"m","max_tokens":1})";
+  EXPECT_EQ(fingerprint_seed(""), 0u);
+  EXPECT_EQ(checksum_part(fingerprint(params, 0)), checksum32(params));
+  EXPECT_EQ(fingerprint(params, 0), fingerprint_of_hash(hash64(params)));
+}
+
+TEST(FingerprintTest, DependsOnParamsAndDefaults) {
+  const auto seed = fingerprint_seed(R"({"system":"x"})");
+  EXPECT_NE(fingerprint("{}", 0), fingerprint("{ }", 0));
+  EXPECT_NE(fingerprint("{}", 0), fingerprint("{}", seed));
+  EXPECT_NE(seed, fingerprint_seed(R"({"system":"y"})"));
+  EXPECT_LE(fingerprint("{}", seed), largest);
+}
+
+TEST(RequestPrefix, IsCountedExactly) {
+  for (const std::uint32_t place : {0U, 9U, 10U, 99'999U}) {
+    const std::string params = R"({"model":"m"})";
+    const auto sent = (place == 0 ? "" : ",") + request_prefix(nonce, place, fingerprint(params, 0)) + params + "}";
+    EXPECT_EQ(sent.size(), request_bytes(place, params.size()));
+  }
+}
 
 TEST(Params, WhereNothingIsMissingTheyTravelByteForByte) {
   EXPECT_EQ(merge_defaults(R"({ "a" : 1 , "b":2 })", R"({"b":3,"a":4})"), R"({ "a" : 1 , "b":2 })");
@@ -24,40 +82,6 @@ TEST(Params, TheLinesOwnMemberWinsAndTheOthersStandBehindIt) {
 TEST(Params, DefaultsOfAnEmptyObjectStandAlone) {
   EXPECT_EQ(merge_defaults("{ }", R"({"a":2,"b":3})"), R"({ "a":2,"b":3})");
   EXPECT_EQ(merge_defaults("{}", R"({"a":2})"), R"({"a":2})");
-}
-
-TEST(Params, AWireIdIsReadBackAsItWasMade) {
-  for (const std::uint32_t place : {0u, 1u, 9u, 10u, 99'999u, 4'294'967'295u}) {
-    const auto text = wire_id(nonce, place);
-    EXPECT_LE(text.size(), wire_id_bytes_max);
-    const auto read = parse_wire_id(text);
-    ASSERT_TRUE(read) << text;
-    EXPECT_EQ(read->nonce, nonce);
-    EXPECT_EQ(read->place, place);
-  }
-}
-
-// Whatever is not exactly what wire_id() makes is somebody else's.
-TEST(Params, AnotherFormIsNoWireId) {
-  for (const std::string& text :
-       {std::string(), std::string("-"), nonce, nonce + "-", nonce + "-00", nonce + "-01", nonce + "-1x", nonce + "-x",
-        nonce + "- 1", nonce + "-+1", nonce + "-4294967296", nonce + "-1-1", nonce.substr(1) + "-1", "a" + nonce + "-1",
-        nonce + "-" + std::string(wire_id_bytes_max, '1')}) {
-    EXPECT_FALSE(parse_wire_id(text)) << text;
-  }
-}
-
-TEST(Params, TheBytesOfARequestAreCountedExactly) {
-  const std::string params = R"({"model":"m"})";
-  std::string body(body_open);
-  std::uint64_t counted = body_open.size() + body_close.size();
-  for (std::uint32_t place = 0; place < 1200; ++place) {
-    if (place != 0) body += ',';
-    body += request_prefix(nonce, place) + params + "}";
-    counted += request_bytes(place, params.size());
-  }
-  body += body_close;
-  EXPECT_EQ(body.size(), counted);
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ std::uint64_t body_bytes(const Plan& plan, Sizes& sizes) {
   for (const auto& part : plan.parts) {
     for (std::uint32_t i = 0; i < part.range.count; ++i) {
       if (place != 0) body += ',';
-      body += request_prefix(nonce, place++);
+      body += request_prefix(nonce, place++, 7);
       body += std::string(sizes.sent_params_bytes(part.range.job, part.range.first + i), 'x') + "}";
     }
   }

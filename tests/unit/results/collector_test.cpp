@@ -21,7 +21,7 @@ CollectorDoors doors_of(StageWorld& world) {
           world.random,   world.log,      world.config, world.prices};
 }
 CollectorBells bells_of(StageWorld& world) {
-  return {world.collect_bell, world.pack_bell, world.settle_bell, world.export_bell};
+  return {world.collect_bell, world.pack_bell, world.settle_bell, world.export_bell, world.poll_bell};
 }
 
 class CollectorTest : public ::testing::Test {
@@ -185,15 +185,30 @@ TEST_F(CollectorTest, AnAdoptedBatchIsProvenByItsFirstLine) {
 }
 
 TEST_F(CollectorTest, AnAdoptedBatchWithLinesOfBothIsAnAlarmAndHoldsTheJob) {
-  const auto job = world.add_job(2);
+  const auto job = world.add_job(4);
   const auto sent = world.submit(false);
-  world.end_with(
-      sent, {succeeded_value(), succeeded_value()},
-      result_line("ffffffffffffffffffffffff", 0, succeeded_value()) + result_line(sent.nonce, 0, succeeded_value()));
+  const std::vector<std::string> counted(4, succeeded_value());
+  constexpr const char* other = "ffffffffffffffffffffffff";
+  world.end_with(sent, counted,
+                 result_line(other, 0, counted[0]) + result_line(other, 1, counted[0]) +
+                     result_line(sent.nonce, 0, counted[0]) + result_line(sent.nonce, 1, counted[0]));
   world.start(collector.run());
   EXPECT_EQ(world.job(job).state, JobState::held);
   EXPECT_EQ(world.log.count("error results.mixed"), 1u);
-  EXPECT_EQ(count(job, RequestState::succeeded), 1);
+  EXPECT_EQ(count(job, RequestState::succeeded), 2);
+}
+
+TEST_F(CollectorTest, AStrayLineGoesAsideAndHoldsNothing) {
+  const auto job = world.add_job(2);
+  const auto sent = world.submit(false);
+  world.end_with(sent, {succeeded_value(), succeeded_value()},
+                 result_line("ffffffffffffffffffffffff", 0, succeeded_value()) +
+                     result_line(sent.nonce, 0, succeeded_value()) + result_line(sent.nonce, 1, succeeded_value()));
+  world.start(collector.run());
+  EXPECT_EQ(world.job(job).state, JobState::running);
+  EXPECT_EQ(world.batch(sent).state, BatchState::collected);
+  EXPECT_EQ(world.log.count("results.odd_lines"), 1u);
+  EXPECT_EQ(count(job, RequestState::succeeded), 2);
 }
 
 // faults.md 31

@@ -12,7 +12,7 @@ namespace {
 constexpr const char* nonce = "0123456789abcdef01234567";
 
 std::string line_of(std::uint32_t place, std::string_view result = R"({"type":"canceled"})") {
-  return fmt::format("{{\"custom_id\":\"{}\",\"result\":{}}}", wire_id(nonce, place), result);
+  return fmt::format("{{\"custom_id\":\"{}\",\"result\":{}}}", wire_id({nonce, place, {}}), result);
 }
 
 class LineReaderTest : public ::testing::Test {
@@ -130,6 +130,18 @@ TEST_F(DownloadReaderTest, LinesOfUnknownIdsAreKeptAside) {
   EXPECT_EQ(tally.own, 1u);
   EXPECT_EQ(tally.foreign, 3u);
   EXPECT_EQ(folder.read("aside"), other + "\n" + user + "\n" + beyond + "\n");
+}
+
+TEST_F(DownloadReaderTest, ForeignLinesTellTheOneNonceThatTheyCarry) {
+  const auto line = [](std::string_view id) {
+    return std::string(R"({"custom_id":")") + std::string(id) + R"(","result":{"type":"expired"}})" + "\n";
+  };
+  const std::string other = "ffffffffffffffffffffffff-";
+  EXPECT_EQ(read(line(other + "0") + line(other + "1")).other_nonce, "ffffffffffffffffffffffff");
+  EXPECT_EQ(read(line(other + "0") + line("mine") + line(other + "1")).other_nonce, "");
+  EXPECT_EQ(read(line("mine") + line(other + "0")).other_nonce, "");
+  EXPECT_EQ(read(line(other + "0") + line("eeeeeeeeeeeeeeeeeeeeeeee-0")).other_nonce, "");
+  EXPECT_EQ(read(line_of(4) + "\n").other_nonce, "") << "our own nonce is no other one";
 }
 
 // faults.md 32

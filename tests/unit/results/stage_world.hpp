@@ -268,7 +268,7 @@ inline std::string errored_value(std::string_view type, std::string_view message
       type, message);
 }
 inline std::string result_line(std::string_view nonce, std::uint32_t place, std::string_view value) {
-  return fmt::format("{{\"custom_id\":\"{}\",\"result\":{}}}\n", wire_id(nonce, place), value);
+  return fmt::format("{{\"custom_id\":\"{}\",\"result\":{}}}\n", wire_id({nonce, place, 0x12'3456'789a}), value);
 }
 
 class StageWorld {

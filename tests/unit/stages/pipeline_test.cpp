@@ -318,7 +318,7 @@ TEST(Guard, ARestoredBackupStopsSubmittingUntilDismissed) {
   EXPECT_EQ(rig.provider->creates, 0) << "no POST while a batch is unexplained";
   const auto unexplained = rig.queue->unexplained();
   ASSERT_EQ(unexplained.size(), 1u);
-  EXPECT_TRUE(rig.queue->dismiss_unexplained(unexplained[0].provider_id));
+  EXPECT_EQ(rig.queue->dismiss_unexplained(unexplained[0].provider_id), Decided::done);
   rig.restart();
   ASSERT_TRUE(rig.run_until_done(hours(1)));
   expect_complete(rig, 2, 5);

@@ -1,0 +1,318 @@
+#include "results/claimer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/backoff.hpp"
+#include "base/crash_point.hpp"
+#include "queue/claimed_params.hpp"
+#include "results/download_sink.hpp"
+
+namespace offpeak {
+
+namespace {
+
+std::uint64_t requests_in(const std::vector<Assignment>& runs) {
+  std::uint64_t count = 0;
+  for (const auto& run : runs) count += run.range.count;
+  return count;
+}
+
+ClaimedBatch claimed_of(const ProviderBatch& told, const ClaimIds& ids) {
+  ClaimedBatch claimed;
+  claimed.provider_id = told.id;
+  claimed.nonce = ids.nonce;
+  claimed.requests = static_cast<std::uint32_t>(told.counts.total());
+  claimed.created_at = told.created_at;
+  claimed.expires_at = told.expires_at;
+  return claimed;
+}
+
+}  // namespace
+
+// What is looked for, and where: used by one function on the file worker at a time.
+struct Claimer::Scan {
+  Scan(std::vector<ClaimLine> lines, Files& files, std::string claimed)
+      : matcher(std::move(lines)), params(files, std::move(claimed)) {}
+
+  // A line whose bytes are not there any more cannot be matched, and cannot be sent either.
+  Result<void> take(const OpenLines& open) {
+    const auto seed = fingerprint_seed(open.job.defaults);
+    for (const auto& line : open.lines) {
+      if (line.entry.params_bytes == 0 || (seed == 0 && !matcher.may_be(line.entry.checksum))) continue;
+      const auto bytes = params.read(open.job, line.entry);
+      if (!bytes) return bytes.error();
+      matcher.offer(open.job.job, line.seq, fingerprint(*bytes, seed));
+    }
+    return {};
+  }
+
+  ClaimMatcher matcher;
+  ClaimedParams params;
+};
+
+Task<> Claimer::run() {
+  for (;;) {
+    bool waiting = true;
+    try {
+      waiting = co_await round();
+    } catch (const QueueDiskFull&) {
+      doors_.log.error("claim.disk_full", {{"hint", "free some space; offpeak goes on by itself"}});
+    }
+    if (waiting) {
+      co_await bells_.own.wait_for(look_interval());
+    } else {
+      co_await bells_.own.wait();
+    }
+  }
+}
+
+// True where something is left to look at again.
+Task<bool> Claimer::round() {
+  const auto candidates = co_await doors_.database.run([](Queue& queue) { return queue.candidates_to_cancel(); });
+  bool left = false;
+  for (const auto& candidate : candidates) left = !co_await cancel_candidate(candidate) || left;
+  const auto open = co_await doors_.database.run([](Queue& queue) { return queue.unexplained(); });
+  for (const auto& claim : open) {
+    if (claim.state != "claiming") continue;
+    left = true;
+    const auto now = doors_.clock.now();
+    // A wait longer than any that is made here tells of a clock that was set back.
+    const auto longest = std::max(doors_.config.retry.max_backoff, look_interval());
+    if (claim.next_action_at && *claim.next_action_at > now && *claim.next_action_at <= now + longest) continue;
+    co_await advance(claim);
+  }
+  co_return left;
+}
+
+Task<bool> Claimer::cancel_candidate(std::string provider_id) {
+  auto told = co_await doors_.provider.cancel(provider_id);
+  if (!told.ok() && told.failure().kind != CallFailureKind::refused) {
+    doors_.log.warning("cancel.failed", {{"batch", provider_id}, {"reason", told.failure().message}});
+    co_return false;
+  }
+  // Refused: it has ended meanwhile, and its results tell the truth.
+  co_await doors_.database.run([provider_id](Queue& queue) { queue.cancel_of_candidate_requested(provider_id); });
+  doors_.log.info("candidate.cancel_requested", {{"batch", provider_id}});
+  co_return true;
+}
+
+Task<> Claimer::advance(UnexplainedBatch claim) {
+  auto told = co_await doors_.provider.retrieve(claim.provider_id);
+  if (!told.ok()) {
+    co_await try_again(std::move(claim), told.failure().message, told.failure().retry_after);
+    co_return;
+  }
+  if (told.value().status != ProcessingStatus::ended) {
+    if (claim.cancel_wanted && !co_await cancel(claim)) co_return;
+    auto reason = fmt::format("waits until the batch has ended; {} of {} requests are in processing",
+                              told.value().counts.processing, told.value().counts.total());
+    co_await wait(std::move(claim), std::move(reason), look_interval());
+    co_return;
+  }
+  if (told.value().archived_at) {
+    co_await give_up(std::move(claim), "the provider has deleted its results: nobody can tell what it ran");
+    co_return;
+  }
+  // What a restored state has forgotten is taken in again at the start: its requests are what is looked for.
+  const bool taking_in = co_await doors_.database.run([](Queue& queue) { return !queue.intakes().empty(); });
+  if (taking_in) {
+    co_await wait(std::move(claim), "waits for job files that are being taken in", std::chrono::seconds(1));
+    co_return;
+  }
+  co_await claim_ended(std::move(claim), std::move(told.value()));
+}
+
+Task<bool> Claimer::cancel(UnexplainedBatch claim) {
+  auto told = co_await doors_.provider.cancel(claim.provider_id);
+  if (!told.ok() && told.failure().kind != CallFailureKind::refused) {
+    co_await try_again(std::move(claim), told.failure().message, told.failure().retry_after);
+    co_return false;
+  }
+  co_await doors_.database.run([id = claim.provider_id](Queue& queue) { queue.cancel_of_unexplained_requested(id); });
+  doors_.log.info("claim.cancel_requested", {{"batch", claim.provider_id}});
+  co_return true;
+}
+
+Task<> Claimer::claim_ended(UnexplainedBatch claim, ProviderBatch told) {
+  crash_point("claim_begun");
+  auto ids = co_await download_ids(claim.provider_id);
+  if (!ids) {
+    co_await try_again(std::move(claim), ids.error().message, std::nullopt);
+    co_return;
+  }
+  if (ids->total < static_cast<std::uint64_t>(told.counts.total())) {
+    auto reason = fmt::format("its results have {} lines, {} were counted; downloading once more", ids->total,
+                              told.counts.total());
+    co_await try_again(std::move(claim), std::move(reason), std::nullopt);
+    co_return;
+  }
+  co_await claim_with(std::move(claim), std::move(told), std::move(*ids));
+}
+
+Task<Result<ClaimIds>> Claimer::download_ids(std::string provider_id) {
+  const auto path = download_path();
+  DownloadSink sink(doors_.files, doors_.file_worker, path);
+  auto called = co_await doors_.provider.results(provider_id, sink);
+  auto finished = co_await sink.finish();
+  std::optional<Error> failure;
+  if (!called.ok()) failure = make_error(ErrorKind::unavailable, called.failure().message);
+  if (!finished) failure = finished.error();
+  Result<ClaimIds> ids = ClaimIds();
+  if (failure) {
+    ids = *failure;
+  } else {
+    ids = co_await read_ids();
+  }
+  auto remove = [files = &doors_.files, path] { static_cast<void>(files->remove(path)); };
+  co_await doors_.file_worker.run(std::move(remove));
+  co_return ids;
+}
+
+Task<Result<ClaimIds>> Claimer::read_ids() {
+  auto open = [files = &doors_.files, path = download_path()]() -> Result<std::shared_ptr<ClaimReader>> {
+    auto raw = files->open(path, OpenFor::reading);
+    if (!raw) return raw.error();
+    return std::make_shared<ClaimReader>(std::move(*raw));
+  };
+  auto reader = co_await doors_.file_worker.run(std::move(open));
+  if (!reader) co_return reader.error();
+  for (;;) {
+    auto step = [reader = *reader] { return reader->step(); };
+    auto more = co_await doors_.file_worker.run(std::move(step));
+    if (!more) co_return more.error();
+    if (!*more) co_return (*reader)->take();
+  }
+}
+
+Task<> Claimer::claim_with(UnexplainedBatch claim, ProviderBatch told, ClaimIds ids) {
+  if (ids.nonce.empty()) {
+    co_await end_without(std::move(claim), ids.total, "none of its lines carries an id of offpeak");
+    co_return;
+  }
+  auto claimed = claimed_of(told, ids);
+  claimed.matched = ids.lines.size() + ids.old_form;
+  claimed.unmatched = ids.total - claimed.matched;
+  const auto record = [](ClaimedBatch batch, Instant now) {
+    return [batch = std::move(batch), now](Queue& queue) { return queue.record_claim(batch, now); };
+  };
+  auto by_nonce = record(claimed, doors_.clock.now());
+  auto booked = co_await doors_.database.run(std::move(by_nonce));
+  if (booked.as == BookedAs::in_flight) {
+    co_await wait(std::move(claim), "one of our own intents with its ids is being sent just now", look_interval());
+    co_return;
+  }
+  if (booked.as != BookedAs::nobodys) {
+    co_await end(std::move(claimed), booked);
+    co_return;
+  }
+  if (ids.lines.empty()) {
+    co_await give_up(std::move(claim), "its ids are of an earlier version and do not tell what it ran");
+    co_return;
+  }
+  const auto total = ids.total;
+  auto runs = co_await find_requests(std::move(ids.lines));
+  if (!runs) {
+    co_await try_again(std::move(claim), runs.error().message, std::nullopt);
+    co_return;
+  }
+  if (runs->empty()) {
+    co_await end_without(std::move(claim), total, "none of its lines is a request that waits here");
+    co_return;
+  }
+  claimed.assignments = std::move(*runs);
+  claimed.matched = requests_in(claimed.assignments);
+  claimed.unmatched = total - claimed.matched;
+  auto by_content = record(claimed, doors_.clock.now());
+  booked = co_await doors_.database.run(std::move(by_content));
+  crash_point("claim_recorded");
+  if (booked.as != BookedAs::nobodys) co_await end(std::move(claimed), booked);
+}
+
+Task<Result<std::vector<Assignment>>> Claimer::find_requests(std::vector<ClaimLine> lines) {
+  auto scan = std::make_shared<Scan>(std::move(lines), doors_.files, doors_.config.paths.claimed());
+  const auto jobs = co_await doors_.database.run([](Queue& queue) { return queue.jobs_with_open_requests(); });
+  for (const auto job : jobs) {
+    auto scanned = co_await scan_job(job, scan);
+    if (!scanned) co_return scanned.error();
+  }
+  auto match = [scan] { return scan->matcher.match(); };
+  co_return co_await doors_.file_worker.run(std::move(match));
+}
+
+// A segment at a time, so that nobody waits long for either worker.
+Task<Result<void>> Claimer::scan_job(JobId job, std::shared_ptr<Scan> scan) {
+  std::optional<Seq> first = Seq{0};
+  while (first) {
+    auto read = [job, from = *first](Queue& queue) {
+      return std::make_shared<const OpenLines>(queue.open_lines(job, from));
+    };
+    const auto open = co_await doors_.database.run(std::move(read));
+    first = open->next;
+    if (open->lines.empty()) continue;
+    auto take = [scan, open] { return scan->take(*open); };
+    auto taken = co_await doors_.file_worker.run(std::move(take));
+    if (taken) continue;
+    const auto kind = taken.error().kind;
+    if (kind != ErrorKind::not_found && kind != ErrorKind::invalid) co_return taken.error();
+    doors_.log.error(
+        "claim.damaged_job",
+        {{"job", job}, {"reason", taken.error().message}, {"hint", "what the batch ran of this job cannot be found"}});
+    co_return Result<void>();
+  }
+  co_return Result<void>();
+}
+
+Task<> Claimer::end(ClaimedBatch claimed, Booked booked) {
+  if (booked.as == BookedAs::duplicate) {
+    doors_.log.error("claim.duplicate", {{"batch", claimed.provider_id},
+                                         {"intent", booked.intent},
+                                         {"hint", "its intent has another batch already; compare the bill"}});
+  } else {
+    doors_.log.info("claim.recorded", {{"batch", claimed.provider_id},
+                                       {"intent", booked.intent},
+                                       {"matched", claimed.matched},
+                                       {"unmatched", claimed.unmatched}});
+  }
+  bells_.poll.notify();
+  bells_.pack.notify();
+  co_return;
+}
+
+Task<> Claimer::end_without(UnexplainedBatch claim, std::uint64_t lines, std::string reason) {
+  doors_.log.warning("claim.nothing_ours", {{"batch", claim.provider_id}, {"lines", lines}, {"reason", reason}});
+  co_await doors_.database.run(
+      [id = claim.provider_id, lines, reason](Queue& queue) { queue.end_claim(id, lines, reason); });
+  bells_.pack.notify();
+}
+
+Task<> Claimer::wait(UnexplainedBatch claim, std::string reason, Duration pause) {
+  const auto next = doors_.clock.now() + std::min(pause, look_interval());
+  co_await doors_.database.run(
+      [id = claim.provider_id, reason, next](Queue& queue) { queue.note_claim(id, reason, next, false); });
+}
+
+Task<> Claimer::try_again(UnexplainedBatch claim, std::string reason, std::optional<Duration> retry_after) {
+  const auto& retry = doors_.config.retry;
+  auto pause = backoff(retry.backoff, retry.max_backoff, static_cast<int>(claim.failures) + 1, doors_.random.unit());
+  if (retry_after) pause = std::max(pause, std::min(*retry_after, retry.max_backoff));
+  const auto next = doors_.clock.now() + std::max(pause, Duration(1));
+  doors_.log.warning("claim.waiting",
+                     {{"batch", claim.provider_id}, {"reason", reason}, {"next_try_at", to_rfc3339(next)}});
+  co_await doors_.database.run(
+      [id = claim.provider_id, reason, next](Queue& queue) { queue.note_claim(id, reason, next, true); });
+}
+
+Task<> Claimer::give_up(UnexplainedBatch claim, std::string reason) {
+  doors_.log.error("claim.impossible", {{"batch", claim.provider_id},
+                                        {"reason", reason},
+                                        {"act", fmt::format("offpeak reconcile {} dismiss", claim.provider_id)}});
+  co_await doors_.database.run([id = claim.provider_id, reason](Queue& queue) { queue.give_up_claim(id, reason); });
+}
+
+Duration Claimer::look_interval() const { return std::max(doors_.config.poll.max_interval, Duration(1)); }
+
+std::string Claimer::download_path() const { return join_path(doors_.config.paths.downloads(), "claim.download"); }
+
+}  // namespace offpeak
