@@ -1,7 +1,7 @@
 -- A checksum in every row: a bit that flipped on the disk or in memory must stop the daemon, never change what is sent,
 -- counted or billed. SQLite keeps `checksum` itself, whoever inserts or updates; `intact` compares it when it is read,
 -- and fails with the name of the row where they differ (lib/queue/row_checksum.cpp). Every query that decides something
--- names `intact`; PRAGMA quick_check evaluates it for all rows, because it is NOT NULL. No row is changed before it was
+-- names `intact`; PRAGMA integrity_check evaluates it of all rows where it is NOT NULL. No row changes before it was
 -- compared, or a damaged one would get a checksum that fits. A stored generated column cannot be added to a table that
 -- exists, so each is made anew; the sequences of ids go on.
 
@@ -235,7 +235,8 @@ CREATE TABLE outcome (
   checksum INTEGER NOT NULL,
   row_sum INTEGER NOT NULL GENERATED ALWAYS AS (row_checksum('outcome(job,seq)', job, seq, type, batch, download,
     offset, bytes, checksum)) STORED,
-  intact INTEGER NOT NULL GENERATED ALWAYS AS (row_intact('outcome(job,seq)', row_sum, job, seq, type, batch,
+  -- Not NOT NULL: that would compare every row once more while it is inserted, hundreds of thousands a second.
+  intact INTEGER GENERATED ALWAYS AS (row_intact('outcome(job,seq)', row_sum, job, seq, type, batch,
     download, offset, bytes, checksum)) VIRTUAL,
   PRIMARY KEY (job, seq)
 ) STRICT, WITHOUT ROWID;

@@ -25,7 +25,7 @@ class QueueError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
-// What is stored is not what was written: nothing may be decided on it. The daemon stops, and a human restores a backup.
+// What is stored is not what was written: nothing may be decided on it. The daemon stops; a human restores a backup.
 class QueueDamaged : public QueueError {
  public:
   using QueueError::QueueError;
@@ -212,8 +212,8 @@ class Queue {
   bool intake_paused();
 
   // ---- audit
-  // A slice a call, short enough for a status call to wait; false when `part` is finished. Changes nothing. A damaged row
-  // is a problem of the report; QueueError only where the database itself cannot be read.
+  // A slice a call, short enough for a status call to wait; false when all is read. Changes nothing. A damaged row is a
+  // problem of the report; QueueError only where the database itself cannot be read.
   bool audit_slice(AuditProgress& progress);
   // All slices in a row: of a job, or of everything.
   AuditReport audit(std::optional<JobId> only);

@@ -85,6 +85,7 @@ void check_snapshot(const std::string& path) {
   };
   const int code = sqlite3_exec(copy.get(), "PRAGMA integrity_check(1)", keep, &said, nullptr);
   if (code != SQLITE_OK) throw_queue_error(copy.get(), code);
+  run_on(copy.get(), "SELECT count(*) FROM outcome WHERE intact");
   if (said != "ok") throw_damaged(fmt::format("the copy for a backup: {}", said));
 }
 

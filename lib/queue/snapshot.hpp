@@ -24,8 +24,8 @@ class Snapshot {
   std::unique_ptr<Parts> parts_;
 };
 
-// Looks at every row of a finished copy (QueueDamaged), and makes it one file that needs no log beside it. Blocks for as
-// long as reading it takes; on any thread.
+// Looks at every row of a finished copy (QueueDamaged), and makes it one file that needs no log beside it. Blocks while
+// it is read; on any thread.
 void check_snapshot(const std::string& path);
 
 }  // namespace offpeak
