@@ -96,7 +96,7 @@ Task<> Collector::collect_batch(Batch batch) {
   }
   auto download = co_await this->download(batch);
   ReadTally tally;
-  if (download.bytes > 0 && download.end != TransferEnd::disk_full) {
+  if (download.bytes > 0) {
     auto recorded = co_await record(batch, download);
     if (!recorded) {
       co_await try_again(std::move(batch), recorded.error().message, std::nullopt);
@@ -146,11 +146,11 @@ Task<Collector::Download> Collector::download(Batch batch) {
   co_return co_await keep(std::move(download));
 }
 
-// Whole lines of a cut transfer are as good as any: the file stays where it has some. A full disk gets its
-// space back.
+// Whole lines of a cut transfer are as good as any: the file stays where it has some and they are on the disk. A full
+// disk gets its space back.
 Task<Collector::Download> Collector::keep(Download download) {
   const bool whole = download.end == TransferEnd::complete;
-  const bool wanted = whole || (download.bytes > 0 && download.end != TransferEnd::disk_full);
+  const bool wanted = whole || download.bytes > 0;
   auto settle = [files = &doors_.files, path = download.path, wanted]() -> Result<void> {
     const auto unfinished = path + std::string(unfinished_suffix);
     if (!wanted) return files->remove(unfinished);

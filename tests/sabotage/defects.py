@@ -25,7 +25,7 @@ DEFECTS = [
            "answer.status != 408 && answer.status != 409 && error &&", "error &&",
            [("provider", "Verdict.*")]),
     Defect("proxy_429_is_a_no", "a 429 without the API's shape counts as a no", "10", "lib/provider/verdict.cpp",
-           "answer.status != 409 && error &&", "answer.status != 409 &&",
+           "answer.status != 409 && error &&", "answer.status != 409 && (error || answer.status == 429) &&",
            [("provider", "Verdict.*")]),
     Defect("unreadable_200_is_a_no", "a 200 that cannot be read counts as not sent", "5", "lib/provider/verdict.cpp",
            "    return created;\n  }\n  return unknown;\n}", "    return created;\n  }\n  return throttled;\n}",

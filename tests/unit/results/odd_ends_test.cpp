@@ -88,6 +88,16 @@ TEST_F(OddEnds, ADownloadThatCannotBeSyncedIsNotRecorded) {
   EXPECT_EQ(count(RequestState::succeeded), 2);
 }
 
+TEST_F(OddEnds, ADownloadThatCannotGetItsNameIsNotRecorded) {
+  const auto sent = ended_batch();
+  break_at("move", ".part");
+  world.start(collector.run());
+  EXPECT_EQ(count(RequestState::succeeded), 0);
+  files.fail = nullptr;
+  world.clock.advance(2h);
+  EXPECT_EQ(count(RequestState::succeeded), 2);
+}
+
 TEST_F(OddEnds, ADiskThatFillsUpInTheMiddleOfADownloadIsWaitedOut) {
   job = world.add_job(2);
   const auto sent = world.submit();
@@ -361,9 +371,15 @@ TEST_F(OddDownload, AFileThatFailsWhileALongLineIsCopiedEndsTheReading) {
     files.fail = nullptr;
     std::filesystem::remove(folder / "aside");
   }
+}
+
+TEST_F(OddDownload, AFileThatFailsWhileALongLineIsPassedOverEndsTheReading) {
+  auto file = files.open(folder.write("lines", std::string(2'000'000, 'a') + "\nb\n"), OpenFor::reading).value();
+  LineReader reader(*file, 10);
   int reads = 0;
-  files.fail = [&](const std::string& done, const std::string&) { return done == "read" && ++reads > 300 ? EIO : 0; };
-  EXPECT_FALSE(read(content, whole_plan())) << "while it is passed over";
+  files.fail = [&](const std::string& done, const std::string&) { return done == "read" && ++reads > 2 ? EIO : 0; };
+  FileLine found;
+  EXPECT_FALSE(reader.next(found));
 }
 
 TEST_F(OddDownload, ALineJustOverTheLimitOfItsReaderIsTooLong) {
