@@ -1,6 +1,6 @@
 """kill -9 at every named moment (crash_point() in lib/), at its first and at a later passing, also while the provider loses
 answers, and once more during the recovery: marker_pairs.py has all pairs. Judged by the provider's own ledger and the
-results. Shows faults 1, 2, 3, 4, 37 and 38."""
+results. SIGTERM at each, too. Shows faults 1, 2, 3, 4, 37, 38 and 56."""
 
 import re
 
@@ -35,7 +35,7 @@ def through(daemon):
 
 def play(crashes, faults=(), note_passed=None):
     """Two jobs, with the daemon killed at each of `crashes` in turn. Each is a marker, or marker:n for its n-th passing
-    in that run; one that a run never passes does no harm, and is noted. Gives the number of requests and the ledger."""
+    in that run, or marker:n:term to be asked to end there; one that a run never passes does no harm, and is noted. Gives the number of requests and the ledger."""
     requests, second = job(), simple_requests(2, "s")
     with World({"faults": list(faults)}, CONFIG, start=False) as world:
         daemon = world.daemon
@@ -52,7 +52,8 @@ def play(crashes, faults=(), note_passed=None):
                 if note_passed is not None:
                     note_passed.append(crash)
             else:
-                assert daemon.process.popen.returncode == -9, daemon.process.popen.returncode
+                wanted = 0 if crash.endswith(":term") else -9
+                assert daemon.process.popen.returncode == wanted, daemon.process.popen.returncode
         daemon.start()
         check_results(daemon.wait_results("k"), requests)
         check_results(daemon.wait_results("second"), second)
@@ -90,6 +91,12 @@ class CrashMarkers(TestCase):
         self.run_scenarios([(one, lambda one=one: play([one + ":2"], NEEDS.get(one, ()), note_passed=missed))
                             for one in markers()])
         self.assertEqual(missed, [], "these markers were never reached twice")
+
+    def test_sigterm_at_each_marker(self):
+        missed = []
+        self.run_scenarios([(one, lambda one=one: play([one + ":1:term"], NEEDS.get(one, ()), note_passed=missed))
+                            for one in markers()])
+        self.assertEqual(missed, [], "these markers were never reached")
 
     def test_each_marker_while_answers_are_lost_after_creating(self):
         self.run_scenarios([(one, lambda one=one, n=n: play([f"{one}:{n}"], LOSES_AFTER))

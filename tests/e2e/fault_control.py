@@ -21,7 +21,8 @@ from harness import SOURCE, World, check_results, jsonl, request, simple_request
 
 HEAD = struct.Struct("=iiQQQQ")
 KINDS_MAX = 32
-SIZE = HEAD.size + 8 * KINDS_MAX + 256
+LAST = HEAD.size + 8 * KINDS_MAX
+SIZE = LAST + 256 + 8
 FOREVER = 1 << 62
 PHASES = ("running", "start", "recovery")
 
@@ -67,7 +68,11 @@ class Control:
         return dict(zip(self.kinds, values))
 
     def last(self):
-        return self.map[HEAD.size + 8 * KINDS_MAX:].split(b"\0")[0].decode(errors="replace")
+        return self.map[LAST:LAST + 256].split(b"\0")[0].decode(errors="replace")
+
+    def jump(self, seconds):
+        """From now on the daemon's wall clock is so many seconds off."""
+        self.map[LAST + 256:SIZE] = struct.pack("=q", seconds)
 
     def close(self):
         self.map.close()

@@ -24,8 +24,9 @@ struct FaultControl {
   std::uint64_t fired;
   std::uint64_t counts[32];  // a kind each, since the file was made
   char last[256];            // what the last failed call was about
+  std::int64_t clock_jump;   // seconds that the wall clock is off
 };
-static_assert(sizeof(FaultControl) == 552);
+static_assert(sizeof(FaultControl) == 560);
 
 // Nothing is mapped: nothing fails.
 inline FaultControl* map_fault_control() {
