@@ -10,8 +10,8 @@
 
 namespace {
 
-// Blocks of files and slices of rows go back to the system when they are freed. By itself glibc would raise the limit to
-// the largest one seen and keep all of them in the heap of whichever thread used them, measured as 5 of 32 MiB.
+// Blocks of files and slices of rows go back to the system when they are freed. By itself glibc would raise the limit
+// to the largest one seen and keep all of them in the heap of whichever thread used them, measured as 5 of 32 MiB.
 constexpr int large_allocation_bytes = 128 * 1024;
 
 }  // namespace

@@ -188,6 +188,7 @@ Task<bool> Uploader::consented() {
   co_return true;
 }
 
+// Model: T5.
 Task<> Uploader::send_last_byte() {
   if (answered_early()) co_return;
   auto sent = co_await exchange_.connection->write(std::string_view(&last_byte_, 1));

@@ -74,6 +74,7 @@ Task<Packer::Look> Packer::look() {
 
 // The watermark is read before the plan becomes an intent. What waits may have changed meanwhile (a job was canceled),
 // so the plan is made anew in the transaction's own function.
+// Model: T1.
 Task<> Packer::send(Plan seen) {
   ListQuery query;
   query.limit = 1;

@@ -183,6 +183,7 @@ Plan plan_distinct(const std::vector<PackJob>& jobs, const PackLimits& limits, S
 
 }  // namespace
 
+// Model: T2.
 Plan plan_batch(const std::vector<PackJob>& jobs, const PackLimits& limits, Sizes& sizes) {
   if (limits.avoided_counts.empty()) return plan_distinct(jobs, limits, sizes);
   auto strict = limits;

@@ -74,6 +74,7 @@ CreateVerdict without_answer(const CreateAnswer& answer) {
 
 }  // namespace
 
+// Model: T6.
 CreateVerdict verdict_on_create(const CreateAnswer& answer) {
   if (!answer.answer) return without_answer(answer);
   const auto& got = *answer.answer;

@@ -143,6 +143,7 @@ BatchId Queue::record_created(IntentId id, const Batch& batch, bool proven, Inst
   return created;
 }
 
+// Model: T6, T8.
 void Queue::record_refused(IntentId id, const Refusal& refusal, Instant now) {
   Transaction transaction(*sql_);
   const auto refused = intent(id);
@@ -156,6 +157,7 @@ void Queue::record_refused(IntentId id, const Refusal& refusal, Instant now) {
   transaction.commit();
 }
 
+// Model: T9.
 void Queue::mark_unknown(IntentId id, const std::string& reason, Instant now) {
   Transaction transaction(*sql_);
   set_intent_state(*sql_, id, IntentState::unknown, reason, now);

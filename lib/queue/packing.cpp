@@ -116,6 +116,7 @@ std::uint32_t Queue::sent_params_bytes(JobId job, Seq seq) {
   return entries[seq % segment_entries].sent_params_bytes;
 }
 
+// Model: T2.
 IntentId Queue::create_intent(const NewIntent& intent, Instant now) {
   Transaction transaction(*sql_);
   const auto id = insert_intent(*sql_, intent, IntentState::uploading, now);

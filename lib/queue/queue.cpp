@@ -15,6 +15,7 @@ Queue::Queue(const std::string& path, OpeningCheck check) : sql_(std::make_uniqu
 
 Queue::~Queue() = default;
 
+// Model: T10.
 void Queue::recover(Instant now) {
   // The clients that waited for these verdicts are gone.
   sql_->run("DELETE FROM intake WHERE source = 'socket' AND state = 'rejected'");

@@ -44,12 +44,14 @@ void Queue::exclude_candidate(IntentId id, const std::string& provider_id) {
   sql_->run("INSERT OR IGNORE INTO excluded VALUES (?, ?)", id, provider_id);
 }
 
+// Model: T13.
 void Queue::record_not_created(IntentId id, Instant now) {
   Transaction transaction(*sql_);
   become_not_created(*sql_, id, "clean lists over settle_unknown did not show it", now);
   transaction.commit();
 }
 
+// Model: T15.
 void Queue::disprove_batch(BatchId id, Instant now) {
   Transaction transaction(*sql_);
   const auto wrong = batch(id);
@@ -58,6 +60,7 @@ void Queue::disprove_batch(BatchId id, Instant now) {
   transaction.commit();
 }
 
+// Model: T15.
 Booked Queue::rebook_batch(BatchId id, const std::string& nonce, bool exclusive, Instant now) {
   Transaction transaction(*sql_);
   const auto wrong = batch(id);

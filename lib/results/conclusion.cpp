@@ -65,6 +65,7 @@ Task<> Collector::conclude(Batch batch, Download download, ReadTally tally) {
   }
 }
 
+// Model: T15.
 Task<> Collector::finish(Batch batch, ReadTally tally) {
   const bool whole = tally.own == batch.requests;
   if (whole && tally.by_type != counts_told(batch)) {
@@ -161,6 +162,7 @@ Task<> Collector::ask_whether_gone(Batch batch, std::string problem, std::option
   co_await try_again(std::move(batch), std::move(problem), retry_after);
 }
 
+// Model: T15.
 Task<> Collector::disprove(Batch batch, ReadTally tally) {
   doors_.log.warning("batch.disproved", {{"batch", batch.provider_id}, {"lines", tally.lines}});
   auto disprove = [id = batch.id, nonce = tally.other_nonce, exclusive = doors_.config.provider.exclusive,

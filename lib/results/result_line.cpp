@@ -60,8 +60,8 @@ void read_error(std::string_view document, ResultLine& line) {
   }
 }
 
-// Returns where the last member's value ends, or the place behind the opening brace. What follows the object in `message`
-// is not looked at.
+// Returns where the last member's value ends, or the place behind the opening brace. What follows the object in
+// `message` is not looked at.
 std::size_t read_message(std::string_view message, ResultLine& line) {
   std::size_t walked = 1;
   JsonMembers members(message);

@@ -77,6 +77,7 @@ std::string errored_result(const CreateVerdict& verdict) {
       json_quote(verdict.message));
 }
 
+// Model: T8, T9.
 Consequence consequence_of(const CreateVerdict& verdict, const SubmitSituation& at, const RetryConfig& retry) {
   switch (verdict.kind) {
     case CreateVerdictKind::created: {

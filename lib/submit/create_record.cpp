@@ -20,6 +20,7 @@ Batch with_times(Batch batch, const Intent& intent, Instant now) {
 }
 
 // Where the answer of a create names a batch that we already have, it cannot be this intent's.
+// Model: T7.
 void record_created_once(Queue& queue, const Intent& intent, const ProviderBatch& created, Instant now) {
   if (!queue.batch(created.id)) {
     queue.record_created(intent.id, with_times(new_batch(created), intent, now), true, now);

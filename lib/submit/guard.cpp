@@ -25,6 +25,7 @@ class DownToKnown final : public ListWalk {
 
 }  // namespace
 
+// Model: T16.
 std::vector<UnexplainedBatch> unexplained_of(const std::vector<ProviderBatch>& newer,
                                              const std::set<std::string>& known,
                                              const std::vector<Intent>& unknown_intents, bool exclusive) {
@@ -48,6 +49,7 @@ Task<> Guard::pass() {
   waiting_ = false;
 }
 
+// Model: T16.
 Task<bool> Guard::try_once() {
   const auto newest_known_at = co_await database_.run([](Queue& queue) { return queue.newest_known_at(); });
   if (!newest_known_at) {

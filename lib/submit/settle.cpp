@@ -12,6 +12,7 @@ bool reaches_watermark(const ProviderBatch& batch, const Intent& intent) {
   return intent.watermark_at && batch.created_at < *intent.watermark_at;
 }
 
+// Model: T13.
 std::vector<ProviderBatch> candidates(const std::vector<ProviderBatch>& newest_first, const Intent& intent,
                                       const std::set<std::string>& known_ids) {
   std::vector<ProviderBatch> found;
@@ -23,6 +24,7 @@ std::vector<ProviderBatch> candidates(const std::vector<ProviderBatch>& newest_f
   return found;
 }
 
+// Model: T13.
 SettleDecision decide(const std::vector<ProviderBatch>& found, Observation& seen, SteadyTime now,
                       Duration settle_unknown) {
   if (found.size() == 1) {

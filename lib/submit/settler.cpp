@@ -88,6 +88,7 @@ bool is_unknown(Queue& queue, IntentId id) {
 
 }  // namespace
 
+// Model: T12.
 Task<Called<std::vector<ProviderBatch>>> list_down_to(Provider& provider, const ListWalk& walk) {
   Called<std::vector<ProviderBatch>> called;
   std::vector<ProviderBatch> newest_first;
@@ -119,6 +120,7 @@ Task<Called<std::vector<ProviderBatch>>> list_down_to(Provider& provider, const 
   co_return called;
 }
 
+// Model: T14.
 Task<> Settler::run() {
   for (;;) {
     auto unknown = co_await database_.run([](Queue& queue) { return queue.unknown_intents(); });
@@ -134,6 +136,7 @@ Task<> Settler::run() {
   }
 }
 
+// Model: T12, T12_failed.
 Task<> Settler::look(Intent intent) {
   const auto id = intent.id;
   const auto next_look = clock_.now() + look_interval(config_.provider.settle_unknown);
@@ -204,6 +207,7 @@ Task<> Settler::show(Intent intent, std::vector<ProviderBatch> found) {
 }
 
 // The operator may have settled it while the list was read.
+// Model: T13.
 Task<> Settler::adopt(Intent intent, ProviderBatch batch, bool proven) {
   crash_point("before_adopted");
   const bool adopted =
@@ -219,6 +223,7 @@ Task<> Settler::adopt(Intent intent, ProviderBatch batch, bool proven) {
   bells_.pack.notify();
 }
 
+// Model: T13.
 Task<> Settler::peek(Intent intent, std::vector<ProviderBatch> ended) {
   for (const auto& batch : ended) {
     NonceSearch search(intent.nonce);

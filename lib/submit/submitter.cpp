@@ -10,6 +10,7 @@ class Submitter::Commit final : public CreateCommit {
  public:
   Commit(Submitter& submitter, IntentId id) : submitter_(submitter), id_(id) {}
 
+  // Model: T4.
   Task<Result<void>> commit() override {
     crash_point("before_committing");
     const auto now = submitter_.clock_.now();
@@ -47,6 +48,7 @@ Task<> Submitter::run() {
 }
 
 // An upload that a failure of our own broke off in this process. Its nonce is spent, whatever the provider saw.
+// Model: T11.
 Task<> Submitter::conclude_interrupted() {
   if (!begun_) co_return;
   const auto id = begun_;
@@ -68,6 +70,7 @@ Task<> Submitter::conclude_interrupted() {
   bells_.settle.notify();
 }
 
+// Model: T3.
 Task<> Submitter::submit(Intent intent) {
   const auto id = intent.id;
   begun_ = id;
@@ -83,6 +86,7 @@ Task<> Submitter::submit(Intent intent) {
   crash_point("after_recorded");
 }
 
+// Model: T3.
 Task<CreateAnswer> Submitter::send(const Intent& intent, IntentBody& body) {
   Commit commit(*this, intent.id);
   co_return co_await provider_.create(intent.headers, body, commit);

@@ -10,6 +10,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parent))
 import check  # noqa: E402
+import model_links  # noqa: E402
 
 
 class Layers(unittest.TestCase):
@@ -130,6 +131,24 @@ class Program(unittest.TestCase):
     def test_an_empty_tree_is_no_success(self):
         self.assertEqual(self.run_on({}, "layers").returncode, 2)
         self.assertEqual(self.run_on({}, "nonsense").returncode, 2)
+
+
+class ModelLinks(unittest.TestCase):
+    MODEL = (" *   T1  the watermark is read                             Packer::send                               6.1\n"
+             " */\nT1:    watermark_now = 0;\n")
+
+    def complaints(self, code, model=MODEL):
+        return model_links.complaints(model, [("lib/pack/packer.cpp", code)])
+
+    def test_a_marked_function_is_good(self):
+        self.assertEqual(self.complaints("// Sends. Model: T1.\nTask<> Packer::send() {\n"), [])
+
+    def test_what_does_not_fit_is_found(self):
+        self.assertIn("has no mark", self.complaints("Task<> Packer::send() {\n")[0])
+        self.assertIn("no transition T9", "".join(self.complaints("// Model: T1, T9.\nTask<> Packer::send() {\n")))
+        self.assertIn("does not name", "".join(self.complaints("// Model: T1.\nTask<> Packer::other() {\n")))
+        self.assertIn("no label", "".join(self.complaints("// Model: T1.\nvoid Packer::send() {\n",
+                                                          self.MODEL.replace("T1:", "T2:"))))
 
 
 if __name__ == "__main__":
