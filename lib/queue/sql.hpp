@@ -109,6 +109,7 @@ class Sql {
   void forget_segment() { cached_job_ = JobId(); }
 
  private:
+  void empty_log();
   sqlite3_stmt* prepared(std::string_view sql);
 
   sqlite3* db_ = nullptr;
