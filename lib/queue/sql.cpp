@@ -99,9 +99,20 @@ Sql::Sql(const std::string& path) {
     script(fmt::format("PRAGMA cache_size = -{}", page_cache_kib));
     script(fmt::format("PRAGMA wal_autocheckpoint = {}", wal_pages_before_checkpoint));
     script("BEGIN EXCLUSIVE; COMMIT");  // takes the lock now, not at the first write
+    empty_log();
   } catch (...) {
     sqlite3_close(db_);
     throw;
+  }
+}
+
+// A sync that failed once reports success from then on, although its bytes never reached the disk (Linux drops them). So
+// what an earlier process left in the log is not trusted to be durable: it is written once more, into the database.
+void Sql::empty_log() {
+  try {
+    script("PRAGMA wal_checkpoint(TRUNCATE)");
+  } catch (const QueueDiskFull&) {
+    // The log stays as it is, and the daemon can start.
   }
 }
 

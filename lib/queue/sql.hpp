@@ -117,6 +117,7 @@ class Sql {
   }
 
  private:
+  void empty_log();
   sqlite3_stmt* prepared(std::string_view sql);
 
   sqlite3* db_ = nullptr;

@@ -48,9 +48,10 @@ struct Point {
   std::uint64_t at = 0;
   DiskFault fault;
   bool power_cut = false;
+  bool later_power_cut = false;  // when the daemon has long gone on
 };
 
-// The scenario: two good files and a bad one, one restart in the middle.
+// The scenario: two good files and a bad one.
 void play(World& world, const Point& point) {
   world.power_cut_next = point.power_cut;
   world.disk().plan(point.fault);
@@ -63,7 +64,13 @@ void play(World& world, const Point& point) {
   world.drop(request_file(1, true, false));
   world.drop(bad);
   world.start();
-  world.run_for(hours(2));
+  world.run_for(minutes(50));
+  if (point.later_power_cut) {
+    world.disk().repair();
+    world.power_cut_next = true;
+    world.disk().die();
+  }
+  world.run_for(minutes(70));
   world.finish();
 }
 
@@ -84,8 +91,11 @@ RunCounts run_io_points(std::uint64_t stride) {
     int error;
     bool lasting;
     bool power_cut;
+    bool later_power_cut = false;
   };
-  constexpr std::array<Kind, 6> kinds{Kind{"EIO once", EIO, false, false},
+  constexpr std::array<Kind, 8> kinds{Kind{"EIO once, cut later", EIO, false, false, true},
+                                      Kind{"ENOSPC once, cut later", ENOSPC, false, false, true},
+                                      Kind{"EIO once", EIO, false, false},
                                       Kind{"ENOSPC once", ENOSPC, false, false},
                                       Kind{"EIO until repaired", EIO, true, false},
                                       Kind{"ENOSPC until repaired", ENOSPC, true, false},
@@ -95,7 +105,7 @@ RunCounts run_io_points(std::uint64_t stride) {
     RunCounts counts;
     for (std::uint64_t at = 1; at <= operations; at += stride) {
       World world(scenario_seed + at, calm_weather(), false);
-      play(world, {at, {at, kind.error, kind.lasting}, kind.power_cut});
+      play(world, {at, {at, kind.error, kind.lasting}, kind.power_cut, kind.later_power_cut});
       counts.add(world.counts());
       for (const auto& complaint : world.complaints()) {
         std::fprintf(stderr, "%s at operation %llu: %s\n", kind.name, static_cast<unsigned long long>(at),

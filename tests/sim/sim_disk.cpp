@@ -54,11 +54,9 @@ void SimFile::truncate(std::uint64_t size) {
 }
 
 void SimFile::sync() {
-  if (size_dirty_) durable.resize(bytes.size(), '\0');
-  for (const auto& [begin, end] : dirty_) {
-    const auto until = std::min<std::uint64_t>(end, durable.size());
-    if (begin < until) bytes.copy(durable.data() + begin, until - begin, begin);
-  }
+  // The length is the file system's own: it becomes durable even where bytes before its end were lost.
+  durable.resize(bytes.size(), '\0');
+  for (const auto& [begin, end] : dirty_) bytes.copy(durable.data() + begin, end - begin, begin);
   forget_unsynced();
 }
 

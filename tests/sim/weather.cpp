@@ -138,8 +138,12 @@ sim::Action read_fault(Random& random, sim::Verb verb) {
       return sim::Delay{sim::When::after, between(random, seconds(1), longest_answer)};
     case 4:
       return sim::Cut{std::nullopt, random.unit(), random.below(2) == 0};
-    case 5:
-      return sim::Garble{static_cast<sim::Garble::As>(random.below(6)), std::nullopt, random.unit()};
+    case 5: {
+      auto as = static_cast<sim::Garble::As>(random.below(6));
+      // In results it would change what a request was answered, and nobody could tell.
+      if (as == sim::Garble::As::no_id && verb == sim::Verb::results) as = sim::Garble::As::text;
+      return sim::Garble{as, std::nullopt, random.unit()};
+    }
     case 6:
       if (verb == sim::Verb::results) return line_faults(random);
       if (verb != sim::Verb::cancel) return sim::Stale{between(random, seconds(1), minutes(4))};

@@ -136,6 +136,9 @@ void World::note_life_ended() {
     if (!died && daemon_->group.failure()) {
       try {
         std::rethrow_exception(daemon_->group.failure());
+      } catch (const QueueDiskFull& error) {
+        // While it starts; the service manager tries again.
+        trace_.add("world daemon failed in {}: {}", daemon_->group.failed_task(), error.what());
       } catch (const QueueError& error) {
         trace_.add("world daemon failed in {}: {}", daemon_->group.failed_task(), error.what());
         if (disk_.faults() == 0) complain(fmt::format("the daemon ended by itself: {}", error.what()));
@@ -187,6 +190,7 @@ void World::step_to(SteadyTime until) {
 
 void World::run_for(Duration duration) {
   const auto end = clock_.steady_now() + duration;
+  if (disk_.dead()) note_life_ended();
   while (clock_.steady_now() < end && complaints_.size() < most_complaints) {
     while (!agenda_.empty() && agenda_.begin()->first <= clock_.steady_now()) {
       auto act = std::move(agenda_.begin()->second);

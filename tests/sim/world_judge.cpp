@@ -188,6 +188,8 @@ void World::judge_line(const Drop& drop, const ExpectedLine& line, std::string_v
   const bool canceled_here = type == "\"canceled\"" && drop.canceled;
   const bool refused_here = type == "\"errored\"" && error_type != "\"offpeak_results_lost\"";
   if (!from_provider && !canceled_here && !refused_here) {
+    trace_.add("judge {} {} has {}", drop.name, id, result);
+    for (const auto& answer : bill_.answers(line.digest, now)) trace_.add("judge the provider said {}", answer);
     complain(fmt::format("results of {}: request {} has {} {}, which the provider never said", drop.name, id, type,
                          error_type));
   }
