@@ -78,7 +78,7 @@ struct RunningControl::Parts {
         worker(context.get_executor()),
         database(queue, worker),
         control(ControlDoors{context.get_executor(), database, files, worker, clock, log},
-                ControlFolders{claimed, owner.downloads()}, ControlHooks{[this] { take_intakes(); }, {}, {}, {}}),
+                ControlFolders{claimed, owner.downloads()}, ControlHooks{[this] { take_intakes(); }, {}, {}, {}, {}}),
         server(context.get_executor(), control, log, ControlServerOptions{{owner.socket()}, limits, sessions_max}),
         group(context.get_executor()) {}
 

@@ -234,7 +234,7 @@ TEST(BookedByNonce, InASharedWorkspaceNothingIsCanceledByItself) {
   expect_paid_once(rig, 6);
 }
 
-// One to three candidates, ours among them or not, whichever ends first. Ours is listed a minute late, so a single other
+// One to three candidates, ours among them or not, whichever ends first. Ours is listed minutes late, so a single other
 // one is adopted by mistake, and disproved.
 TEST(Candidates, AreToldApartByTheNonceInAnyOrder) {
   for (const int others : {1, 2}) {
@@ -242,7 +242,7 @@ TEST(Candidates, AreToldApartByTheNonceInAnyOrder) {
       for (const bool others_first : {true, false}) {
         Rig rig(faults(std::string(R"([{"on":"create","nth":1,"do":{"action":"lose_answer","when":")") +
                        (ours ? "after" : "instead") +
-                       R"("}},{"on":"create","nth":1,"do":{"action":"lag","for":"1m"}}])"));
+                       R"("}},{"on":"create","nth":1,"do":{"action":"lag","for":"3m"}}])"));
         rig.service.change(processing(others_first ? minutes(60) : minutes(2)));
         rig.config.provider.exclusive = false;
         rig.drop_requests("job.jsonl", 7, plain);
@@ -301,12 +301,13 @@ TEST(Candidates, OneCanBeCanceledAndItsRequestsGoAgain) {
   expect_paid_once(rig, 6);
 }
 
-// The operator said that nothing was created, and was wrong: the audit finds the batch and cancels it at once.
+// The operator said that nothing was created, and was wrong: the audit finds the batch and cancels it at once, before it has run
+// anything.
 TEST(Candidates, AnIntentThatWasDismissedWronglyIsStillAudited) {
   Rig rig(faults(
       R"([{"on":"create","nth":1,"do":{"action":"lose_answer","when":"after"}},
-          {"on":"create","nth":1,"do":{"action":"lag","for":"10m"}}])"));
-  rig.service.change(processing(hours(2)));
+          {"on":"create","nth":1,"do":{"action":"lag","for":"4m"}}])"));
+  rig.service.change(processing(hours(20)));
   rig.drop_requests("job.jsonl", 6, plain);
   rig.start();
   rig.clock.advance(minutes(2));
