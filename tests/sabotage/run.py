@@ -110,7 +110,8 @@ def baseline(defects, jobs):
     for program, tests in sorted({test for defect in defects for test in defect.tests}):
         failed, ran = run_tests(program, tests)
         if failed or ran == 0:
-            sys.exit(f"sabotage: test_{program} --gtest_filter={tests} must pass as it is: {failed or 'it has no test'}")
+            sys.exit(f"sabotage: test_{program} --gtest_filter={tests} must pass as it is: "
+                     f"{failed or 'it has no test'}")
 
 
 def try_one(defect, jobs):
