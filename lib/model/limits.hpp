@@ -25,4 +25,7 @@ inline constexpr std::chrono::hours audit_time{26};
 // The longest time the provider keeps results, counted from created_at.
 inline constexpr int results_kept_days = 29;
 
+// No wait for results is longer, whatever the provider or the configuration asks for.
+inline constexpr std::chrono::hours collect_wait_max{24};
+
 }  // namespace offpeak

@@ -1,6 +1,7 @@
 // Poll's verbs: batches at the provider.
 #include <fmt/format.h>
 
+#include "model/limits.hpp"
 #include "queue/moves.hpp"
 
 namespace offpeak {
@@ -61,7 +62,8 @@ std::vector<Batch> Queue::open_batches() {
   return read_batches(*sql_, "WHERE batch.state IN ('in_progress', 'canceling') ORDER BY batch.id");
 }
 
-void Queue::record_poll(const std::vector<BatchSeen>& seen, Instant now) {
+// What has ended is due at once, so it gets no time: one of a clock that was ahead would be waited for.
+void Queue::record_poll(const std::vector<BatchSeen>& seen, Instant /*now*/) {
   Transaction transaction(*sql_);
   for (const auto& poll : seen) {
     const auto known = batch(poll.id);
@@ -71,7 +73,7 @@ void Queue::record_poll(const std::vector<BatchSeen>& seen, Instant now) {
         "UPDATE batch SET state = ?2, processing = ?3, succeeded = ?4, errored = ?5, canceled = ?6, expired = ?7, "
         "ended_at = ?8, archived_at = ?9, reason = NULL, next_action_at = ?10 WHERE id = ?1",
         poll.id, to_text(poll.state), poll.processing, poll.succeeded, poll.errored, poll.canceled, poll.expired,
-        poll.ended_at, poll.archived_at, ends ? std::optional(now) : known->next_action_at);
+        poll.ended_at, poll.archived_at, ends ? std::nullopt : known->next_action_at);
   }
   transaction.commit();
 }
@@ -86,11 +88,13 @@ std::vector<Batch> Queue::batches_to_cancel() {
 
 void Queue::cancel_requested(BatchId id) { sql_->run("UPDATE batch SET cancel_state = 'requested' WHERE id = ?", id); }
 
+// A wait longer than any that is made tells of a clock that was set back: waiting it out could take longer than the
+// provider keeps the results.
 std::optional<Batch> Queue::next_to_collect(Instant now) {
   return first_of(read_batches(*sql_,
-                               "WHERE batch.state = 'ended' AND coalesce(batch.next_action_at, 0) <= ? "
-                               "ORDER BY batch.next_action_at, batch.id LIMIT 1",
-                               now));
+                               "WHERE batch.state = 'ended' AND (coalesce(batch.next_action_at, 0) <= ?1 OR "
+                               "batch.next_action_at > ?2) ORDER BY batch.next_action_at, batch.id LIMIT 1",
+                               now, now + 2 * collect_wait_max));
 }
 
 std::optional<Instant> Queue::next_collect_at() {

@@ -26,7 +26,7 @@ CollectStep after_download(const CollectFacts& facts, const ReadTally& tally) {
     case TransferEnd::complete:
       return after_whole_download(facts, tally);
     case TransferEnd::not_there:
-      return facts.overdue ? CollectStep::lost : CollectStep::ask_batch;
+      return CollectStep::ask_batch;
     case TransferEnd::cut:
     case TransferEnd::disk_full:
       return CollectStep::again;

@@ -24,13 +24,11 @@ enum class CollectStep : std::uint8_t {
   disprove,    // an adopted batch that carries nothing of ours
   ask_batch,   // its results are not there: has it been archived?
   again,       // download once more after a backoff
-  lost,        // the results are gone for good
 };
 
 struct CollectFacts {
   TransferEnd end = TransferEnd::complete;
   bool proven = false;                 // the batch was proven before this download
-  bool overdue = false;                // the provider's 29 days are over
   std::uint32_t requests = 0;          // of the batch
   std::array<std::int64_t, 4> told{};  // the provider's counts by OutcomeType
   bool said_before = false;            // the download before this one had the same counts by type

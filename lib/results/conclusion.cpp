@@ -5,6 +5,7 @@
 
 #include "base/backoff.hpp"
 #include "base/crash_point.hpp"
+#include "model/limits.hpp"
 #include "results/collector.hpp"
 
 namespace offpeak {
@@ -41,7 +42,6 @@ Task<> Collector::conclude(Batch batch, Download download, ReadTally tally) {
   CollectFacts facts;
   facts.end = download.end;
   facts.proven = batch.proven;
-  facts.overdue = is_overdue(batch, doors_.clock.now());
   facts.requests = batch.requests;
   facts.told = counts_told(batch);
   const auto before = disagreed_.find(batch.id);
@@ -61,9 +61,6 @@ Task<> Collector::conclude(Batch batch, Download download, ReadTally tally) {
       co_return;
     case CollectStep::again:
       co_await try_again(std::move(batch), std::move(download.problem), download.retry_after);
-      co_return;
-    case CollectStep::lost:
-      co_await give_up(std::move(batch));
       co_return;
   }
 }
@@ -147,10 +144,15 @@ Task<> Collector::ask_counts(Batch batch, ReadTally tally) {
   co_await try_again(std::move(batch), std::move(reason), std::nullopt);
 }
 
-// A 404 is never proof of loss: only the batch itself says that its results were deleted.
+// A 404 is never proof of loss: only the batch itself says that its results were deleted, or its own absence does once the
+// 29 days are over. Our clock alone proves nothing, since it may be wrong.
 Task<> Collector::ask_whether_archived(Batch batch, Download download) {
   auto told = co_await doors_.provider.retrieve(batch.provider_id);
   if (!told.ok()) {
+    if (told.failure().kind == CallFailureKind::not_found && is_overdue(batch, doors_.clock.now())) {
+      co_await give_up(std::move(batch));
+      co_return;
+    }
     auto reason = fmt::format("{}; {}", download.problem, told.failure().message);
     co_await try_again(std::move(batch), std::move(reason), told.failure().retry_after);
     co_return;
@@ -190,6 +192,7 @@ Task<> Collector::try_again(Batch batch, std::string reason, std::optional<Durat
   const auto& retry = doors_.config.retry;
   auto wait = backoff(retry.backoff, retry.max_backoff, static_cast<int>(batch.failures) + 1, doors_.random.unit());
   if (retry_after) wait = std::max(wait, *retry_after);
+  wait = std::min<Duration>(wait, collect_wait_max);
   const auto now = doors_.clock.now();
   const auto next = now + std::max(wait, Duration(1));
   auto fail = [id = batch.id, reason, next](Queue& queue) { queue.collect_failed(id, reason, next); };

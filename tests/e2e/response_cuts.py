@@ -71,9 +71,11 @@ def sizes_of_answers():
 def finish(world, counts, jobs, creates_repeat=False):
     """Every job's results are complete, the ledger is clean; a create was never made again."""
     for name, requests in jobs:
-        counts.requests += len(requests)
         folder = world.daemon.wait_results(name, seconds=240)
-        counts.outcomes += sum(check_results(folder, requests)["counts"].values())
+        # First the sum: other worlds add to the counts meanwhile.
+        outcomes = sum(check_results(folder, requests)["counts"].values())
+        counts.requests += len(requests)
+        counts.outcomes += outcomes
     totals = world.sim.totals()
     counts.billed_twice += totals["contents_billed_twice"] + totals["contents_overlapped"]
     counts.created_twice += totals["contents_created_twice"]

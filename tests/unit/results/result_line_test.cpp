@@ -154,8 +154,6 @@ TEST(CollectDecisions, EveryEndOfADownloadHasOneStep) {
   EXPECT_EQ(after_download(facts, whole), CollectStep::again);
   facts.end = TransferEnd::not_there;
   EXPECT_EQ(after_download(facts, {}), CollectStep::ask_batch);
-  facts.overdue = true;
-  EXPECT_EQ(after_download(facts, {}), CollectStep::lost);
   facts.end = TransferEnd::cut;
   EXPECT_EQ(after_download(facts, {}), CollectStep::again);
 }
