@@ -144,8 +144,8 @@ Task<> Collector::ask_counts(Batch batch, ReadTally tally) {
   co_await try_again(std::move(batch), std::move(reason), std::nullopt);
 }
 
-// A 404 is never proof of loss: only the batch itself says that its results were deleted, or its own absence does once the
-// 29 days are over. Our clock alone proves nothing, since it may be wrong.
+// A 404 is never proof of loss: only the batch itself says that its results were deleted, or its own absence does once
+// the 29 days are over. Our clock alone proves nothing, since it may be wrong.
 Task<> Collector::ask_whether_archived(Batch batch, Download download) {
   auto told = co_await doors_.provider.retrieve(batch.provider_id);
   if (!told.ok()) {
