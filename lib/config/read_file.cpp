@@ -20,6 +20,7 @@ bool may_pass(int error) {
     case ENFILE:
     case ENOMEM:
     case EINTR:
+    case ENOSPC:
     case ESTALE:
     case ETIMEDOUT:
       return true;

@@ -204,8 +204,10 @@ std::optional<PackGate> closed_gate(const PackView& view, const Config& config, 
   if (view.unexplained_batches) {
     return PackGate{"the provider lists batches that nothing here explains: `offpeak reconcile`", std::nullopt};
   }
-  // A wait longer than the longest backoff tells of a clock that was set back.
-  const auto due = [&](Instant at) { return at <= now || at > now + 2 * config.retry.max_backoff; };
+  // A wait longer than the longest backoff, or than the day that a retry-after may ask for, tells of a clock that was
+  // set back.
+  const auto longest = std::max<Duration>(config.retry.max_backoff, std::chrono::days(1));
+  const auto due = [&](Instant at) { return at <= now || at > now + 2 * longest; };
   if (view.account.paused && !due(view.account.next_try_at)) {
     return PackGate{"the account is paused: " + view.account.reason, view.account.next_try_at};
   }

@@ -62,7 +62,8 @@ std::vector<Batch> Queue::open_batches() {
   return read_batches(*sql_, "WHERE batch.state IN ('in_progress', 'canceling') ORDER BY batch.id");
 }
 
-void Queue::record_poll(const std::vector<BatchSeen>& seen, Instant now) {
+// What has ended is due at once, so it gets no time: one of a clock that was ahead would be waited for.
+void Queue::record_poll(const std::vector<BatchSeen>& seen, Instant /*now*/) {
   Transaction transaction(*sql_);
   for (const auto& poll : seen) {
     const auto known = batch(poll.id);
@@ -72,7 +73,7 @@ void Queue::record_poll(const std::vector<BatchSeen>& seen, Instant now) {
         "UPDATE batch SET state = ?2, processing = ?3, succeeded = ?4, errored = ?5, canceled = ?6, expired = ?7, "
         "ended_at = ?8, archived_at = ?9, reason = NULL, next_action_at = ?10 WHERE id = ?1",
         poll.id, to_text(poll.state), poll.processing, poll.succeeded, poll.errored, poll.canceled, poll.expired,
-        poll.ended_at, poll.archived_at, ends ? std::optional(now) : known->next_action_at);
+        poll.ended_at, poll.archived_at, ends ? std::nullopt : known->next_action_at);
   }
   transaction.commit();
 }

