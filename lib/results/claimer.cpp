@@ -153,12 +153,9 @@ Task<> Claimer::claim_ended(UnexplainedBatch claim, ProviderBatch told) {
 
 Task<Result<ClaimIds>> Claimer::download_ids(std::string provider_id) {
   const auto path = download_path();
-  DownloadSink sink(doors_.files, doors_.file_worker, path);
-  auto called = co_await doors_.provider.results(provider_id, sink);
-  auto finished = co_await sink.finish();
-  std::optional<Error> failure;
-  if (!called.ok()) failure = make_error(ErrorKind::unavailable, called.failure().message);
-  if (!finished) failure = finished.error();
+  const auto transfer = co_await download_results(doors_.provider, doors_.files, doors_.file_worker, provider_id, path);
+  auto failure = transfer.failure;
+  if (transfer.refused) failure = make_error(ErrorKind::unavailable, transfer.refused->message);
   Result<ClaimIds> ids = ClaimIds();
   if (failure) {
     ids = *failure;

@@ -113,35 +113,20 @@ Task<Collector::Download> Collector::download(Batch batch) {
   download.number = co_await doors_.database.run(std::move(begin));
   crash_point("download_begun");
   download.path = join_path(doors_.config.paths.downloads(), download_name(batch.id, download.number));
-  DownloadSink sink(co_await boost::asio::this_coro::executor, doors_.files, doors_.file_worker,
-                    download.path + std::string(unfinished_suffix));
-  std::optional<Called<std::uint64_t>> answered;
-  Result<void> finished;
-  std::exception_ptr thrown;
-  try {
-    answered = co_await doors_.provider.results(batch.provider_id, sink);
-    finished = co_await sink.finish();
-  } catch (...) {
-    thrown = std::current_exception();
-  }
-  // Canceled or not: a write that is under way refers to the sink.
-  co_await boost::asio::this_coro::throw_if_cancelled(false);
-  co_await sink.settle();
-  co_await boost::asio::this_coro::throw_if_cancelled(true);
-  if (thrown) std::rethrow_exception(thrown);
-  const auto& called = *answered;
-  download.bytes = sink.bytes();
-  const bool disk_full = sink.failure() && sink.failure()->kind == ErrorKind::disk_full;
-  if (!called.ok()) {
-    download.end = end_of(called.failure(), disk_full);
-    download.problem = sink.failure() ? sink.failure()->message : called.failure().message;
-    download.retry_after = called.failure().retry_after;
-  } else if (!finished) {
+  const auto transfer = co_await download_results(doors_.provider, doors_.files, doors_.file_worker, batch.provider_id,
+                                                  download.path + std::string(unfinished_suffix));
+  download.bytes = transfer.bytes;
+  const bool disk_full = transfer.failure && transfer.failure->kind == ErrorKind::disk_full;
+  if (transfer.refused) {
+    download.end = end_of(*transfer.refused, disk_full);
+    download.problem = transfer.failure ? transfer.failure->message : transfer.refused->message;
+    download.retry_after = transfer.refused->retry_after;
+  } else if (transfer.failure) {
     download.end = disk_full ? TransferEnd::disk_full : TransferEnd::cut;
-    download.problem = finished.error().message;
+    download.problem = transfer.failure->message;
   }
   // What is not known to be on the disk is not kept: an outcome that refers to it could not be read after a power cut.
-  if (!finished) download.bytes = 0;
+  if (transfer.failure) download.bytes = 0;
   if (download.problem.empty() && download.end != TransferEnd::complete) download.problem = "the transfer was cut";
   co_return co_await keep(std::move(download));
 }

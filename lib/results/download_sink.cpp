@@ -1,5 +1,8 @@
 #include "results/download_sink.hpp"
 
+#include <boost/asio/this_coro.hpp>
+#include <exception>
+
 namespace offpeak {
 
 namespace {
@@ -65,6 +68,29 @@ Task<Result<void>> DownloadSink::finish() {
   auto synced = co_await worker_.run(std::move(sync));
   if (!synced) failure_ = synced.error();
   co_return synced;
+}
+
+Task<Transfer> download_results(Provider& provider, Files& files, Worker& worker, std::string provider_id,
+                                std::string path) {
+  DownloadSink sink(co_await boost::asio::this_coro::executor, files, worker, std::move(path));
+  Transfer transfer;
+  std::exception_ptr thrown;
+  try {
+    const auto answered = co_await provider.results(std::move(provider_id), sink);
+    if (!answered.ok()) transfer.refused = answered.failure();
+    const auto finished = co_await sink.finish();
+    if (!finished) transfer.failure = finished.error();
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  // Canceled or not: a write that is under way refers to the sink.
+  co_await boost::asio::this_coro::throw_if_cancelled(false);
+  co_await sink.settle();
+  co_await boost::asio::this_coro::throw_if_cancelled(true);
+  if (thrown) std::rethrow_exception(thrown);
+  transfer.bytes = sink.bytes();
+  if (sink.failure()) transfer.failure = sink.failure();
+  co_return transfer;
 }
 
 }  // namespace offpeak

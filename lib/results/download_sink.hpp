@@ -42,4 +42,15 @@ class DownloadSink final : public ResultsSink {
   TaskGroup behind_;  // at most one write
 };
 
+// How a download to a file went.
+struct Transfer {
+  std::optional<CallFailure> refused;  // what the provider, or the way to it, said
+  std::uint64_t bytes = 0;             // in the file
+  std::optional<Error> failure;        // why the file could not be written or synced
+};
+
+// Streams the results of a batch to `path` and syncs the file. All but the id and the path must outlive the call.
+Task<Transfer> download_results(Provider& provider, Files& files, Worker& worker, std::string provider_id,
+                                std::string path);
+
 }  // namespace offpeak
