@@ -27,6 +27,7 @@ void RunCounts::add(const RunCounts& other) {
   faults += other.faults;
   restores += other.restores;
   commands += other.commands;
+  claims += other.claims;
   forgiven += other.forgiven;
   lost += other.lost;
   billed_twice += other.billed_twice;
@@ -36,8 +37,8 @@ void RunCounts::add(const RunCounts& other) {
 std::string RunCounts::text() const {
   return fmt::format(
       "seeds={} virtual_days={} requests={} events={} starts={} crashes={} power_cuts={} faults={} restores={} "
-      "operator_commands={} forgiven_batches={} failed_seeds={} lost={} billed_twice={}",
-      seeds, virtual_minutes / 1440, requests, events, starts, crashes, power_cuts, faults, restores, commands,
+      "operator_commands={} claims={} forgiven_batches={} failed_seeds={} lost={} billed_twice={}",
+      seeds, virtual_minutes / 1440, requests, events, starts, crashes, power_cuts, faults, restores, commands, claims,
       forgiven, failed_seeds, lost, billed_twice);
 }
 

@@ -51,7 +51,8 @@ struct RunCounts {
   std::uint64_t faults = 0;
   std::uint64_t restores = 0;
   std::uint64_t commands = 0;
-  std::uint64_t forgiven = 0;  // batches that might be paid for twice: dismissed, or listed too late
+  std::uint64_t claims = 0;    // batches that the state had forgotten, and what they paid for was used
+  std::uint64_t forgiven = 0;  // batches that might be paid for twice: listed too late
   std::uint64_t lost = 0;
   std::uint64_t billed_twice = 0;
   std::uint64_t failed_seeds = 0;
@@ -127,7 +128,7 @@ class World {
   void take_backup();
   void restore_backup();
   void tend();
-  void reconcile(const std::string& provider_id);
+  void reconcile(const UnexplainedBatch& batch);
   void ask_queue(const std::function<void()>& ask);
 
   // world_judge.cpp
@@ -136,6 +137,7 @@ class World {
   void note_new_batches();
   void note_job(std::int64_t job, std::string_view name, bool accepted);
   void look_for_fates();
+  void note_recovered(const std::string& file);
   bool all_done();
   void judge();
   bool judge_drop(Drop& drop);

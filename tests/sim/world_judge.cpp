@@ -1,5 +1,6 @@
 // The invariants of World, and its judgement at the end.
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/json.hpp"
 #include "sim/look.hpp"
@@ -10,6 +11,7 @@ namespace offpeak::simtest {
 namespace {
 
 constexpr Duration settler_wakes = std::chrono::minutes(30);
+constexpr std::string_view recovered_prefix = "recovered-";
 
 }  // namespace
 
@@ -52,6 +54,25 @@ void World::note_job(std::int64_t job, std::string_view name, bool accepted) {
   }
 }
 
+// A job file that a restored state did not know comes in again under a name of the daemon's own.
+void World::note_recovered(const std::string& file) {
+  if (!file.starts_with(recovered_prefix)) return;
+  if (std::any_of(drops_.begin(), drops_.end(), [&](const Drop& d) { return d.name == file; })) return;
+  const auto old = std::strtoll(file.c_str() + recovered_prefix.size(), nullptr, 10);
+  const auto gone = std::find_if(drops_.begin(), drops_.end(), [&](const Drop& d) { return d.job == old; });
+  if (gone == drops_.end()) {
+    complain(fmt::format("{} is a job that nobody dropped", file));
+    return;
+  }
+  gone->forgotten = true;
+  auto again = make_copy(*gone, 1000 + static_cast<int>(drops_.size()));
+  again.name = file;
+  again.rerun = gone->rerun;
+  again.uncertain = gone->uncertain;
+  again.duplicate_of = gone->duplicate_of.value_or(gone->number);
+  drops_.push_back(std::move(again));
+}
+
 // Which job a drop has become, and which are finished: what the log could not say any more before a crash.
 void World::look_for_fates() {
   if (!daemon_ || disk_.dead()) return;
@@ -59,6 +80,7 @@ void World::look_for_fates() {
   ListOptions options;
   options.limit = 1000;
   for (const auto& job : daemon_->queue.jobs(options)) {
+    note_recovered(job.file);
     const auto drop = std::find_if(drops_.begin(), drops_.end(), [&](const Drop& d) { return d.name == job.file; });
     if (drop == drops_.end()) continue;
     drop->job = job.id.value;

@@ -216,16 +216,18 @@ void World::tend() {
     held.limit = 1000;
     held.state = "held";
     for (const auto& job : queue.jobs(held)) queue.release_job(job.id);
-    for (const auto& batch : queue.unexplained()) reconcile(batch.provider_id);
+    for (const auto& batch : queue.unexplained()) reconcile(batch);
   });
 }
 
-// The one place where a batch that the state does not know is decided on. Dismissed, its requests may be paid for once
-// more, as the operator was told; so they are forgiven.
-void World::reconcile(const std::string& provider_id) {
-  trace_.add("world command: dismiss {}", provider_id);
-  daemon_->queue.dismiss_unexplained(provider_id);
-  if (const auto batch = service_.store().find(provider_id)) bill_.forgive(*batch);
+// The one place where a batch that the state does not know is decided on: what it paid for is to be used.
+void World::reconcile(const UnexplainedBatch& batch) {
+  if (batch.state != "open") return;
+  const bool cancel = random_.below(4) == 0;
+  trace_.add("world command: {} {}", cancel ? "cancel" : "claim", batch.provider_id);
+  ++counts_.claims;
+  daemon_->queue.claim_unexplained(batch.provider_id, cancel);
+  daemon_->stages.ring_all();
 }
 
 void World::plan_restore() {
@@ -243,7 +245,7 @@ void World::take_backup() {
   start();
 }
 
-// The state of then, the spool of now. The operator drops again what the old state does not know.
+// The state of then, the spool of now. Job files that the old state does not know come back by themselves.
 void World::restore_backup() {
   if (!backup_ || !daemon_) return;
   ++counts_.restores;
@@ -252,25 +254,7 @@ void World::restore_backup() {
   trace_.add("world restore");
   disk_.replace_tree(config_.paths.state, *backup_);
   backup_.reset();
-  at(clock_.steady_now() + restore_takes, [this] {
-    start();
-    if (!daemon_) return;
-    std::set<std::string> known;
-    ListOptions options;
-    options.limit = 1000;
-    const SimDisk::Aside aside(disk_);
-    for (const auto& job : daemon_->queue.jobs(options)) known.insert(job.file);
-    for (const auto& intake : daemon_->queue.intakes()) known.insert(intake.name);
-    const auto before = drops_.size();
-    for (std::size_t i = 0; i < before; ++i) {
-      auto& gone = drops_[i];
-      if (!gone.job || gone.finished || gone.refused || known.contains(gone.name)) continue;
-      gone.forgotten = true;
-      auto again = make_copy(gone, 1000 + static_cast<int>(drops_.size()));
-      again.duplicate_of = gone.duplicate_of.value_or(gone.number);
-      drop(std::move(again));
-    }
-  });
+  at(clock_.steady_now() + restore_takes, [this] { start(); });
 }
 
 }  // namespace offpeak::simtest
