@@ -28,7 +28,11 @@ std::string rejected_name(std::string_view name);
 Result<std::string> move_to_rejected(Files& files, const std::string& from, const std::string& rejected,
                                      std::string_view name, JobId id, std::string_view document);
 
-// Removes what crashes left in claimed/: spilled ids, and compressed originals of jobs that were accepted.
+// Writes the file once more under its name, durably. For a file whose sync failed: another sync would report success
+// without writing what the first one lost (Linux drops it), so the bytes that can still be read go to new pages.
+Result<void> write_anew(Files& files, const std::string& path);
+
+// Removes what crashes left in claimed/: spilled ids, half-written copies, and compressed originals of jobs that were accepted.
 // `checking` are the intakes that still need theirs.
 Result<void> clean_claimed(Files& files, const std::string& claimed, const std::set<JobId>& checking);
 

@@ -126,6 +126,8 @@ Task<Collector::Download> Collector::download(Batch batch) {
     download.end = disk_full ? TransferEnd::disk_full : TransferEnd::cut;
     download.problem = finished.error().message;
   }
+  // What is not durable must not be recorded: an outcome would outlive its bytes.
+  if (!finished) download.bytes = 0;
   if (download.problem.empty() && download.end != TransferEnd::complete) download.problem = "the transfer was cut";
   co_return co_await keep(std::move(download));
 }
