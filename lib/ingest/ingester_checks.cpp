@@ -41,6 +41,7 @@ Task<> Ingester::advance_all() {
 
 Task<> Ingester::advance(Open& open) {
   if (open.start_over) co_await restart(open);
+  if (open.start_over) co_return;
   if (!open.finished) {
     auto slice = co_await doors_.file_worker.run([check = open.check.get()] { return check->step(slice_bytes); });
     if (!slice && slice.error().kind == ErrorKind::not_found) {
@@ -70,6 +71,16 @@ Task<> Ingester::advance(Open& open) {
 // The index of an earlier check goes before a new one begins.
 Task<> Ingester::restart(Open& open) {
   co_await discard_index(open.intake.id);
+  // What is unpacked here is written anew by the check itself.
+  if (open.sync == SyncState::failed && open.check->kind().compression == Compression::none) {
+    const auto path = claimed_path(config_.paths.claimed(), open.intake.id);
+    const auto written =
+        co_await doors_.file_worker.run([&files = doors_.files, path] { return write_anew(files, path); });
+    if (!written) {
+      put_off(open, written.error());
+      co_return;
+    }
+  }
   look_at_again(open);
 }
 

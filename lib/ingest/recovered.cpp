@@ -6,13 +6,12 @@
 #include <charconv>
 
 #include "base/json.hpp"
+#include "ingest/spool.hpp"
 
 namespace offpeak {
 
 namespace {
 
-constexpr std::string_view data_suffix = ".data";
-constexpr std::string_view ids_suffix = ".ids";
 // Beyond it a number in a name is none of ours, and would use the ids up.
 constexpr std::int64_t id_max = 1'000'000'000'000'000;
 
@@ -46,7 +45,7 @@ ClaimedFolder sort_claimed(const std::set<std::string>& names, const std::set<Jo
                            const std::set<JobId>& intakes) {
   ClaimedFolder folder;
   for (const auto& name : names) {
-    if (name.ends_with(ids_suffix)) {
+    if (name.ends_with(ids_suffix) || name.ends_with(anew_suffix)) {
       folder.left_over.push_back(name);
       continue;
     }

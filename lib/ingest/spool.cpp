@@ -10,8 +10,7 @@ namespace offpeak {
 
 namespace {
 
-constexpr std::string_view data_suffix = ".data";
-constexpr std::string_view ids_suffix = ".ids";
+constexpr std::size_t copy_bytes = 1024 * 1024;
 constexpr std::string_view error_suffix = ".error.json";
 constexpr std::size_t rejected_name_bytes_max = 200;
 constexpr std::size_t kept_tail_bytes = 24;  // of a name that is too long: its suffixes
@@ -50,6 +49,8 @@ Result<bool> move_as(Files& files, const std::string& from, const std::string& t
   if (!written) return written.error();
   const auto moved = files.move_new(from, to);
   if (moved || moved.error().kind == ErrorKind::not_found) return true;
+  // Moved, and a folder could not be synced: the document stays with its file, and the next try only syncs.
+  if (const auto left = exists(files, from); left && !*left) return moved.error();
   [[maybe_unused]] const auto removed = files.remove(document_path);
   if (moved.error().os_error == EEXIST) return false;
   return moved.error();
@@ -78,6 +79,13 @@ std::string rejected_name(std::string_view name) {
 Result<std::string> move_to_rejected(Files& files, const std::string& from, const std::string& rejected,
                                      std::string_view name, JobId id, std::string_view document) {
   const auto base = rejected_name(name);
+  const auto waiting = exists(files, from);
+  if (!waiting) return waiting.error();
+  if (const auto there = exists(files, join_path(rejected, base)); !*waiting && there && *there) {
+    if (auto synced = files.sync_folder(rejected); !synced) return synced.error();
+    if (auto synced = files.sync_folder(folder_of(from)); !synced) return synced.error();
+    return base;
+  }
   for (int number = 0; number <= numbered_names_max; ++number) {
     const auto suffix = number == 0                    ? std::string()
                         : number == numbered_names_max ? fmt::format(".id{}", id.value)
@@ -87,6 +95,24 @@ Result<std::string> move_to_rejected(Files& files, const std::string& from, cons
     if (*moved) return base + suffix;
   }
   return make_error(ErrorKind::io, fmt::format("no free name for {} in {}", base, rejected), "empty the folder");
+}
+
+Result<void> write_anew(Files& files, const std::string& path) {
+  auto from = files.open(path, OpenFor::reading);
+  if (!from) return from.error();
+  const auto anew = path + std::string(anew_suffix);
+  auto to = files.open(anew, OpenFor::rewriting);
+  if (!to) return to.error();
+  std::string block(copy_bytes, '\0');
+  for (std::uint64_t offset = 0;;) {
+    const auto got = (*from)->read_at(block, offset);
+    if (!got) return got.error();
+    if (*got == 0) break;
+    if (auto put = (*to)->append(std::string_view(block).substr(0, *got)); !put) return put;
+    offset += *got;
+  }
+  if (auto synced = (*to)->sync(); !synced) return synced;
+  return files.move(anew, path);
 }
 
 }  // namespace offpeak

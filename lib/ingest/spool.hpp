@@ -9,6 +9,11 @@
 
 namespace offpeak {
 
+// Beside the file of job 7, "7", there may be in claimed/:
+inline constexpr std::string_view data_suffix = ".data";  // what it was unpacked to
+inline constexpr std::string_view ids_suffix = ".ids";    // while it is checked
+inline constexpr std::string_view anew_suffix = ".anew";  // while it is written once more
+
 // The files of one intake or job in claimed/: as it came, decompressed, and custom_ids that did not fit
 // memory.
 std::string claimed_name(JobId id);
@@ -26,5 +31,9 @@ std::string rejected_name(std::string_view name);
 // is no failure.
 Result<std::string> move_to_rejected(Files& files, const std::string& from, const std::string& rejected,
                                      std::string_view name, JobId id, std::string_view document);
+
+// Writes the file once more under its name, durably. For a file whose sync failed: another sync would report success
+// without writing what the first one lost (Linux drops it), so the bytes that can still be read go to new pages.
+Result<void> write_anew(Files& files, const std::string& path);
 
 }  // namespace offpeak

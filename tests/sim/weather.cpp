@@ -65,7 +65,7 @@ sim::Action create_fault(Random& random, bool lag_broken) {
     case 5:
       return sim::Delay{sim::When::after, between(random, seconds(1), longest_answer)};
     case 6:
-      return sim::Cut{std::nullopt, random.unit(), random.below(2) == 0};
+      return sim::Cut{false, std::nullopt, random.unit(), random.below(2) == 0};
     case 7:
     case 8:
       return sim::Garble{one_of(random, garbles), std::nullopt, random.unit()};
@@ -137,7 +137,7 @@ sim::Action read_fault(Random& random, sim::Verb verb) {
     case 3:
       return sim::Delay{sim::When::after, between(random, seconds(1), longest_answer)};
     case 4:
-      return sim::Cut{std::nullopt, random.unit(), random.below(2) == 0};
+      return sim::Cut{false, std::nullopt, random.unit(), random.below(2) == 0};
     case 5: {
       auto as = static_cast<sim::Garble::As>(random.below(6));
       // In results it would change what a request was answered, and nobody could tell.

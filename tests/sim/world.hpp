@@ -26,6 +26,7 @@
 
 #include "base/log.hpp"
 #include "base/random.hpp"
+#include "queue/rows.hpp"
 #include "sim/bill.hpp"
 #include "sim/drops.hpp"
 #include "sim/mortal_provider.hpp"

@@ -158,7 +158,10 @@ bool World::judge_drop(Drop& drop) {
   const auto has = [&](const std::string& name) {
     return std::find(rejected.begin(), rejected.end(), name) != rejected.end();
   };
-  drop.refused = has(drop.name) && has(drop.name + ".error.json");
+  // A crash between the document and the file leaves the name taken, and the next one is numbered.
+  for (const auto* number : {"", ".1", ".2", ".3"}) {
+    drop.refused = drop.refused || (has(drop.name + number) && has(drop.name + number + ".error.json"));
+  }
   if (!drop.uncertain && drop.refused && !drop.bad && !drop.duplicate_of) {
     const bool has_copy =
         std::any_of(drops_.begin(), drops_.end(), [&](const Drop& other) { return other.duplicate_of == drop.number; });

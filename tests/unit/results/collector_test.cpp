@@ -433,6 +433,23 @@ TEST_F(CollectorTest, AFullDiskIsWaitedOut) {
   EXPECT_EQ(count(job, RequestState::succeeded), 2);
 }
 
+// A line that is recorded before its bytes are durable would lose its result with the power.
+TEST_F(CollectorTest, WhatCannotBeSyncedIsNotRecorded) {
+  const auto job = world.add_job(2);
+  const auto sent = world.submit();
+  world.end(sent, {succeeded_value(), succeeded_value()});
+  world.provider.downloads[sent.provider_id].push_front(
+      {result_line(sent.nonce, 0, succeeded_value()), failed_call(CallFailureKind::unreachable, 0)});
+  world.files.set_unsyncable(true);
+  world.start(collector.run());
+  world.clock.advance(1h);
+  EXPECT_EQ(count(job, RequestState::succeeded), 0);
+  EXPECT_TRUE(world.files.list(folder / "downloads").value().empty());
+  world.files.set_unsyncable(false);
+  world.clock.advance(2h);
+  EXPECT_EQ(count(job, RequestState::succeeded), 2);
+}
+
 // A life with trouble at its n-th operation, then another one without; what stands in the end.
 std::string collect_after_trouble(Trouble trouble, int operation, int steps, bool& hit) {
   TemporaryFolder folder;

@@ -62,12 +62,14 @@ class TroubledFiles final : public Files {
   }
   // Every write from now on, until called with false.
   void set_full(bool full) { full_ = full; }
+  void set_unsyncable(bool unsyncable) { unsyncable_ = unsyncable; }
   bool hit() const { return hit_; }
   int operations = 0;
 
   Result<void> check(std::string_view doing) {
     ++operations;
     if (full_ && doing == "write") return os_error(doing, "file", ENOSPC);
+    if (unsyncable_ && doing == "sync") return os_error(doing, "file", EIO);
     if (trouble_ == Trouble::none || --left_ > 0) return {};
     const auto trouble = std::exchange(trouble_, Trouble::none);
     hit_ = true;
@@ -138,6 +140,7 @@ class TroubledFiles final : public Files {
   Trouble trouble_ = Trouble::none;
   int left_ = 0;
   bool full_ = false;
+  bool unsyncable_ = false;
   bool hit_ = false;
 };
 
