@@ -26,6 +26,8 @@ from measure import (BUILD, PROGRAMS, SOURCE, WORK, Daemon, Provider, bench_prog
                      make_job, median, peak_mib, private_mib, read_bytes, rss_mib, run_timed, spread, stat_ticks, switches)
 
 JOB_REQUESTS = 100_000
+LARGE_JOB_REQUESTS = 1_000_000
+QUEUED_REQUESTS = 10_000_000
 
 
 class Skipped(Exception):
@@ -358,7 +360,7 @@ def part_polls(provider, _options, results):
 
 def part_million(provider, options, results):
     """A job of a million requests, whole process; the floor beside it."""
-    requests = 1_000_000
+    requests = LARGE_JOB_REQUESTS
     job = make_job(requests)
     kinds = {"floor": Job(), "offpeakd": Job()}
     for _ in range(1):
@@ -434,10 +436,10 @@ def claims(daemon):
 
 def part_queue(provider, _options, results):
     small = [queued(provider, 100_000) for _ in range(3)]
-    large = queued(provider, 10_000_000)
+    large = queued(provider, QUEUED_REQUESTS)
     large["small_claim_s"] = median([one["claim_s"] for one in small])
     results["queue"] = large
-    make_job(10_000_000, short=True).unlink()
+    make_job(QUEUED_REQUESTS, short=True).unlink()
 
 
 PARTS = {"job": part_job, "peers": part_peers, "calls": part_calls, "status": part_status, "idle": part_idle,
