@@ -4,7 +4,7 @@
     bench.py [--all] [--runs N] [--only PART,...] [--no-report]
 
 Without --all: the job of 100,000 requests and everything short, some ten minutes. With it also the job of a million
-requests, the status socket beside a file of 10 GB, and ten million queued requests: an hour, and 40 GB of disk.
+requests, the status socket beside a file of 10 GB, and ten million queued requests: longer, and 40 GB of disk.
 
 It writes last_run.md and last_run.svg beside itself (not with --only). Timings of a busy machine are noisy: what is
 compared is run alternately, medians are shown with their spread, and only ratios of one run mean something.
@@ -449,7 +449,7 @@ LONG = ("million", "queue")
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--all", action="store_true", help="the long ones too: an hour, and 40 GB of disk")
+    parser.add_argument("--all", action="store_true", help="the long ones too, with 40 GB of disk")
     parser.add_argument("--runs", type=int, default=5, help="rounds of the main comparison (default 5)")
     parser.add_argument("--only", default="", help="parts, with commas: " + ", ".join(PARTS))
     parser.add_argument("--no-report", action="store_true", help="print, but write no files")
