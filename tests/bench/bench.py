@@ -4,7 +4,7 @@
     bench.py [--all] [--runs N] [--only PART,...] [--no-report]
 
 Without --all: the job of 100,000 requests and everything short, some ten minutes. With it also the job of a million
-requests, the status socket beside a file of 10 GB, and ten million queued requests: an hour, and 40 GB of disk.
+requests, the status socket beside a file of 10 GB, and ten million queued requests: longer, and 40 GB of disk.
 
 It writes last_run.md and last_run.svg beside itself (not with --only). Timings of a busy machine are noisy: what is
 compared is run alternately, medians are shown with their spread, and only ratios of one run mean something.
@@ -26,6 +26,8 @@ from measure import (BUILD, PROGRAMS, SOURCE, WORK, Daemon, Provider, bench_prog
                      make_job, median, peak_mib, private_mib, read_bytes, rss_mib, run_timed, spread, stat_ticks, switches)
 
 JOB_REQUESTS = 100_000
+LARGE_JOB_REQUESTS = 1_000_000
+QUEUED_REQUESTS = 10_000_000
 
 
 class Skipped(Exception):
@@ -358,7 +360,7 @@ def part_polls(provider, _options, results):
 
 def part_million(provider, options, results):
     """A job of a million requests, whole process; the floor beside it."""
-    requests = 1_000_000
+    requests = LARGE_JOB_REQUESTS
     job = make_job(requests)
     kinds = {"floor": Job(), "offpeakd": Job()}
     for _ in range(1):
@@ -434,10 +436,10 @@ def claims(daemon):
 
 def part_queue(provider, _options, results):
     small = [queued(provider, 100_000) for _ in range(3)]
-    large = queued(provider, 10_000_000)
+    large = queued(provider, QUEUED_REQUESTS)
     large["small_claim_s"] = median([one["claim_s"] for one in small])
     results["queue"] = large
-    make_job(10_000_000, short=True).unlink()
+    make_job(QUEUED_REQUESTS, short=True).unlink()
 
 
 PARTS = {"job": part_job, "peers": part_peers, "calls": part_calls, "status": part_status, "idle": part_idle,
@@ -447,7 +449,7 @@ LONG = ("million", "queue")
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--all", action="store_true", help="the long ones too: an hour, and 40 GB of disk")
+    parser.add_argument("--all", action="store_true", help="the long ones too, with 40 GB of disk")
     parser.add_argument("--runs", type=int, default=5, help="rounds of the main comparison (default 5)")
     parser.add_argument("--only", default="", help="parts, with commas: " + ", ".join(PARTS))
     parser.add_argument("--no-report", action="store_true", help="print, but write no files")

@@ -38,7 +38,7 @@ void make_files(const std::string& folder) {
     lines.append_long(i, line);
     job << line;
   }
-  for (std::uint32_t i = 0; i < download_lines; ++i) download << result_line(wire_id(nonce, i), i) << '\n';
+  for (std::uint32_t i = 0; i < download_lines; ++i) download << result_line(wire_id(WireId{nonce, i, i}), i) << '\n';
   if (!job.flush() || !download.flush()) throw std::runtime_error("cannot write to " + folder);
 }
 

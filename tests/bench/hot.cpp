@@ -78,8 +78,10 @@ std::shared_ptr<const Inputs> make_inputs() {
     checked.entry.bytes = static_cast<std::uint32_t>(line.size());
     inputs->entries.push_back(checked.entry);
     job += line + '\n';
+    const auto params = std::string_view(line).substr(checked.entry.params_offset, checked.entry.params_bytes);
+    WireId id{nonce, static_cast<std::uint32_t>(i), fingerprint(params, 0)};
+    inputs->results.push_back(result_line(wire_id(id), i));
     inputs->lines.push_back(std::move(line));
-    inputs->results.push_back(result_line(wire_id(nonce, static_cast<std::uint32_t>(i)), i));
     download += inputs->results.back() + '\n';
   }
   for (Seq i = 0; i < segment_entries; ++i) {
@@ -162,9 +164,10 @@ HotPiece body(const std::shared_ptr<const Inputs>& inputs) {
             for (std::size_t i = 0; i < inputs->lines.size(); ++i) {
               const auto& entry = inputs->entries[i];
               const auto params = std::string_view(inputs->lines[i]).substr(entry.params_offset, entry.params_bytes);
-              if (checksum32(params) != entry.checksum) fail("body_append");
+              const auto hash = hash64(params);
+              if (static_cast<std::uint32_t>(hash) != entry.checksum) fail("body_append");
               if (i != 0) block += ',';
-              block += request_prefix(nonce, static_cast<std::uint32_t>(i));
+              block += request_prefix(nonce, static_cast<std::uint32_t>(i), fingerprint_of_hash(hash));
               block += params;
               block += '}';
             }
