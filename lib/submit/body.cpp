@@ -109,17 +109,18 @@ Result<void> IntentBody::open_reader() {
 
 Result<void> IntentBody::append_request(const LineEntry& line) {
   auto params = reader_->slice(line.offset + line.params_offset, line.params_bytes);
-  const auto where =
-      fmt::format("job {}, byte {} of claimed/{}", window_.job.job.value, line.offset, window_.job.data_name);
+  const auto where = [&] {
+    return fmt::format("job {}, byte {} of claimed/{}", window_.job.job.value, line.offset, window_.job.data_name);
+  };
   if (!params) {
     damaged_job_ = window_.job.job;
-    return in_context(where, params.error());
+    return in_context(where(), params.error());
   }
   // One pass over the bytes, where the job has no defaults: the checksum is a part of the hash.
   const auto hash = hash64(*params);
   if (static_cast<std::uint32_t>(hash) != line.checksum) {
     damaged_job_ = window_.job.job;
-    return make_error(ErrorKind::internal, where + ": these bytes are not what was accepted",
+    return make_error(ErrorKind::internal, where() + ": these bytes are not what was accepted",
                       "the claimed file was changed or is damaged: cancel the job and drop its file again");
   }
   if (place_ != 0) block_ += ',';
