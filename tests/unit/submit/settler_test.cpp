@@ -241,8 +241,8 @@ TEST_F(GuardTest, BatchesThatNothingExplainsHoldSubmitting) {
   EXPECT_EQ(found[0].provider_id, "msgbatch_of_the_lost_state");
   EXPECT_TRUE(world.queue.pack_view(world.clock.now(), 10).unexplained_batches);
   EXPECT_TRUE(world.log.has("batch.unexplained"));
-  EXPECT_TRUE(world.queue.dismiss_unexplained("msgbatch_of_the_lost_state"));
-  EXPECT_FALSE(world.queue.dismiss_unexplained("msgbatch_of_the_lost_state"));
+  EXPECT_EQ(world.queue.dismiss_unexplained("msgbatch_of_the_lost_state"), Decided::done);
+  EXPECT_EQ(world.queue.dismiss_unexplained("msgbatch_of_the_lost_state"), Decided::not_in_this_state);
   EXPECT_FALSE(world.queue.pack_view(world.clock.now(), 10).unexplained_batches);
 }
 
