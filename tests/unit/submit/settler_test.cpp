@@ -153,22 +153,30 @@ TEST_F(SettlerTest, ACandidateThatShowsAnotherNonceIsExcludedForGood) {
   EXPECT_EQ(state(lost.id), IntentState::not_created);
 }
 
-// A first line that is no line of ours proves that much; one that did not come whole proves nothing.
-TEST_F(SettlerTest, OnlyAWholeFirstLineShowsANonce) {
+// Only a whole download in which somebody else's ids stand, and none of ours, shows that a batch is not it.
+TEST_F(SettlerTest, OddLinesAndHalfDownloadsProveNothing) {
   const auto lost = lose_one(2);
+  const auto other = result_line(std::string(24, 'f'), 0, succeeded_value());
+  const auto cut = failed_call(CallFailureKind::unreachable, 0);
   struct Case {
     std::string body;
+    std::optional<CallFailure> failure;
     bool excluded;
   };
-  const std::vector<Case> cases{{"not json\n", true},
-                                {"{\"result\":{}}\n", true},
-                                {"{\"custom_id\":7}\n", true},
-                                {"{\"custom_id\":\"another-program-1\"}\n", true},
-                                {"{\"custom_id\":\"" + lost.nonce + "-0\"", false},
-                                {"", false},
-                                {std::string(9 * 1024 * 1024, ' '), false}};
+  const std::vector<Case> cases{
+      {"not json\n", std::nullopt, false},
+      {"{\"result\":{}}\n", std::nullopt, false},
+      {"{\"custom_id\":7}\n", std::nullopt, false},
+      {"", std::nullopt, false},
+      {std::string(9 * 1024 * 1024, ' '), std::nullopt, false},
+      {other, cut, false},
+      {other, std::nullopt, true},
+      {other.substr(0, other.size() - 1), std::nullopt, true},
+      {other + "not json\n" + result_line(std::string(24, 'e'), 0, succeeded_value()), std::nullopt, true},
+      {"{\"custom_id\":\"another-program-1\"}\n" + other, std::nullopt, true}};
   for (std::size_t i = 0; i < cases.size(); ++i) {
     ends(provider.add(fmt::format("msgbatch_{}", i), 2), cases[i].body);
+    provider.downloads[fmt::format("msgbatch_{}", i)].front().failure = cases[i].failure;
   }
   start();
   EXPECT_EQ(state(lost.id), IntentState::unknown);
@@ -176,6 +184,15 @@ TEST_F(SettlerTest, OnlyAWholeFirstLineShowsANonce) {
   for (std::size_t i = 0; i < cases.size(); ++i) {
     EXPECT_EQ(known.contains(fmt::format("msgbatch_{}", i)), cases[i].excluded) << i;
   }
+}
+
+TEST_F(SettlerTest, OneLineOfOursBehindOddOnesIsEnough) {
+  const auto lost = lose_one(2);
+  ends(provider.add("msgbatch_a", 2), "not json\n" + result_line(lost.nonce, 1, succeeded_value()));
+  provider.add("msgbatch_b", 2);
+  start();
+  EXPECT_EQ(state(lost.id), IntentState::created);
+  EXPECT_TRUE(world.queue.batch("msgbatch_a")->proven);
 }
 
 TEST_F(SettlerTest, EveryUnknownIntentIsLookedAt) {

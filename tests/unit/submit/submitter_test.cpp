@@ -33,9 +33,10 @@ TEST_F(SubmitterTest, SendsExactlyWhatWasPlannedOnce) {
   ASSERT_EQ(provider.bodies.size(), 1u);
   const auto nonce = world.queue.intent(id)->nonce;
   std::string expected = R"({"requests":[)";
-  for (int i = 0; i < 3; ++i) {
-    expected += fmt::format(R"({}{{"custom_id":"{}-{}","params":{{"model":"m","job":{},"n":{}}}}})", i == 0 ? "" : ",",
-                            nonce, i, job.value, i);
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    const auto params = fmt::format(R"({{"model":"m","job":{},"n":{}}})", job.value, i);
+    const auto id_on_the_wire = wire_id({nonce, i, fingerprint(params, fingerprint_seed(""))});
+    expected += fmt::format(R"({}{{"custom_id":"{}","params":{}}})", i == 0 ? "" : ",", id_on_the_wire, params);
   }
   EXPECT_EQ(provider.bodies[0], expected + "]}");
   EXPECT_EQ(state(id), IntentState::created);
