@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
+#include <charconv>
 #include <utility>
 
 #include "base/backoff.hpp"
@@ -28,6 +29,40 @@ Result<std::uint64_t> size_of(Files& files, const std::string& path) {
   return info->bytes;
 }
 
+// The highest id in the names of claimed/, or none.
+JobId newest_claimed(Files& files, const std::string& claimed) {
+  JobId newest;
+  const auto listed = files.list(claimed);
+  if (!listed) return newest;
+  for (const auto& info : *listed) {
+    JobId id;
+    const auto* end = info.name.data() + info.name.size();
+    const auto [rest, ec] = std::from_chars(info.name.data(), end, id.value);
+    if (ec == std::errc() && (rest == end || *rest == '.')) newest = std::max(newest, id);
+  }
+  return newest;
+}
+
+// A restored state does not know the jobs that came after it, but their files are here. Their ids are not given again:
+// else another job's bytes would take the place of theirs, or be removed with them.
+Task<> pass_over_forgotten(IngestDoors doors, std::string claimed) {
+  const auto newest =
+      co_await doors.file_worker.run([&files = doors.files, claimed] { return newest_claimed(files, claimed); });
+  const auto passed = co_await doors.database.run([newest, now = doors.clock.now()](Queue& queue) {
+    if (!newest || queue.job(newest) || queue.intake(newest)) return false;
+    for (JobId id; id < newest;) {
+      id = queue.announce_intake(IntakeSource::folder, "", {}, now);
+      queue.reject_intake(id, "");
+    }
+    return true;
+  });
+  if (!passed) co_return;
+  doors.log.warning("intake.forgotten_files",
+                    {{"folder", claimed},
+                     {"newest", newest},
+                     {"hint", "a restored state does not know their jobs; drop those again that have no results"}});
+}
+
 }  // namespace
 
 Ingester::Ingester(const IngestDoors& doors, boost::asio::any_io_executor executor, const Config& config, Wakeup& bell,
@@ -52,6 +87,7 @@ Task<> Ingester::run() {
 
 Task<> Ingester::recover() {
   recovered_ = true;
+  co_await pass_over_forgotten(doors_, config_.paths.claimed());
   const auto intakes = co_await doors_.database.run([](Queue& queue) { return queue.intakes(); });
   std::set<JobId> ids;
   for (const auto& intake : intakes) ids.insert(intake.id);

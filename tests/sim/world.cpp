@@ -96,6 +96,8 @@ void World::start() {
     note_life_ended();
     return;
   }
+  // Before the stages look at the spool: what the old state does not know cannot have been taken in yet.
+  if (restored_ && !disk_.dead()) drop_forgotten_again();
   clock_.run_until_idle();
 }
 

@@ -126,6 +126,7 @@ class World {
   void reload();
   void take_backup();
   void restore_backup();
+  void drop_forgotten_again();
   void tend();
   void reconcile(const std::string& provider_id);
   void ask_queue(const std::function<void()>& ask);
@@ -174,6 +175,7 @@ class World {
   std::vector<Drop> drops_;
   std::uint64_t batches_seen_ = 0;
   std::optional<SimDisk::Tree> backup_;
+  bool restored_ = false;  // and not started since
   std::vector<std::string> complaints_;
   RunCounts counts_;
 };

@@ -224,8 +224,9 @@ void World::tend() {
 // more, as the operator was told; so they are forgiven.
 void World::reconcile(const std::string& provider_id) {
   trace_.add("world command: dismiss {}", provider_id);
-  daemon_->queue.dismiss_unexplained(provider_id);
+  // First: a crash may come when it is durable and not said yet.
   if (const auto batch = service_.store().find(provider_id)) bill_.forgive(*batch);
+  daemon_->queue.dismiss_unexplained(provider_id);
 }
 
 void World::plan_restore() {
@@ -252,25 +253,28 @@ void World::restore_backup() {
   trace_.add("world restore");
   disk_.replace_tree(config_.paths.state, *backup_);
   backup_.reset();
-  at(clock_.steady_now() + restore_takes, [this] {
-    start();
-    if (!daemon_) return;
-    std::set<std::string> known;
-    ListOptions options;
-    options.limit = 1000;
+  restored_ = true;
+  at(clock_.steady_now() + restore_takes, [this] { start(); });
+}
+
+void World::drop_forgotten_again() {
+  restored_ = false;
+  std::set<std::string> known;
+  ListOptions options;
+  options.limit = 1000;
+  {
     const SimDisk::Aside aside(disk_);
     for (const auto& job : daemon_->queue.jobs(options)) known.insert(job.file);
     for (const auto& intake : daemon_->queue.intakes()) known.insert(intake.name);
-    const auto before = drops_.size();
-    for (std::size_t i = 0; i < before; ++i) {
-      auto& gone = drops_[i];
-      if (!gone.job || gone.finished || gone.refused || known.contains(gone.name)) continue;
-      gone.forgotten = true;
-      auto again = make_copy(gone, 1000 + static_cast<int>(drops_.size()));
-      again.duplicate_of = gone.duplicate_of.value_or(gone.number);
-      drop(std::move(again));
-    }
-  });
+  }
+  const auto before = drops_.size();
+  for (std::size_t i = 0; i < before; ++i) {
+    if (!drops_[i].job || drops_[i].finished || drops_[i].refused || known.contains(drops_[i].name)) continue;
+    drops_[i].forgotten = true;
+    auto again = make_copy(drops_[i], 1000 + static_cast<int>(drops_.size()));
+    again.duplicate_of = drops_[i].duplicate_of.value_or(drops_[i].number);
+    drop(std::move(again));
+  }
 }
 
 }  // namespace offpeak::simtest
