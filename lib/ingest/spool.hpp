@@ -32,8 +32,8 @@ Result<std::string> move_to_rejected(Files& files, const std::string& from, cons
 // without writing what the first one lost (Linux drops it), so the bytes that can still be read go to new pages.
 Result<void> write_anew(Files& files, const std::string& path);
 
-// Removes what crashes left in claimed/: spilled ids, half-written copies, and compressed originals of jobs that were accepted.
-// `checking` are the intakes that still need theirs.
+// Removes what crashes left in claimed/: spilled ids, half-written copies, and compressed originals of jobs that were
+// accepted. `checking` are the intakes that still need theirs.
 Result<void> clean_claimed(Files& files, const std::string& claimed, const std::set<JobId>& checking);
 
 }  // namespace offpeak

@@ -100,8 +100,8 @@ Sql::Sql(const std::string& path) {
   }
 }
 
-// A sync that failed once reports success from then on, although its bytes never reached the disk (Linux drops them). So
-// what an earlier process left in the log is not trusted to be durable: it is written once more, into the database.
+// A sync that failed once reports success from then on, although its bytes never reached the disk (Linux drops them).
+// So what an earlier process left in the log is not trusted to be durable: it is written once more, into the database.
 void Sql::empty_log() {
   try {
     script("PRAGMA wal_checkpoint(TRUNCATE)");
