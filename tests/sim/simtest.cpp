@@ -26,6 +26,7 @@ constexpr const char* usage = R"(usage: offpeak-simtest MODE [OPTION]...
                    the last one before a crash or a power cut
 
   --trace          with --seed: prints the event log as it happens
+  --small          with --seed and --seeds: fewer requests and waits, for builds with sanitizers
   --jobs J         processes, for --seeds and --minutes (default 1)
   --first N        with --minutes: the first seed (default: chosen by the clock)
   --stride K       with --io-points: every K-th operation only (default 1)
@@ -41,6 +42,7 @@ struct Options {
   int jobs = 1;
   int stride = 1;
   bool trace = false;
+  Size size = Size::whole;
 };
 
 std::optional<Options> parse(int count, char** words) {
@@ -51,6 +53,8 @@ std::optional<Options> parse(int count, char** words) {
     const auto number = [&] { return std::strtoull(words[++i], nullptr, 10); };
     if (word == "--trace") {
       options.trace = true;
+    } else if (word == "--small") {
+      options.size = Size::small;
     } else if (word == "--io-points") {
       options.mode = Options::Mode::io_points;
     } else if (value == nullptr) {
@@ -94,17 +98,17 @@ void on_alarm(int) {
 
 constexpr unsigned seconds_a_seed = 120;
 
-RunCounts run_seed(std::uint64_t seed, bool trace, std::uint64_t* digest) {
+RunCounts run_seed(std::uint64_t seed, Size size, bool trace, std::uint64_t* digest) {
   current_seed = static_cast<std::sig_atomic_t>(seed);
   ::alarm(seconds_a_seed);
-  World world(seed, make_weather(seed), trace);
+  World world(seed, make_weather(seed, size), trace);
   world.run();
   ::alarm(0);
   if (digest != nullptr) *digest = world.trace().digest();
   if (!world.complaints().empty()) {
     std::string text = fmt::format("seed {} FAILED\n", seed);
     for (const auto& complaint : world.complaints()) text += "  " + complaint + "\n";
-    text += fmt::format("  replay: offpeak-simtest --seed {} --trace\n", seed);
+    text += fmt::format("  replay: offpeak-simtest --seed {} --trace{}\n", seed, size == Size::small ? " --small" : "");
     std::fputs(text.c_str(), stderr);
     if (!trace && digest != nullptr) std::fputs(world.trace().text().c_str(), stderr);
   }
@@ -115,8 +119,8 @@ RunCounts run_seed(std::uint64_t seed, bool trace, std::uint64_t* digest) {
 RunCounts run_one(const Options& options) {
   std::uint64_t first = 0;
   std::uint64_t again = 0;
-  auto counts = run_seed(options.first, options.trace, &first);
-  World second(options.first, make_weather(options.first), false);
+  auto counts = run_seed(options.first, options.size, options.trace, &first);
+  World second(options.first, make_weather(options.first, options.size), false);
   second.run();
   again = second.trace().digest();
   std::printf("seed %llu: event log %016llx, again %016llx\n", static_cast<unsigned long long>(options.first),
@@ -134,7 +138,7 @@ RunCounts run_share(const Options& options, int share) {
   for (std::uint64_t seed = options.first + static_cast<std::uint64_t>(share);;
        seed += static_cast<std::uint64_t>(options.jobs)) {
     if (options.mode == Options::Mode::seeds ? seed > options.last : std::chrono::steady_clock::now() >= end) break;
-    counts.add(run_seed(seed, false, nullptr));
+    counts.add(run_seed(seed, options.size, false, nullptr));
   }
   return counts;
 }

@@ -202,9 +202,24 @@ sim::Settings make_settings(std::uint64_t seed, Random& random) {
   return settings;
 }
 
+void make_small(Weather& weather, Random& random) {
+  weather.drops = static_cast<int>(1 + random.below(3));
+  weather.most_requests = 8;
+  weather.crashes = std::min(weather.crashes, 4);
+  weather.commands = std::min(weather.commands, 3);
+  weather.reloads = std::min(weather.reloads, 1);
+  auto& config = weather.config;
+  config.poll.min_interval *= 4;
+  config.poll.max_interval *= 4;
+  config.intake.rescan *= 4;
+  config.retry.backoff = between(random, seconds(30), minutes(2));
+  config.retry.max_backoff = minutes(30);
+  config.batch.max_open_batches += 4;
+}
+
 }  // namespace
 
-Weather make_weather(std::uint64_t seed) {
+Weather make_weather(std::uint64_t seed, Size size) {
   SeededRandom random(seed * 0x9E3779B97F4A7C15 + 0x57);
   Weather weather;
   weather.provider = make_settings(seed, random);
@@ -228,6 +243,7 @@ Weather make_weather(std::uint64_t seed) {
   config.poll.max_interval = config.poll.min_interval + between(random, minutes(10), minutes(90));
   config.intake.rescan = between(random, minutes(10), hours(2));
   change_config(config, random);
+  if (size == Size::small) make_small(weather, random);
   return weather;
 }
 

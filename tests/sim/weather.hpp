@@ -29,15 +29,20 @@ struct Weather {
   bool restores = false;    // an old backup is put back
   Duration storm{};         // how long things go wrong
   int drops = 0;
-  int crashes = 0;      // kills at random moments and disk operations, power cuts among them
-  int disk_faults = 0;  // operations that fail
+  int most_requests = 24;  // of a job file
+  int crashes = 0;         // kills at random moments and disk operations, power cuts among them
+  int disk_faults = 0;     // operations that fail
   int full_disks = 0;
   int clock_jumps = 0;
   int commands = 0;  // of the operator
   int reloads = 0;
 };
 
-Weather make_weather(std::uint64_t seed);
+// Small: the same kinds of trouble over as many days, with fewer requests and fewer waits to wake up from; made for
+// builds with sanitizers.
+enum class Size : std::uint8_t { whole, small };
+
+Weather make_weather(std::uint64_t seed, Size size = Size::whole);
 
 // Another configuration in force from now on: what a reload may change.
 void change_config(Config& config, Random& random);

@@ -30,7 +30,7 @@ void World::plan_drops() {
   DropWishes wishes;
   wishes.seed = seed_;
   wishes.account_markers = random_.below(5) == 0;
-  wishes.most_requests = random_.below(5) == 0 ? 120 : 24;
+  wishes.most_requests = random_.below(5) == 0 ? 5 * weather_.most_requests : weather_.most_requests;
   std::vector<Drop> drops;
   for (int i = 0; i < weather_.drops; ++i) {
     const auto number = static_cast<int>(drops.size());

@@ -409,5 +409,20 @@ TEST_F(SocketIntakeTest, AnUploadThatIsGoingOnIsLeftAloneUntilTheProcessEnds) {
   EXPECT_EQ(names("claimed"), Names{});
 }
 
+// A sync that failed once reports success from then on: the bytes go to a new file before they are trusted.
+TEST_F(IngesterTest, AFileThatCouldNotBeSyncedIsWrittenAnew) {
+  int failures = 0;
+  files.fail = [&](const std::string& operation, const std::string& path) {
+    return operation == "sync" && path.ends_with("claimed/1") && failures++ == 0 ? EIO : 0;
+  };
+  Life life(*this);
+  write("job.jsonl", request("a") + "\n");
+  const auto before = files.info(config.paths.incoming() + "/job.jsonl").value().inode;
+  life.advance(long_enough);
+  ASSERT_EQ(life.accepted.size(), 1u) << failures;
+  EXPECT_NE(files.info(config.paths.claimed() + "/1").value().inode, before);
+  EXPECT_EQ(names("claimed"), Names({"1"}));
+}
+
 }  // namespace
 }  // namespace offpeak
