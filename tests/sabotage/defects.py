@@ -276,7 +276,7 @@ DEFECTS = [
     Defect("out_of_order", "outcomes that offpeak made stand behind the provider's", "N", "lib/queue/jobs.cpp",
            "  if (found.size() > recorded && recorded > 0) {",
            "  if (found.size() > recorded && recorded > 1'000'000) {",
-           [("export", "ExporterTest.*")]),
+           [("queue", "QueuePlaces.*")]),
     Defect("custom_id_mixed_up", "a result stands under its neighbour's custom_id", "N", "lib/queue/result_lines.cpp",
            "  return &window.lines[index];", "  return &window.lines[index > 0 ? index - 1 : index];",
            [("export", "ExporterTest.*")]),

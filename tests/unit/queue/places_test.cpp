@@ -420,6 +420,31 @@ TEST_F(QueuePlaces, OfABatchThatIsGivenUpWhatHasALineKeepsIt) {
   EXPECT_EQ(count(job, RequestState::errored), 2);
 }
 
+// The results file has the order of the input, whoever made an outcome.
+TEST_F(QueuePlaces, OutcomesComeInInputOrder) {
+  const auto job = world.add_job(4);
+  Refusal named;
+  named.kind = RefusalKind::name_request;
+  named.place = 1;
+  named.result = R"({"type":"errored"})";
+  world.queue.record_refused(assign({{job, 0, 4}}), named, world.clock.now());
+  const auto sent = world.submit();
+  BatchSeen seen;
+  seen.id = sent.id;
+  seen.state = BatchState::ended;
+  world.queue.record_poll({seen}, world.clock.now());
+  std::vector<ResultRow> rows;
+  for (const Seq seq : {0u, 2u, 3u}) {
+    auto& row = rows.emplace_back();
+    row.request = {job, seq, 1};
+    row.type = OutcomeType::succeeded;
+  }
+  world.queue.record_results(sent.id, 1, rows, world.clock.now());
+  std::vector<Seq> order;
+  for (const auto& outcome : world.queue.outcomes(job, 0, 4)) order.push_back(outcome.seq);
+  EXPECT_EQ(order, (std::vector<Seq>{0, 1, 2, 3}));
+}
+
 TEST_F(QueuePlaces, OnlyABatchThatHasEndedIsCollectedOrGivenUp) {
   world.add_job(2);
   const auto sent = world.submit();
