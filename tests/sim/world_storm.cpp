@@ -266,10 +266,12 @@ void World::drop_forgotten_again() {
     const SimDisk::Aside aside(disk_);
     for (const auto& job : daemon_->queue.jobs(options)) known.insert(job.file);
     for (const auto& intake : daemon_->queue.intakes()) known.insert(intake.name);
+    for (auto& name : names_in(config_.paths.incoming())) known.insert(std::move(name));
+    for (auto& name : names_in(config_.paths.rejected())) known.insert(std::move(name));
   }
   const auto before = drops_.size();
   for (std::size_t i = 0; i < before; ++i) {
-    if (!drops_[i].job || drops_[i].finished || drops_[i].refused || known.contains(drops_[i].name)) continue;
+    if (drops_[i].finished || known.contains(drops_[i].name)) continue;
     drops_[i].forgotten = true;
     auto again = make_copy(drops_[i], 1000 + static_cast<int>(drops_.size()));
     again.duplicate_of = drops_[i].duplicate_of.value_or(drops_[i].number);
