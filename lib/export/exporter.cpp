@@ -75,7 +75,10 @@ Task<bool> Exporter::export_job(Job job) {
 Task<std::optional<Instant>> Exporter::exported_before(Job job, Facts facts) {
   auto look = [files = &doors_.files, folder = doors_.config.paths.results(), job = std::move(job),
                facts = std::move(facts)] {
-    return already_exported(*files, folder, job, facts.tallies, facts.batches);
+    auto done_at = already_exported(*files, folder, job, facts.tallies, facts.batches);
+    // The move may have been made by a run that could not sync it.
+    if (done_at && !files->sync_folder(folder)) done_at.reset();
+    return done_at;
   };
   co_return co_await doors_.file_worker.run(std::move(look));
 }

@@ -138,7 +138,7 @@ class World {
   void note_new_batches();
   void note_job(std::int64_t job, std::string_view name, bool accepted);
   void look_for_fates();
-  void note_recovered(const std::string& file);
+  void note_recovered(const Job& job);
   bool all_done();
   void judge();
   bool judge_drop(Drop& drop);

@@ -55,18 +55,23 @@ void World::note_job(std::int64_t job, std::string_view name, bool accepted) {
 }
 
 // A job file that a restored state did not know comes in again under a name of the daemon's own.
-void World::note_recovered(const std::string& file) {
-  if (!file.starts_with(recovered_prefix)) return;
-  if (std::any_of(drops_.begin(), drops_.end(), [&](const Drop& d) { return d.name == file; })) return;
-  const auto old = std::strtoll(file.c_str() + recovered_prefix.size(), nullptr, 10);
-  const auto gone = std::find_if(drops_.begin(), drops_.end(), [&](const Drop& d) { return d.job == old; });
+void World::note_recovered(const Job& job) {
+  if (!job.file.starts_with(recovered_prefix)) return;
+  if (std::any_of(drops_.begin(), drops_.end(), [&](const Drop& d) { return d.name == job.file; })) return;
+  const auto old = std::strtoll(job.file.c_str() + recovered_prefix.size(), nullptr, 10);
+  auto gone = std::find_if(drops_.begin(), drops_.end(), [&](const Drop& d) { return d.job == old; });
   if (gone == drops_.end()) {
-    complain(fmt::format("{} is a job that nobody dropped", file));
+    // It was still being taken in when the state was put back.
+    const auto content = read_file(join_path(config_.paths.claimed(), job.data_name));
+    gone = std::find_if(drops_.begin(), drops_.end(), [&](const Drop& d) { return !d.job && d.content == content; });
+  }
+  if (gone == drops_.end()) {
+    complain(fmt::format("{} is a job that nobody dropped", job.file));
     return;
   }
   gone->forgotten = true;
   auto again = make_copy(*gone, 1000 + static_cast<int>(drops_.size()));
-  again.name = file;
+  again.name = job.file;
   again.rerun = gone->rerun;
   again.uncertain = gone->uncertain;
   again.duplicate_of = gone->duplicate_of.value_or(gone->number);
@@ -80,7 +85,7 @@ void World::look_for_fates() {
   ListOptions options;
   options.limit = 1000;
   for (const auto& job : daemon_->queue.jobs(options)) {
-    note_recovered(job.file);
+    note_recovered(job);
     const auto drop = std::find_if(drops_.begin(), drops_.end(), [&](const Drop& d) { return d.name == job.file; });
     if (drop == drops_.end()) continue;
     drop->job = job.id.value;
