@@ -68,6 +68,10 @@ TEST(RequestPrefix, IsCountedExactly) {
   }
 }
 
+TEST(WireIdTest, WhatIsLongerThanTheProviderAllowsIsForeign) {
+  EXPECT_FALSE(parse_wire_id(std::string(24, 'a') + "-" + std::string(64, '1')));
+}
+
 TEST(Params, WhereNothingIsMissingTheyTravelByteForByte) {
   EXPECT_EQ(merge_defaults(R"({ "a" : 1 , "b":2 })", R"({"b":3,"a":4})"), R"({ "a" : 1 , "b":2 })");
   EXPECT_EQ(merge_defaults(R"({"a":1})", "{}"), R"({"a":1})");

@@ -456,6 +456,8 @@ TEST_F(QueuePlaces, AProvenBatchIsNeverDisproved) {
   world.add_job(2);
   const auto sent = world.submit();
   EXPECT_THROW(world.queue.disprove_batch(sent.id, world.clock.now()), QueueError);
+  EXPECT_THROW(world.queue.rebook_batch(sent.id, "other", true, world.clock.now()), QueueError);
+  EXPECT_THROW(world.queue.rebook_batch(BatchId{9}, "other", true, world.clock.now()), QueueError);
 }
 
 // What failed in a batch goes again in runs that wait for the same, and not with other jobs' requests.

@@ -69,6 +69,20 @@ TEST(Claim, LinesComeInAnyOrderAndTwice) {
   EXPECT_EQ(plain(matcher.match()), (Runs{{0, 1, 0, 3}}));
 }
 
+TEST(Claim, ARequestThatIsOfferedTwiceIsStillOne) {
+  ClaimMatcher matcher(lines_of({5, 5}));
+  offer(matcher, 1, {5});
+  offer(matcher, 1, {5});
+  EXPECT_EQ(plain(matcher.match()), (Runs{{0, 1, 0, 1}}));
+}
+
+TEST(Claim, ARunEndsWhereAPlaceIsMissing) {
+  ClaimMatcher matcher({{0, 10}, {2, 11}});
+  offer(matcher, 1, {10, 11});
+  offer(matcher, 2, {10, 99, 11});
+  EXPECT_EQ(plain(matcher.match()).size(), 2u);
+}
+
 TEST(Claim, AskingForAChecksumNeedsNoFile) {
   ClaimMatcher matcher(lines_of({0x12'3456'789aULL}));
   EXPECT_TRUE(matcher.may_be(0x3456'789aU));

@@ -201,6 +201,21 @@ TEST(CollectDecisions, EveryEndOfADownloadHasOneStep) {
   EXPECT_EQ(after_download(facts, {}), CollectStep::again);
 }
 
+TEST(CollectDecisions, AStrayLineIsNoMixAndHalfOfThemAreOne) {
+  ReadTally tally;
+  tally.own = 500;
+  tally.foreign = 1;
+  tally.lines = 501;
+  EXPECT_FALSE(is_mixed(tally, 1000));
+  tally.foreign = 2;
+  tally.lines = 1'000'000;
+  EXPECT_FALSE(is_mixed(tally, 1000));
+  tally.foreign = 500;
+  tally.lines = 1000;
+  EXPECT_TRUE(is_mixed(tally, 1000));
+  EXPECT_FALSE(is_mixed(tally, 500)) << "all of ours are there";
+}
+
 TEST(CollectDecisions, EveryFailureOfACallIsOneEndOfTheTransfer) {
   const auto end = [](CallFailureKind kind, bool disk_full = false) {
     CallFailure failure;

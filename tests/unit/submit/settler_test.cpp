@@ -172,6 +172,7 @@ TEST_F(SettlerTest, OddLinesAndHalfDownloadsProveNothing) {
       {other, cut, false},
       {other, std::nullopt, true},
       {other.substr(0, other.size() - 1), std::nullopt, true},
+      {other + other, std::nullopt, true},
       {other + "not json\n" + result_line(std::string(24, 'e'), 0, succeeded_value()), std::nullopt, true},
       {"{\"custom_id\":\"another-program-1\"}\n" + other, std::nullopt, true}};
   for (std::size_t i = 0; i < cases.size(); ++i) {
