@@ -24,7 +24,10 @@ BUILD = os.path.join(ROOT, "build-coverage")
 UNREACHED = os.path.join(ROOT, "tests", "coverage", "unreached.txt")
 LEAST_PERCENT = 95.0
 RUN_SECONDS = 600
-PROGRAMS = ["submit", "results", "queue", "poll", "model", "provider", "stages"]
+UNITS = ["submit", "results", "queue", "poll", "model", "provider", "stages"]
+# Target, where it is built, arguments.
+PROGRAMS = [("test_" + name, "tests/test_" + name, ["--gtest_brief=1"]) for name in UNITS] + [
+    ("offpeak-simtest", "tests/sim/offpeak-simtest", ["--small", "--seeds", "1..150"])]
 SCOPE = [
     "lib/submit/*", "lib/results/*", "lib/poll/audit.*", "lib/model/states.*", "lib/model/params.*",
     "lib/provider/verdict.*", "lib/queue/moves.cpp", "lib/queue/intents.cpp", "lib/queue/settling.cpp",
@@ -51,7 +54,8 @@ def run(command, **more):
 
 def build(jobs):
     run(["cmake", "--preset", "coverage"], stdout=subprocess.DEVNULL)
-    run(["cmake", "--build", "--preset", "coverage", "-j", str(jobs), "--target"] + ["test_" + p for p in PROGRAMS])
+    run(["cmake", "--build", "--preset", "coverage", "-j", str(jobs), "--target"] +
+        [target for target, _, _ in PROGRAMS])
 
 
 def measure():
@@ -60,14 +64,14 @@ def measure():
     os.makedirs(raw, exist_ok=True)
     for old in glob.glob(os.path.join(raw, "*.profraw")):
         os.remove(old)
-    binaries = [os.path.join(BUILD, "tests", "test_" + p) for p in PROGRAMS]
-    for program, binary in zip(PROGRAMS, binaries):
+    binaries = [os.path.join(BUILD, path) for _, path, _ in PROGRAMS]
+    for (program, _, arguments), binary in zip(PROGRAMS, binaries):
         environment = dict(os.environ, LLVM_PROFILE_FILE=os.path.join(raw, program + ".profraw"))
-        done = subprocess.run([binary, "--gtest_brief=1"], cwd=ROOT, env=environment, timeout=RUN_SECONDS,
+        done = subprocess.run([binary] + arguments, cwd=ROOT, env=environment, timeout=RUN_SECONDS,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
         if done.returncode != 0:
             print(done.stdout[-4000:])
-            fail(f"test_{program} failed: what a failing test executes proves nothing")
+            fail(f"{program} failed: what a failing test executes proves nothing")
     merged = os.path.join(BUILD, "coverage.profdata")
     run([tool("llvm-profdata"), "merge", "-sparse", "-o", merged] + sorted(glob.glob(os.path.join(raw, "*.profraw"))))
     objects = [binaries[0]]
