@@ -35,7 +35,7 @@ Result<ClaimedFolder> clean_claimed(Files& files, const PathsConfig& paths, cons
   if (!listed) return listed.error();
   std::set<std::string> names;
   for (const auto& info : *listed) names.insert(info.name);
-  auto folder = sort_claimed(names, known.jobs, known.intakes);
+  auto folder = sort_claimed(names, known);
   for (const auto& name : folder.left_over) {
     if (auto removed = files.remove(join_path(paths.claimed(), name)); !removed) return removed.error();
   }

@@ -41,8 +41,7 @@ std::string_view format_suffix(std::string_view head) {
 
 }  // namespace
 
-ClaimedFolder sort_claimed(const std::set<std::string>& names, const std::set<JobId>& jobs,
-                           const std::set<JobId>& intakes) {
+ClaimedFolder sort_claimed(const std::set<std::string>& names, const KnownClaims& known) {
   ClaimedFolder folder;
   for (const auto& name : names) {
     if (name.ends_with(ids_suffix) || name.ends_with(anew_suffix)) {
@@ -53,10 +52,14 @@ ClaimedFolder sort_claimed(const std::set<std::string>& names, const std::set<Jo
     const auto id = parse_id(unpacked ? std::string_view(name).substr(0, name.size() - data_suffix.size()) : name);
     if (!id) continue;
     folder.highest = std::max(folder.highest, id);
-    if (intakes.contains(id)) continue;
+    if (known.intakes.contains(id)) continue;
+    if (known.purged.contains(id)) {
+      folder.left_over.push_back(name);
+      continue;
+    }
     const auto original = fmt::format("{}", id.value);
     const bool both = names.contains(original) && names.contains(original + std::string(data_suffix));
-    if (jobs.contains(id)) {
+    if (known.jobs.contains(id)) {
       // The compressed original of a job that was accepted.
       if (both && !unpacked) folder.left_over.push_back(name);
     } else if (both && unpacked) {

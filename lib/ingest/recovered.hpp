@@ -10,6 +10,7 @@
 
 #include "base/files.hpp"
 #include "model/ids.hpp"
+#include "queue/rows.hpp"
 
 namespace offpeak {
 
@@ -23,9 +24,8 @@ struct ClaimedFolder {
   JobId highest;  // of any file here: ids of a restored state begin again, and no file may be written over
 };
 
-// Pure. `jobs` and `intakes`: the ids that the state knows.
-ClaimedFolder sort_claimed(const std::set<std::string>& names, const std::set<JobId>& jobs,
-                           const std::set<JobId>& intakes);
+// Pure. A file of a purged job is left over: a power cut can undo its removal.
+ClaimedFolder sort_claimed(const std::set<std::string>& names, const KnownClaims& known);
 
 // The id of a results folder, "<id>-<name>", or none.
 JobId id_of_results(std::string_view name);

@@ -62,6 +62,10 @@ KnownClaims Queue::known_claims() {
     auto row = sql_->query("SELECT id FROM job");
     while (row.step()) known.jobs.insert(JobId{row.integer(0)});
   }
+  {
+    auto row = sql_->query("SELECT job FROM purged WHERE intact");
+    while (row.step()) known.purged.insert(JobId{row.integer(0)});
+  }
   auto row = sql_->query("SELECT id FROM intake");
   while (row.step()) known.intakes.insert(JobId{row.integer(0)});
   return known;

@@ -51,6 +51,7 @@ struct Intake {
 struct KnownClaims {
   std::set<JobId> jobs;
   std::set<JobId> intakes;
+  std::set<JobId> purged;  // by retention
 };
 
 // An outcome that the provider never gave, for a run of requests.

@@ -48,7 +48,7 @@ Task<bool> Retention::purge_job(PurgeableJob job) {
   // What was dropped, and what it was unpacked to.
   std::vector<std::string> paths{join_path(claimed, fmt::format("{}", job.id.value)),
                                  join_path(claimed, job.data_name)};
-  if (!co_await remove(std::move(paths))) co_return false;
+  if (!co_await remove(claimed, std::move(paths))) co_return false;
   crash_point("bytes_purged");
   auto purge = [id = job.id, now = doors_.clock.now()](Queue& queue) { queue.purge_job(id, now); };
   co_await doors_.database.run(std::move(purge));
@@ -76,7 +76,7 @@ Task<bool> Retention::purge_batches() {
         paths.push_back(join_path(folder, download_name(batch.id, n)));
       paths.push_back(join_path(folder, aside_name(batch.id)));
     }
-    if (!co_await remove(std::move(paths))) co_return false;
+    if (!co_await remove(doors_.config.paths.downloads(), std::move(paths))) co_return false;
     auto purge = [batches = std::move(batches), now](Queue& queue) { return queue.purge_batches(batches, now); };
     if (!co_await doors_.database.run(std::move(purge))) co_return true;
     co_await let_others_in();
@@ -91,12 +91,13 @@ Task<> Retention::give_space_back() {
   }
 }
 
-Task<bool> Retention::remove(std::vector<std::string> paths) {
-  auto remove = [files = &doors_.files, paths = std::move(paths)]() -> Result<void> {
+// Durably: a file that a power cut brought back would be one that no row knows.
+Task<bool> Retention::remove(std::string folder, std::vector<std::string> paths) {
+  auto remove = [files = &doors_.files, folder = std::move(folder), paths = std::move(paths)]() -> Result<void> {
     for (const auto& path : paths) {
       if (auto removed = files->remove(path); !removed) return removed;
     }
-    return {};
+    return paths.empty() ? Result<void>() : files->sync_folder(folder);
   };
   const auto removed = co_await doors_.file_worker.run(std::move(remove));
   if (removed) co_return true;

@@ -51,7 +51,7 @@ class Retention {
   Task<> purge_rows();
   Task<bool> purge_batches();
   Task<> give_space_back();
-  Task<bool> remove(std::vector<std::string> paths);
+  Task<bool> remove(std::string folder, std::vector<std::string> paths);
   Task<> let_others_in();
 
   RetentionDoors doors_;

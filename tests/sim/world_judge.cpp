@@ -223,7 +223,9 @@ void World::judge_line(const Drop& drop, const ExpectedLine& line, std::string_v
     complain(fmt::format("results of {}: request {} has {} {}, which the provider never said", drop.name, id, type,
                          error_type));
   }
-  if (bill_.paid(line.digest) && type != "\"succeeded\"" && bill_.forgiven() == 0 && !drop.rerun) {
+  // An operator who cancels a job before a forgotten batch is claimed does without what that batch paid for.
+  const bool canceled_unasked = canceled_here && counts_.restores > 0;
+  if (bill_.paid(line.digest) && type != "\"succeeded\"" && bill_.forgiven() == 0 && !drop.rerun && !canceled_unasked) {
     ++counts_.lost;
     complain(fmt::format("lost: request {} of {} was paid for and is {} {}", id, drop.name, type, error_type));
   }

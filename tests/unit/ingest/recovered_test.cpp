@@ -12,7 +12,7 @@ namespace {
 
 TEST(ClaimedFolder, TellsLeftOversFromWhatNobodyKnows) {
   const auto sorted = sort_claimed({"1", "2", "2.data", "3", "4", "4.data", "5.data", "6.ids", "note", "7", "7.data"},
-                                   {JobId{1}, JobId{2}}, {JobId{3}, JobId{7}});
+                                   {{JobId{1}, JobId{2}}, {JobId{3}, JobId{7}}, {}});
   EXPECT_EQ(sorted.left_over, (std::vector<std::string>{"2", "4.data", "6.ids"}));
   ASSERT_EQ(sorted.unknown.size(), 2u);
   EXPECT_EQ(sorted.unknown[0].file, "4");
@@ -21,8 +21,16 @@ TEST(ClaimedFolder, TellsLeftOversFromWhatNobodyKnows) {
   EXPECT_EQ(sorted.highest, JobId{7});
 }
 
+// Retention removed it, and a power cut brought it back: taken in again it would be paid for twice.
+TEST(ClaimedFolder, AFileOfAPurgedJobIsLeftOver) {
+  const auto sorted = sort_claimed({"1.data", "2"}, {{}, {}, {JobId{1}, JobId{2}}});
+  EXPECT_EQ(sorted.left_over, (std::vector<std::string>{"1.data", "2"}));
+  EXPECT_TRUE(sorted.unknown.empty());
+  EXPECT_EQ(sorted.highest, JobId{2});
+}
+
 TEST(ClaimedFolder, NumbersThatAreNoIdsUseNoIdsUp) {
-  const auto sorted = sort_claimed({"9223372036854775807", "99999999999999999999", "-3", "0", "1x"}, {}, {});
+  const auto sorted = sort_claimed({"9223372036854775807", "99999999999999999999", "-3", "0", "1x"}, {});
   EXPECT_EQ(sorted.highest, JobId{});
   EXPECT_TRUE(sorted.unknown.empty());
   EXPECT_EQ(id_of_results("12-reviews"), JobId{12});
