@@ -10,18 +10,15 @@ part names the seed that repeats it.
 
 import argparse
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
+from proof_counts import add_up
+
 HERE = Path(__file__).resolve().parent
 BUILD = Path(os.environ.get("OFFPEAK_BUILD", HERE.parents[1] / "build-simtest"))
 SKIPPED = 77
-# What the parts call it, and what it is added up as.
-NAMES = {"seeds": "seeds", "virtual_days": "virtual_days", "requests": "requests", "kills": "kills", "crashes": "crashes",
-         "power_cuts": "virtual_power_cuts", "cuts": "power_cuts", "faults": "faults", "answers_lost_or_cut": "faults",
-         "restores": "restores", "operator_commands": "operator_commands", "lost": "lost", "billed_twice": "billed_twice"}
 
 
 class Part:
@@ -34,16 +31,7 @@ class Part:
     def end(self):
         output, _ = self.process.communicate()
         sys.stdout.write(output)
-        return self.process.returncode, counts(output)
-
-
-def counts(output):
-    """The name=number pairs of the last line that has some."""
-    for line in reversed(output.strip().split("\n")):
-        found = re.findall(r"\b(\w+)=(\d+)", line)
-        if len(found) > 2:
-            return {name: int(number) for name, number in found}
-    return {}
+        return self.process.returncode, output
 
 
 def main():
@@ -61,14 +49,10 @@ def main():
     power = Part([sys.executable, str(HERE / "power_cuts.py"), "--cuts", str(max(10, int(arguments.minutes * 10)))])
     ends.append(power.end())
     ends.append(parts[0].end())
-    total = {}
-    for _, found in ends:
-        for name, number in found.items():
-            if name in NAMES:
-                total[NAMES[name]] = total.get(NAMES[name], 0) + number
+    total, runs = add_up("".join(output for _, output in ends))
     failed = [status for status, _ in ends if status not in (0, SKIPPED)]
-    told = " ".join(f"{name}={total[name]}" for name in dict.fromkeys(NAMES.values()) if name in total)
-    print(f"soak: minutes={arguments.minutes:g} runs={len(ends)} {told} -> {'FAILED' if failed else 'ok'}", flush=True)
+    told = " ".join(f"{name}={count}" for name, count in total.items())
+    print(f"soak: minutes={arguments.minutes:g} runs={runs} {told} -> {'FAILED' if failed else 'ok'}", flush=True)
     return 1 if failed else 0
 
 
