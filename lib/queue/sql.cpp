@@ -91,7 +91,8 @@ Sql::Sql(const std::string& path) {
     add_row_functions(db_);
     // Exclusive before WAL: then no shared memory file is made, and the lock is held until the process ends.
     script("PRAGMA locking_mode = EXCLUSIVE");
-    script("PRAGMA auto_vacuum = INCREMENTAL");  // of a new file; an old one uses its free pages again
+    // Of a new file only: an old one uses its free pages again, and to say it anew is a write that a full disk refuses.
+    if (is_empty()) script("PRAGMA auto_vacuum = INCREMENTAL");
     script("PRAGMA journal_mode = WAL");
     script("PRAGMA synchronous = FULL");
     script("PRAGMA foreign_keys = ON");
@@ -101,9 +102,15 @@ Sql::Sql(const std::string& path) {
     script("BEGIN EXCLUSIVE; COMMIT");  // takes the lock now, not at the first write
     empty_log();
   } catch (...) {
+    for (const auto& [text, statement] : statements_) sqlite3_finalize(statement);
     sqlite3_close(db_);
     throw;
   }
+}
+
+bool Sql::is_empty() {
+  auto row = query("PRAGMA page_count");
+  return row.step() && row.integer(0) == 0;
 }
 
 // A sync that failed once reports success from then on, although its bytes never reached the disk (Linux drops them).

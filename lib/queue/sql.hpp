@@ -117,6 +117,7 @@ class Sql {
   }
 
  private:
+  bool is_empty();
   void empty_log();
   sqlite3_stmt* prepared(std::string_view sql);
 
