@@ -92,10 +92,36 @@ class ReconcileTest : public testing::Test {
     return row;
   }
 
+  void expect_sound() {
+    for (const auto& problem : queue->audit(std::nullopt).problems) ADD_FAILURE() << problem;
+  }
+
   TemporaryFolder folder;
   std::unique_ptr<Queue> queue;
   JobId job;
 };
+
+// One line of the batch was nobody's: what was booked has a hole, and that is no damage.
+TEST_F(ReconcileTest, AnAuditKnowsWhatAClaimCouldNotMatch) {
+  lose("msgbatch_a");
+  queue->claim_unexplained("msgbatch_a", false);
+  auto batch = claimed("msgbatch_a", 2, 2, "lost");
+  batch.requests = 5;
+  auto behind_a_hole = batch.assignments.front();
+  behind_a_hole.first_place = 3;
+  behind_a_hole.range.first = 6;
+  batch.assignments.push_back(behind_a_hole);
+  ASSERT_EQ(queue->record_claim(batch, now).as, BookedAs::twin);
+  expect_sound();
+}
+
+TEST_F(ReconcileTest, AnAuditKnowsABatchOfAnIntentThatWasTakenAsRejected) {
+  queue->record_refused(assign(0, 4, "known"), {}, now);
+  lose("msgbatch_a");
+  queue->claim_unexplained("msgbatch_a", false);
+  ASSERT_EQ(queue->record_claim(claimed("msgbatch_a", 0, 4, "known"), now).as, BookedAs::twin);
+  expect_sound();
+}
 
 TEST_F(ReconcileTest, AClaimHoldsSubmittingUntilItIsRecorded) {
   lose("msgbatch_a");
