@@ -3,6 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <memory>
+
 #include "queue/row_checksum.hpp"
 
 namespace offpeak {
@@ -51,6 +55,21 @@ std::string schema_text(sqlite3* db) {
   return text;
 }
 
+// Through SQLite's own file layer, as everything else that is read of it.
+void read_every_byte(sqlite3* db) {
+  sqlite3_file* file = nullptr;
+  int code = sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, static_cast<void*>(&file));
+  sqlite3_int64 bytes = 0;
+  if (code == SQLITE_OK) code = file->pMethods->xFileSize(file, &bytes);
+  std::array<char, 64 * 1024> part;
+  for (sqlite3_int64 at = 0; code == SQLITE_OK && at < bytes;) {
+    const auto count = std::min<sqlite3_int64>(part.size(), bytes - at);
+    code = file->pMethods->xRead(file, part.data(), static_cast<int>(count), at);
+    at += count;
+  }
+  if (code != SQLITE_OK) throw_queue_error(nullptr, code);
+}
+
 }  // namespace
 
 void throw_damaged(const std::string& what) {
@@ -72,6 +91,16 @@ void check_rows(Sql& sql) {
   }
   for (const auto table : small_tables) {
     if (has_table(sql, table)) check_with(sql, fmt::format("PRAGMA integrity_check('{}')", table));
+  }
+}
+
+void check_readable(const std::string& path) {
+  for (const auto& name : {path, path + "-wal"}) {
+    sqlite3* db = nullptr;
+    const int code = sqlite3_open_v2(name.c_str(), &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_EXRESCODE, nullptr);
+    const std::unique_ptr<sqlite3, decltype(&sqlite3_close)> closed(db, &sqlite3_close);
+    // There need not be a log.
+    if (code == SQLITE_OK) read_every_byte(db);
   }
 }
 

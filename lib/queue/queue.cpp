@@ -6,12 +6,31 @@
 
 namespace offpeak {
 
-Queue::Queue(const std::string& path, OpeningCheck check) : sql_(std::make_unique<Sql>(path)) {
+namespace {
+
+std::unique_ptr<Sql> open_once(const std::string& path, Queue::OpeningCheck check) {
+  auto sql = std::make_unique<Sql>(path);
   // Before the migrations, which would give what they find a checksum that fits.
-  if (check == OpeningCheck::all) check_rows(*sql_);
-  migrate(*sql_);
-  if (check == OpeningCheck::all) check_schema(*sql_);
+  if (check == Queue::OpeningCheck::all) check_rows(*sql);
+  migrate(*sql);
+  if (check == Queue::OpeningCheck::all) check_schema(*sql);
+  return sql;
 }
+
+// SQLite calls a database malformed too where the disk did not give a page of it away at first. Damage can be read, and
+// is there each time that one looks; all else is a disk that fails, and no reason to restore a backup.
+std::unique_ptr<Sql> open_database(const std::string& path, Queue::OpeningCheck check) {
+  try {
+    return open_once(path, check);
+  } catch (const QueueDamaged&) {
+    check_readable(path);
+  }
+  return open_once(path, check);
+}
+
+}  // namespace
+
+Queue::Queue(const std::string& path, OpeningCheck check) : sql_(open_database(path, check)) {}
 
 Queue::~Queue() = default;
 

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "queue_world.hpp"
+#include "support/failing_reads.hpp"
 
 namespace offpeak::testing {
 namespace {
@@ -265,6 +266,30 @@ TEST_F(DamageTest, ADatabaseOfVersion1GetsItsChecksums) {
   bytes[place_of(bytes, "nonce2")] ^= 1;
   write_file(world_.path(), bytes);
   EXPECT_THROW(Queue queue(world_.path()), QueueDamaged);
+}
+
+// A page that the disk does not give away is no damage: nobody is told to restore a backup, and a new start may do.
+TEST_F(DamageTest, AReadThatFailsAtTheStartIsNotDamage) {
+  using Times = FailingReads::Times;
+  for (const auto times : {Times::once, Times::for_ever}) {
+    int failed = 0;
+    for (int number = 1; number < 1000; ++number) {
+      const FailingReads reads(number, times);
+      try {
+        Queue queue(world_.path());
+      } catch (const QueueDamaged& damage) {
+        FAIL() << "read " << number << ": " << damage.what();
+      } catch (const QueueError& error) {
+        EXPECT_TRUE(reads.hit()) << error.what();
+      }
+      if (!reads.hit()) break;
+      ++failed;
+    }
+    EXPECT_GT(failed, 20);
+    EXPECT_LT(failed, 999);
+  }
+  world_.open();
+  EXPECT_EQ(everything(*world_.queue), expected_);
 }
 
 TEST_F(DamageTest, AForeignTriggerIsRefused) {
