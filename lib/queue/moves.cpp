@@ -307,4 +307,10 @@ void set_fact(Sql& sql, std::string_view name, std::string_view value) {
 
 void clear_fact(Sql& sql, std::string_view name) { sql.run("DELETE FROM fact WHERE name = ?", name); }
 
+std::int64_t attempts_of(Sql& sql, BatchId id) {
+  auto row = sql.query("SELECT count(*) FROM attempt WHERE batch = ? AND intact", id);
+  row.step();
+  return row.integer(0);
+}
+
 }  // namespace offpeak

@@ -72,6 +72,8 @@ Booked book_by_nonce(Sql& sql, const std::string& nonce, const Batch& batch, boo
 void insert_unexplained(Sql& sql, const UnexplainedBatch& batch);
 
 std::vector<Assignment> read_assignments(Sql& sql, IntentId id);
+// Lines of a batch that did not become outcomes.
+std::int64_t attempts_of(Sql& sql, BatchId id);
 void set_intent_state(Sql& sql, IntentId id, IntentState to, const std::optional<std::string>& reason, Instant now);
 
 // Marks batches that carry only jobs that are being canceled.

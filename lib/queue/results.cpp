@@ -1,7 +1,5 @@
-// Results' verbs: outcomes recorded idempotently, and the end of a batch.
+// The end of a batch: collected, to be tried again, or lost. Its lines are recorded in recording.cpp.
 #include <fmt/format.h>
-
-#include <map>
 
 #include "base/backoff.hpp"
 #include "queue/moves.hpp"
@@ -9,77 +7,6 @@
 namespace offpeak {
 
 namespace {
-
-std::string_view action_text(ResultAction action) {
-  switch (action) {
-    case ResultAction::outcome:
-      return "outcome";
-    case ResultAction::another:
-      return "another";
-    case ResultAction::account_again:
-      return "account_again";
-    case ResultAction::hold_again:
-      return "hold_again";
-  }
-  return "";
-}
-
-// What one transaction of results adds to the sums of each job.
-struct Sums {
-  std::map<std::pair<JobId, OutcomeType>, std::int64_t> outcomes;
-  std::map<JobId, Nanodollars> costs;
-  std::map<std::tuple<JobId, std::string_view, std::string>, std::int64_t> tallies;
-
-  void add(const ResultRow& row) {
-    const auto job = row.request.job;
-    ++outcomes[{job, row.type}];
-    costs[job] += row.cost;
-    if (!row.stop_reason.empty()) ++tallies[{job, "stop_reason", row.stop_reason}];
-    if (!row.model.empty()) ++tallies[{job, "unpriced_model", row.model}];
-    if (row.type != OutcomeType::succeeded) return;
-    const auto& usage = row.usage;
-    add_usage(job, "input_tokens", usage.input_tokens);
-    add_usage(job, "output_tokens", usage.output_tokens);
-    add_usage(job, "cache_creation_input_tokens",
-              usage.cache_creation_5m_input_tokens + usage.cache_creation_1h_input_tokens);
-    add_usage(job, "cache_read_input_tokens", usage.cache_read_input_tokens);
-    add_usage(job, "web_search_requests", usage.web_search_requests);
-  }
-
-  // `move_counters`: the requests come from `submitted`; of a twin they have been moved one by one.
-  void write(Sql& sql, Instant now, bool move_counters) const {
-    Nanodollars spent = 0;
-    for (const auto& [key, count] : outcomes) {
-      if (!move_counters) break;
-      move_requests(sql, key.first, RequestState::submitted, as_request_state(key.second), count);
-    }
-    for (const auto& [job, cost] : costs) {
-      if (cost == 0) continue;
-      sql.run("UPDATE job SET cost = cost + ?2 WHERE id = ?1", job, cost);
-      spent += cost;
-      hold_over_its_cap(sql, job);
-    }
-    for (const auto& [key, n] : tallies) {
-      const auto& [job, kind, name] = key;
-      sql.run("INSERT INTO tally VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n", job, kind, name, n);
-    }
-    if (spent == 0) return;
-    sql.run("INSERT INTO spent VALUES (?, ?) ON CONFLICT DO UPDATE SET cost = cost + excluded.cost",
-            to_millis(now) / 86'400'000, spent);
-  }
-
- private:
-  void add_usage(JobId job, const char* name, std::int64_t n) {
-    if (n != 0) tallies[{job, "usage", name}] += n;
-  }
-
-  static void hold_over_its_cap(Sql& sql, JobId job) {
-    sql.run(
-        "UPDATE job SET state = 'held', reason = 'max_cost_usd is reached; `offpeak release` goes on' WHERE id = ? AND "
-        "state IN ('queued', 'running') AND max_cost > 0 AND cost >= max_cost AND pending > 0",
-        job);
-  }
-};
 
 // The attempts of one batch that go again, in order, one run for what lies together and waits for the same.
 class Returns {
@@ -120,12 +47,6 @@ class Returns {
   std::optional<PendingRange> run_;
   std::uint64_t count_ = 0;
 };
-
-std::int64_t attempts_of(Sql& sql, BatchId id) {
-  auto row = sql.query("SELECT count(*) FROM attempt WHERE batch = ? AND intact", id);
-  row.step();
-  return row.integer(0);
-}
 
 void give_attempts_back(Sql& sql, BatchId id, const std::vector<Assignment>& assignments, Returns& returns) {
   struct Again {
@@ -177,76 +98,6 @@ std::uint32_t Queue::begin_download(BatchId id) {
   auto row = sql_->query("SELECT downloads FROM batch WHERE id = ? AND intact", id);
   if (!row.step()) throw QueueError("database: a batch vanished");
   return static_cast<std::uint32_t>(row.integer(0));
-}
-
-namespace {
-
-// Where a request is that has no outcome: in `pending`, or with an intent that is on its way, or with a batch. Nothing
-// where offpeak has made its outcome already.
-std::optional<RequestState> whereabouts(Sql& sql, RequestRange request) {
-  if (!pending_in(sql, request).empty()) return RequestState::pending;
-  auto row = sql.query(
-      "SELECT i.state FROM assignment a JOIN intent i ON i.id = a.intent LEFT JOIN batch b ON b.intent = i.id WHERE "
-      "a.job = ?1 AND a.intact AND i.intact AND coalesce(b.intact, 1) AND a.first <= ?2 AND a.first + a.count > ?2 AND "
-      "(i.state IN ('uploading', 'committing', 'unknown') "
-      "OR (i.state = 'created' AND b.state <> 'collected'))",
-      request.job, request.first);
-  if (!row.step()) return std::nullopt;
-  return row.bytes(0) == "created" ? RequestState::submitted : RequestState::assigned;
-}
-
-// One line of a late twin: what it paid for becomes the outcome, wherever its request is by now.
-bool record_twin_row(Sql& sql, BatchId id, std::uint32_t download, const ResultRow& row, Instant now) {
-  const auto& request = row.request;
-  const auto first = sql.run("INSERT OR IGNORE INTO attempt VALUES (?, ?, ?, ?, 'twin', ?, ?)", id, request.job,
-                             request.first, to_text(row.type), row.error_type, now);
-  if (first == 0 || row.type != OutcomeType::succeeded || outcomes_in(sql, request) > 0) return false;
-  const auto from = whereabouts(sql, request);
-  if (!from) return false;
-  if (*from == RequestState::pending) take_pending(sql, request);
-  sql.run("INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?)", request.job, request.first, to_text(row.type), id,
-          download, row.offset, row.bytes, row.checksum);
-  sql.run("DELETE FROM attempt WHERE job = ? AND seq = ? AND action <> 'twin'", request.job, request.first);
-  move_requests(sql, request.job, *from, RequestState::succeeded, 1);
-  return true;
-}
-
-}  // namespace
-
-RecordedResults Queue::record_results(BatchId id, std::uint32_t download, const std::vector<ResultRow>& rows,
-                                      Instant now) {
-  Transaction transaction(*sql_);
-  RecordedResults recorded;
-  Sums sums;
-  bool attempts_there = attempts_of(*sql_, id) > 0;
-  const auto recording = batch(id);
-  const bool twin = recording && recording->twin;
-  for (const auto& row : rows) {
-    const auto& request = row.request;
-    std::int64_t inserted = 0;
-    if (twin) {
-      inserted = record_twin_row(*sql_, id, download, row, now) ? 1 : 0;
-      if (inserted != 0) sums.add(row);
-    } else if (row.action == ResultAction::outcome) {
-      inserted = sql_->run("INSERT OR IGNORE INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?)", request.job, request.first,
-                           to_text(row.type), id, download, row.offset, row.bytes, row.checksum);
-      if (inserted != 0) sums.add(row);
-      // A final line beats one that asked for another attempt: what was paid for is not sent again.
-      if (inserted != 0 && attempts_there) {
-        sql_->run("DELETE FROM attempt WHERE batch = ? AND job = ? AND seq = ?", id, request.job, request.first);
-      }
-    } else {
-      inserted = sql_->run(
-          "INSERT OR IGNORE INTO attempt SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE NOT EXISTS (SELECT 1 FROM outcome "
-          "WHERE job = ?2 AND seq = ?3)",
-          id, request.job, request.first, to_text(row.type), action_text(row.action), row.error_type, now);
-      attempts_there = attempts_there || inserted != 0;
-    }
-    (inserted != 0 ? recorded.recorded : recorded.known) += 1;
-  }
-  sums.write(*sql_, now, !twin);
-  transaction.commit();
-  return recorded;
 }
 
 Collected Queue::collect(BatchId id, const CollectRules& rules, Instant now) {

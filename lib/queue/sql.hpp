@@ -35,6 +35,11 @@ class Statement {
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
 
+  // For statements of many rows: the value of one parameter, counted from 1. Text must live until the step.
+  template <class Value>
+  void set(int parameter, const Value& value) {
+    bind_one(parameter, value);
+  }
   // True where a row is there.
   bool step();
   // For statements that give no rows.

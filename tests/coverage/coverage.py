@@ -31,7 +31,7 @@ PROGRAMS = [("test_" + name, "tests/test_" + name, ["--gtest_brief=1"]) for name
 SCOPE = [
     "lib/submit/*", "lib/results/*", "lib/poll/audit.*", "lib/model/states.*", "lib/model/params.*",
     "lib/provider/verdict.*", "lib/queue/moves.cpp", "lib/queue/intents.cpp", "lib/queue/settling.cpp",
-    "lib/queue/results.cpp", "lib/queue/packing.cpp",
+    "lib/queue/results.cpp", "lib/queue/recording.cpp", "lib/queue/packing.cpp",
 ]
 
 
