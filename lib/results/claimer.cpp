@@ -163,7 +163,7 @@ Task<bool> Claimer::cancel(UnexplainedBatch claim) {
 Task<bool> Claimer::still_to_cancel(std::string provider_id) {
   const auto claim =
       co_await doors_.database.run([provider_id](Queue& queue) { return queue.unexplained(provider_id); });
-  co_return claim && claim->state == "claiming" && claim->cancel_wanted;
+  co_return claim.value_or(UnexplainedBatch()).state == "claiming";
 }
 
 Task<> Claimer::claim_ended(UnexplainedBatch claim, ProviderBatch told) {

@@ -262,12 +262,19 @@ class CandidateCancels : public ClaimCalls {
     intent = world.queue.create_intent(made, world.clock.now());
     world.queue.mark_committing(intent, world.clock.now());
     world.queue.mark_unknown(intent, "reset", world.clock.now());
+    want_canceled({"msgbatch_a"});
+  }
+  void want_canceled(const std::vector<std::string>& names) {
+    std::vector<Candidate> candidates;
     const auto now = world.clock.now();
-    world.queue.record_candidates(intent, {{"msgbatch_a", now, now + 24h, false, false}});
-    ProviderBatch told;
-    told.id = "msgbatch_a";
-    world.provider.batches.push_back(told);
-    EXPECT_EQ(world.queue.cancel_candidate(intent, "msgbatch_a"), Decided::done);
+    for (const auto& name : names) candidates.push_back({name, now, now + 24h, false, false});
+    world.queue.record_candidates(intent, candidates);
+    for (const auto& name : names) {
+      ProviderBatch told;
+      told.id = name;
+      world.provider.batches.push_back(told);
+      EXPECT_EQ(world.queue.cancel_candidate(intent, name), Decided::done);
+    }
   }
   IntentId intent;
 };
@@ -281,6 +288,17 @@ TEST_F(CandidateCancels, OneThatFailsIsAskedForAgain) {
   EXPECT_EQ(world.provider.count("cancel"), 3u);
   EXPECT_TRUE(world.queue.candidates_to_cancel().empty());
   EXPECT_TRUE(world.log.has("info candidate.cancel_requested"));
+}
+
+TEST_F(CandidateCancels, OneThatGoesWellDoesNotHideOneThatFailed) {
+  want_canceled({"msgbatch_a", "msgbatch_b"});
+  world.provider.cancel_failures = {failed_call(Kind::unreachable, 0)};
+  start();
+  EXPECT_EQ(world.provider.count("cancel"), 2u);
+  EXPECT_EQ(world.queue.candidates_to_cancel().size(), 1u);
+  world.clock.advance(1h);
+  EXPECT_EQ(world.provider.count("cancel"), 3u);
+  EXPECT_TRUE(world.queue.candidates_to_cancel().empty());
 }
 
 TEST_F(CandidateCancels, APauseThatTheProviderAsksForIsKept) {
