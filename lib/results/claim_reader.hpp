@@ -16,9 +16,14 @@ namespace offpeak {
 
 struct ClaimIds {
   std::string nonce;             // of the first line that has one; empty: no line has an id of offpeak's form
-  std::vector<ClaimLine> lines;  // with that nonce and a fingerprint
+  std::vector<ClaimLine> lines;  // with that nonce and a fingerprint, one of each place
   std::uint64_t total = 0;       // lines of any kind
+  std::uint64_t readable = 0;    // result lines of anybody
   std::uint64_t old_form = 0;    // with that nonce, of an earlier version: they say nothing of the content
+  std::uint64_t sum = 0;         // over the lines, in whichever order they come
+
+  // Requests of the batch that have told who they are. Fewer than it ran: the download is not what it should be.
+  std::uint64_t told() const { return nonce.empty() ? readable : lines.size() + old_form; }
 };
 
 class ClaimReader {
@@ -32,11 +37,13 @@ class ClaimReader {
 
  private:
   void take_line(std::string_view text);
+  bool is_first_of(std::uint32_t place);
 
   std::unique_ptr<File> raw_;
   LineReader lines_;
   JsonChecker checker_;
   ResultLine parsed_;
+  std::vector<bool> places_;  // that had their line
   ClaimIds ids_;
 };
 

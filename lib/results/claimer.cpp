@@ -36,13 +36,17 @@ struct Claimer::Scan {
   Scan(std::vector<ClaimLine> lines, Files& files, std::string claimed)
       : matcher(std::move(lines)), params(files, std::move(claimed)) {}
 
-  // A line whose bytes are not there any more cannot be matched, and cannot be sent either.
+  // A line whose bytes are not what was accepted cannot be matched, and cannot be sent either; the others can.
   Result<void> take(const OpenLines& open) {
     const auto seed = fingerprint_seed(open.job.defaults);
     for (const auto& line : open.lines) {
       if (line.entry.params_bytes == 0 || (seed == 0 && !matcher.may_be(line.entry.checksum))) continue;
       const auto bytes = params.read(open.job, line.entry);
-      if (!bytes) return bytes.error();
+      if (!bytes) {
+        if (bytes.error().kind != ErrorKind::invalid) return bytes.error();
+        if (!damage) damage = bytes.error();
+        continue;
+      }
       matcher.offer(open.job.job, line.seq, fingerprint(*bytes, seed));
     }
     return {};
@@ -50,6 +54,7 @@ struct Claimer::Scan {
 
   ClaimMatcher matcher;
   ClaimedParams params;
+  std::optional<Error> damage;  // the first of the job that is being read
 };
 
 Task<> Claimer::run() {
@@ -87,21 +92,33 @@ Task<bool> Claimer::round() {
 }
 
 Task<bool> Claimer::cancel_candidate(std::string provider_id) {
+  if (doors_.clock.steady_now() < cancel_not_before_) co_return false;
   auto told = co_await doors_.provider.cancel(provider_id);
   if (!told.ok() && told.failure().kind != CallFailureKind::refused) {
     doors_.log.warning("cancel.failed", {{"batch", provider_id}, {"reason", told.failure().message}});
+    const auto& retry_after = told.failure().retry_after;
+    if (retry_after) cancel_not_before_ = doors_.clock.steady_now() + pause_asked_for(*retry_after);
     co_return false;
   }
-  // Refused: it has ended meanwhile, and its results tell the truth.
   co_await doors_.database.run([provider_id](Queue& queue) { queue.cancel_of_candidate_requested(provider_id); });
-  doors_.log.info("candidate.cancel_requested", {{"batch", provider_id}});
+  if (told.ok()) {
+    doors_.log.info("candidate.cancel_requested", {{"batch", provider_id}});
+  } else {
+    // Mostly because it has ended meanwhile; its results tell the truth either way.
+    doors_.log.warning("candidate.cancel_refused", {{"batch", provider_id}, {"reason", told.failure().message}});
+  }
   co_return true;
 }
 
 Task<> Claimer::advance(UnexplainedBatch claim) {
   auto told = co_await doors_.provider.retrieve(claim.provider_id);
   if (!told.ok()) {
-    co_await try_again(std::move(claim), told.failure().message, told.failure().retry_after);
+    auto reason = told.failure().message;
+    // Never proof that it is gone: it may be the key of another workspace that asks.
+    if (told.failure().kind == CallFailureKind::not_found) {
+      reason += fmt::format("; where it was deleted at the provider: offpeak reconcile {} dismiss", claim.provider_id);
+    }
+    co_await try_again(std::move(claim), std::move(reason), told.failure().retry_after);
     co_return;
   }
   if (told.value().status != ProcessingStatus::ended) {
@@ -124,47 +141,84 @@ Task<> Claimer::advance(UnexplainedBatch claim) {
   co_await claim_ended(std::move(claim), std::move(told.value()));
 }
 
+// False where it waits, or is none any more.
 Task<bool> Claimer::cancel(UnexplainedBatch claim) {
+  if (!co_await still_to_cancel(claim.provider_id)) co_return false;
   auto told = co_await doors_.provider.cancel(claim.provider_id);
   if (!told.ok() && told.failure().kind != CallFailureKind::refused) {
     co_await try_again(std::move(claim), told.failure().message, told.failure().retry_after);
     co_return false;
   }
   co_await doors_.database.run([id = claim.provider_id](Queue& queue) { queue.cancel_of_unexplained_requested(id); });
-  doors_.log.info("claim.cancel_requested", {{"batch", claim.provider_id}});
+  if (told.ok()) {
+    doors_.log.info("claim.cancel_requested", {{"batch", claim.provider_id}});
+  } else {
+    // Mostly because it has ended meanwhile; else it is waited for, and billed for all that it runs.
+    doors_.log.warning("claim.cancel_refused", {{"batch", claim.provider_id}, {"reason", told.failure().message}});
+  }
   co_return true;
+}
+
+// The operator may have dismissed it while it was asked for: what is none of ours is not canceled.
+Task<bool> Claimer::still_to_cancel(std::string provider_id) {
+  const auto claim =
+      co_await doors_.database.run([provider_id](Queue& queue) { return queue.unexplained(provider_id); });
+  co_return claim.value_or(UnexplainedBatch()).state == "claiming";
 }
 
 Task<> Claimer::claim_ended(UnexplainedBatch claim, ProviderBatch told) {
   crash_point("claim_begun");
-  auto ids = co_await download_ids(claim.provider_id);
-  if (!ids) {
-    co_await try_again(std::move(claim), ids.error().message, std::nullopt);
+  auto download = co_await download_ids(claim.provider_id);
+  if (download.problem) {
+    co_await try_again(std::move(claim), std::move(*download.problem), download.retry_after);
     co_return;
   }
-  if (ids->total < static_cast<std::uint64_t>(told.counts.total())) {
-    auto reason = fmt::format("its results have {} lines, {} were counted; downloading once more", ids->total,
-                              told.counts.total());
+  const auto requests = static_cast<std::uint64_t>(told.counts.total());
+  const auto& ids = download.ids;
+  if (ids.total < requests) {
+    auto reason = fmt::format("its results have {} lines, {} were counted; downloading once more", ids.total, requests);
     co_await try_again(std::move(claim), std::move(reason), std::nullopt);
     co_return;
   }
-  co_await claim_with(std::move(claim), std::move(told), std::move(*ids));
+  if (is_doubtful(claim.provider_id, requests, ids)) {
+    auto reason = fmt::format("its results tell of {} of its {} requests; downloading once more", ids.told(), requests);
+    co_await try_again(std::move(claim), std::move(reason), std::nullopt);
+    co_return;
+  }
+  co_await claim_with(std::move(claim), std::move(told), std::move(download.ids));
 }
 
-Task<Result<ClaimIds>> Claimer::download_ids(std::string provider_id) {
+bool Claimer::is_doubtful(const std::string& provider_id, std::uint64_t requests, const ClaimIds& ids) {
+  const auto before = doubts_.find(provider_id);
+  const Doubt now{ids.total, ids.sum};
+  if (ids.told() < requests && (before == doubts_.end() || before->second != now)) {
+    doubts_[provider_id] = now;
+    return true;
+  }
+  doubts_.erase(provider_id);
+  return false;
+}
+
+Task<Claimer::Download> Claimer::download_ids(std::string provider_id) {
   const auto path = download_path();
   const auto transfer = co_await download_results(doors_.provider, doors_.files, doors_.file_worker, provider_id, path);
-  auto failure = transfer.failure;
-  if (transfer.refused) failure = make_error(ErrorKind::unavailable, transfer.refused->message);
-  Result<ClaimIds> ids = ClaimIds();
-  if (failure) {
-    ids = *failure;
+  Download download;
+  if (transfer.refused) {
+    download.problem = transfer.refused->message;
+    download.retry_after = transfer.refused->retry_after;
+  } else if (transfer.failure) {
+    download.problem = transfer.failure->message;
   } else {
-    ids = co_await read_ids();
+    auto ids = co_await read_ids();
+    if (ids) {
+      download.ids = std::move(*ids);
+    } else {
+      download.problem = ids.error().message;
+    }
   }
   auto remove = [files = &doors_.files, path] { static_cast<void>(files->remove(path)); };
   co_await doors_.file_worker.run(std::move(remove));
-  co_return ids;
+  co_return download;
 }
 
 Task<Result<ClaimIds>> Claimer::read_ids() {
@@ -251,18 +305,25 @@ Task<Result<void>> Claimer::scan_job(JobId job, std::shared_ptr<Scan> scan) {
     auto take = [scan, open] { return scan->take(*open); };
     auto taken = co_await doors_.file_worker.run(std::move(take));
     if (taken) continue;
-    const auto kind = taken.error().kind;
-    if (kind != ErrorKind::not_found && kind != ErrorKind::invalid) co_return taken.error();
-    doors_.log.error(
-        "claim.damaged_job",
-        {{"job", job}, {"reason", taken.error().message}, {"hint", "what the batch ran of this job cannot be found"}});
+    if (taken.error().kind != ErrorKind::not_found) co_return taken.error();
+    log_damage(job, taken.error());
     co_return Result<void>();
   }
+  if (scan->damage) log_damage(job, *scan->damage);
+  scan->damage.reset();
   co_return Result<void>();
 }
 
+void Claimer::log_damage(JobId job, const Error& damage) {
+  doors_.log.error(
+      "claim.damaged_job",
+      {{"job", job}, {"reason", damage.message}, {"hint", "what the batch ran of these bytes cannot be found"}});
+}
+
 Task<> Claimer::end(ClaimedBatch claimed, Booked booked) {
-  if (booked.as == BookedAs::duplicate) {
+  if (booked.as == BookedAs::duplicate && booked.intent == IntentId()) {
+    doors_.log.info("claim.known", {{"batch", claimed.provider_id}, {"reason", "it has been booked meanwhile"}});
+  } else if (booked.as == BookedAs::duplicate) {
     doors_.log.error("claim.duplicate", {{"batch", claimed.provider_id},
                                          {"intent", booked.intent},
                                          {"hint", "its intent has another batch already; compare the bill"}});
@@ -293,7 +354,7 @@ Task<> Claimer::wait(UnexplainedBatch claim, std::string reason, Duration pause)
 Task<> Claimer::try_again(UnexplainedBatch claim, std::string reason, std::optional<Duration> retry_after) {
   const auto& retry = doors_.config.retry;
   auto pause = backoff(retry.backoff, retry.max_backoff, static_cast<int>(claim.failures) + 1, doors_.random.unit());
-  if (retry_after) pause = std::max(pause, std::min(*retry_after, retry.max_backoff));
+  if (retry_after) pause = std::max(pause, pause_asked_for(*retry_after));
   const auto next = doors_.clock.now() + std::max(pause, Duration(1));
   doors_.log.warning("claim.waiting",
                      {{"batch", claim.provider_id}, {"reason", reason}, {"next_try_at", to_rfc3339(next)}});
@@ -306,6 +367,11 @@ Task<> Claimer::give_up(UnexplainedBatch claim, std::string reason) {
                                         {"reason", reason},
                                         {"act", fmt::format("offpeak reconcile {} dismiss", claim.provider_id)}});
   co_await doors_.database.run([id = claim.provider_id, reason](Queue& queue) { queue.give_up_claim(id, reason); });
+}
+
+// What the provider asks for, within reason.
+Duration Claimer::pause_asked_for(Duration retry_after) const {
+  return std::min(retry_after, doors_.config.retry.max_backoff);
 }
 
 Duration Claimer::look_interval() const { return std::max(doors_.config.poll.max_interval, Duration(1)); }

@@ -5,9 +5,13 @@
 //           for one that the batch ran where the content of both is the same; submitting waits until it is done
 // When it fails  the claim waits with its reason and a time; what cannot be claimed at all is open again
 //
+// A download that does not say of every request of the batch what it was is made again: what is not matched is sent
+// again. Only where two of them say the same is it taken as it is.
+//
 // I/O thread. Notified by the status socket; wakes up by itself while there is something to claim.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -54,13 +58,24 @@ class Claimer {
 
  private:
   struct Scan;
+  // What a download said that does not say everything.
+  struct Doubt {
+    std::uint64_t total = 0, sum = 0;
+    bool operator==(const Doubt&) const = default;
+  };
+  struct Download {
+    ClaimIds ids;
+    std::optional<std::string> problem;  // then there are no ids
+    std::optional<Duration> retry_after;
+  };
 
   Task<bool> round();
   Task<bool> cancel_candidate(std::string provider_id);
   Task<> advance(UnexplainedBatch claim);
   Task<bool> cancel(UnexplainedBatch claim);
+  Task<bool> still_to_cancel(std::string provider_id);
   Task<> claim_ended(UnexplainedBatch claim, ProviderBatch told);
-  Task<Result<ClaimIds>> download_ids(std::string provider_id);
+  Task<Download> download_ids(std::string provider_id);
   Task<Result<ClaimIds>> read_ids();
   Task<> claim_with(UnexplainedBatch claim, ProviderBatch told, ClaimIds ids);
   Task<Result<std::vector<Assignment>>> find_requests(std::vector<ClaimLine> lines);
@@ -70,11 +85,16 @@ class Claimer {
   Task<> wait(UnexplainedBatch claim, std::string reason, Duration pause);
   Task<> try_again(UnexplainedBatch claim, std::string reason, std::optional<Duration> retry_after);
   Task<> give_up(UnexplainedBatch claim, std::string reason);
+  bool is_doubtful(const std::string& provider_id, std::uint64_t requests, const ClaimIds& ids);
+  void log_damage(JobId job, const Error& damage);
+  Duration pause_asked_for(Duration retry_after) const;
   Duration look_interval() const;
   std::string download_path() const;
 
   ClaimerDoors doors_;
   ClaimerBells bells_;
+  std::map<std::string, Doubt> doubts_;  // by provider id; a restart only asks once more
+  SteadyTime cancel_not_before_{};       // of candidates, as the provider asked
 };
 
 }  // namespace offpeak

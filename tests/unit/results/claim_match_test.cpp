@@ -83,6 +83,13 @@ TEST(Claim, ARunEndsWhereAPlaceIsMissing) {
   EXPECT_EQ(plain(matcher.match()).size(), 2u);
 }
 
+// The middle one of three was taken for a longer run.
+TEST(Claim, OfEqualCandidatesATakenOneIsPassedOver) {
+  ClaimMatcher matcher(lines_of({5, 6, 99, 5, 99, 5, 99, 5}));
+  offer(matcher, 1, {5, 1, 5, 6, 1, 5});
+  EXPECT_EQ(plain(matcher.match()), (Runs{{0, 1, 2, 2}, {3, 1, 0, 1}, {5, 1, 5, 1}}));
+}
+
 TEST(Claim, AskingForAChecksumNeedsNoFile) {
   ClaimMatcher matcher(lines_of({0x12'3456'789aULL}));
   EXPECT_TRUE(matcher.may_be(0x3456'789aU));

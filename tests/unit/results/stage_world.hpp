@@ -8,8 +8,10 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -169,6 +171,7 @@ class FakeProvider : public Provider {
   std::vector<std::string> calls;
   std::vector<ListQuery> queries;
   std::size_t block_bytes = 1000;
+  std::function<void(const std::string& call)> during;  // what else happens while a call is under way
 
   ProviderBatch& batch(const std::string& id) {
     for (auto& known : batches) {
@@ -187,7 +190,7 @@ class FakeProvider : public Provider {
     co_return CreateAnswer();
   }
   Task<Called<ListPage>> list(ListQuery query) override {
-    calls.push_back("list");
+    begin("list");
     queries.push_back(query);
     Called<ListPage> called;
     if (!list_failures.empty()) {
@@ -204,11 +207,11 @@ class FakeProvider : public Provider {
     co_return called;
   }
   Task<Called<ProviderBatch>> retrieve(std::string id) override {
-    calls.push_back("retrieve " + id);
+    begin("retrieve " + id);
     co_return one(id, retrieve_failures);
   }
   Task<Called<ProviderBatch>> cancel(std::string id) override {
-    calls.push_back("cancel " + id);
+    begin("cancel " + id);
     auto answer = one(id, cancel_failures);
     if (answer.ok()) {
       batch(id).status = ProcessingStatus::canceling;
@@ -217,7 +220,7 @@ class FakeProvider : public Provider {
     co_return answer;
   }
   Task<Called<std::uint64_t>> results(std::string id, ResultsSink& sink) override {
-    calls.push_back("results " + id);
+    begin("results " + id);
     Called<std::uint64_t> called;
     auto& queue = downloads[id];
     if (queue.empty()) {
@@ -244,6 +247,10 @@ class FakeProvider : public Provider {
   }
 
  private:
+  void begin(const std::string& call) {
+    calls.push_back(call);
+    if (during) during(call);
+  }
   Called<ProviderBatch> one(const std::string& id, std::deque<CallFailure>& failures) {
     Called<ProviderBatch> called;
     called.answer = failed_call(CallFailureKind::not_found, 404);
@@ -270,8 +277,9 @@ inline std::string errored_value(std::string_view type, std::string_view message
       R"({{"type":"errored","error":{{"type":"error","error":{{"type":"{}","message":"{}"}},"request_id":null}}}})",
       type, message);
 }
-inline std::string result_line(std::string_view nonce, std::uint32_t place, std::string_view value) {
-  return fmt::format("{{\"custom_id\":\"{}\",\"result\":{}}}\n", wire_id({nonce, place, 0x12'3456'789a}), value);
+inline std::string result_line(std::string_view nonce, std::uint32_t place, std::string_view value,
+                               Fingerprint print = 0x12'3456'789a) {
+  return fmt::format("{{\"custom_id\":\"{}\",\"result\":{}}}\n", wire_id({nonce, place, print}), value);
 }
 
 class StageWorld {
@@ -320,6 +328,9 @@ class StageWorld {
     return found;
   }
 
+  static std::string params_of(JobId job, Seq seq) {
+    return fmt::format(R"({{"model":"m","job":{},"n":{}}})", job.value, seq);
+  }
   // A job of `requests` lines {"custom_id":"r0","params":{...}}, claimed and queued.
   JobId add_job(std::uint32_t requests, const std::string& name = "job", std::uint32_t max_attempts = 5,
                 JobFormat format = JobFormat::lines, const std::string& options_line = "") {
@@ -328,7 +339,7 @@ class StageWorld {
     if (format == JobFormat::requests) text = "{\"requests\":[";
     std::vector<LineEntry> entries;
     for (std::uint32_t i = 0; i < requests; ++i) {
-      const auto params = fmt::format(R"({{"model":"m","job":{},"n":{}}})", id.value, i);
+      const auto params = params_of(id, i);
       const auto raw_id = fmt::format(R"("r{}")", i);
       const std::string_view gap = format == JobFormat::requests ? "\n " : "";
       LineEntry entry;
@@ -340,6 +351,7 @@ class StageWorld {
       entry.params_offset = static_cast<std::uint32_t>(line.find(params));
       entry.params_bytes = entry.sent_params_bytes = static_cast<std::uint32_t>(params.size());
       entry.checksum = checksum32(params);
+      if (bare_lines.contains(i)) entry = {entry.offset, entry.bytes, 0, 0, 0, 0, 0, 0};
       entries.push_back(entry);
       text += line + (format == JobFormat::requests ? "," : "\n");
     }
@@ -465,6 +477,7 @@ class StageWorld {
   PriceTable prices;
   TroubledFiles files;
   FakeProvider provider;
+  std::set<Seq> bare_lines;  // of the jobs that are added: the index has neither an id nor params of them
   TaskGroup group;
   Wakeup poll_bell, collect_bell, pack_bell, settle_bell, export_bell, jobs_bell;
 
