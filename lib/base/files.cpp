@@ -40,8 +40,7 @@ constexpr std::uint64_t early_write_bytes = 1024 * 1024;
 class SystemFile final : public File {
  public:
   // `begun_empty`: everything in the file will have been appended here.
-  SystemFile(int fd, std::string path, bool begun_empty)
-      : fd_(fd), path_(std::move(path)), begun_empty_(begun_empty) {}
+  SystemFile(int fd, std::string path, bool begun_empty) : fd_(fd), path_(std::move(path)), begun_empty_(begun_empty) {}
   ~SystemFile() override { ::close(fd_); }
   SystemFile(const SystemFile&) = delete;
   SystemFile& operator=(const SystemFile&) = delete;

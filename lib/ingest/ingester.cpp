@@ -84,7 +84,6 @@ Task<> Ingester::run() {
 }
 
 Task<> Ingester::recover() {
-  recovered_ = true;
   const auto intakes = co_await doors_.database.run([](Queue& queue) { return queue.intakes(); });
   const auto claimed = config_.paths.claimed();
   co_await recover_unknown();
@@ -96,6 +95,7 @@ Task<> Ingester::recover() {
     if (!removed) continue;
     co_await doors_.database.run([id = intake.id](Queue& queue) { queue.forget_intake(id); });
   }
+  recovered_ = true;
 }
 
 // What a state that was put back has forgotten comes in again, under new ids, before anything else takes an id.
@@ -145,7 +145,6 @@ Task<> Ingester::take_in_again(JobId old, std::string file) {
 }
 
 Task<> Ingester::take_in() {
-  if (!recovered_) co_await recover();
   next_look_ = doors_.clock.steady_now();
   for (;;) {
     if (co_await bell_.wait_until(next_due())) next_look_ = doors_.clock.steady_now();
@@ -169,6 +168,7 @@ Task<> Ingester::take_in() {
 
 Task<> Ingester::round() {
   if (doors_.clock.steady_now() < full_until_) co_return;
+  if (!recovered_) co_await recover();
   if (doors_.clock.steady_now() >= next_look_) co_await look();
   co_await open_waiting();
   co_await claim_ready();

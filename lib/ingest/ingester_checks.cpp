@@ -20,9 +20,17 @@ constexpr int changes_max = 10;
 constexpr Duration first_backoff = std::chrono::seconds(1);
 constexpr std::size_t job_name_bytes_max = 200;
 
+// Before its original leaves claimed/: what was unpacked and has no original is of an accepted job.
+Result<void> remove_unpacked(Files& files, const std::string& claimed, JobId id) {
+  const auto path = data_path(claimed, id);
+  if (!files.info(path)) return {};
+  if (auto removed = files.remove(path); !removed) return removed;
+  return files.sync_folder(claimed);
+}
+
 // Removes what only the check needed, and a socket's file itself: its client has it still.
 Result<void> remove_leftovers(Files& files, const std::string& claimed, JobId id, IntakeSource source) {
-  if (auto removed = files.remove(data_path(claimed, id)); !removed) return removed;
+  if (auto removed = remove_unpacked(files, claimed, id); !removed) return removed;
   if (source == IntakeSource::socket) return files.remove(claimed_path(claimed, id));
   return {};
 }
@@ -206,8 +214,9 @@ Task<> Ingester::reject(Open& open) {
   const bool folder = intake.source == IntakeSource::folder;
   const auto paths = config_.paths;
   if (folder && !open.moved) {
-    const auto moved =
-        co_await doors_.file_worker.run([&files = doors_.files, paths, id = intake.id, name = intake.name, &document] {
+    const auto moved = co_await doors_.file_worker.run(
+        [&files = doors_.files, paths, id = intake.id, name = intake.name, &document]() -> Result<std::string> {
+          if (auto removed = remove_unpacked(files, paths.claimed(), id); !removed) return removed.error();
           return move_to_rejected(files, claimed_path(paths.claimed(), id), paths.rejected(), name, id, document);
         });
     if (!moved) {

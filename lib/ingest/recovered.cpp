@@ -52,12 +52,14 @@ ClaimedFolder sort_claimed(const std::set<std::string>& names, const KnownClaims
     const auto id = parse_id(unpacked ? std::string_view(name).substr(0, name.size() - data_suffix.size()) : name);
     if (!id) continue;
     folder.highest = std::max(folder.highest, id);
-    if (known.intakes.contains(id)) continue;
+    const auto original = fmt::format("{}", id.value);
+    // The original of a file that is being checked goes only when its job is accepted, or with all that was made of it.
+    const bool accepted_since = unpacked && !names.contains(original);
+    if (known.intakes.contains(id) && !accepted_since) continue;
     if (known.purged.contains(id)) {
       folder.left_over.push_back(name);
       continue;
     }
-    const auto original = fmt::format("{}", id.value);
     const bool both = names.contains(original) && names.contains(original + std::string(data_suffix));
     if (known.jobs.contains(id)) {
       // The compressed original of a job that was accepted.

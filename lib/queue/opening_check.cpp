@@ -55,6 +55,20 @@ std::string schema_text(sqlite3* db) {
   return text;
 }
 
+// Of a database that has had every migration of this version and nothing else.
+std::string migrated_schema() {
+  sqlite3* db = nullptr;
+  const int opened = sqlite3_open(":memory:", &db);
+  const std::unique_ptr<sqlite3, decltype(&sqlite3_close)> closed(db, &sqlite3_close);
+  if (opened != SQLITE_OK) throw_queue_error(nullptr, opened);
+  add_row_functions(db);
+  for (const auto& migration : migration_texts()) {
+    const int code = sqlite3_exec(db, migration.c_str(), nullptr, nullptr, nullptr);
+    if (code != SQLITE_OK) throw_queue_error(db, code);
+  }
+  return schema_text(db);
+}
+
 // Through SQLite's own file layer, as everything else that is read of it.
 void read_every_byte(sqlite3* db) {
   sqlite3_file* file = nullptr;
@@ -105,24 +119,7 @@ void check_readable(const std::string& path) {
 }
 
 void check_schema(Sql& sql) {
-  sqlite3* fresh = nullptr;
-  if (const int code = sqlite3_open(":memory:", &fresh); code != SQLITE_OK) {
-    sqlite3_close(fresh);
-    throw_queue_error(nullptr, code);
-  }
-  std::string expected;
-  try {
-    add_row_functions(fresh);
-    for (const auto& migration : migration_texts()) {
-      const int code = sqlite3_exec(fresh, migration.c_str(), nullptr, nullptr, nullptr);
-      if (code != SQLITE_OK) throw_queue_error(fresh, code);
-    }
-    expected = schema_text(fresh);
-  } catch (...) {
-    sqlite3_close(fresh);
-    throw;
-  }
-  sqlite3_close(fresh);
+  static const std::string expected = migrated_schema();
   if (schema_text(sql.connection()) != expected) throw_damaged("the schema is not the one that this version makes");
 }
 

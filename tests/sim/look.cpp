@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <stdexcept>
 
 namespace offpeak::simtest {
 
@@ -17,9 +18,13 @@ using Statement = std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)>;
 
 void each_row(sqlite3* db, const char* sql, const std::function<void(sqlite3_stmt*)>& take) {
   sqlite3_stmt* made = nullptr;
-  if (sqlite3_prepare_v2(db, sql, -1, &made, nullptr) != SQLITE_OK) return;
+  if (sqlite3_prepare_v2(db, sql, -1, &made, nullptr) != SQLITE_OK) {
+    throw std::runtime_error(fmt::format("the judge cannot look: {}: {}", sqlite3_errmsg(db), sql));
+  }
   const Statement statement(made, &sqlite3_finalize);
-  while (sqlite3_step(made) == SQLITE_ROW) take(made);
+  int code = SQLITE_ROW;
+  while ((code = sqlite3_step(made)) == SQLITE_ROW) take(made);
+  if (code != SQLITE_DONE) throw std::runtime_error(fmt::format("the judge cannot look: {}", sqlite3_errmsg(db)));
 }
 
 std::string text_of(sqlite3_stmt* row, int column) {
@@ -55,7 +60,9 @@ class Look {
     ask("SELECT id FROM job WHERE state = 'held' AND coalesce(reason, '') = ''", "held job {} has no reason");
     ask("SELECT id FROM intent WHERE state = 'unknown' AND coalesce(reason, '') = ''",
         "unknown intent {} has no reason");
-    ask("SELECT id FROM batch WHERE state = 'ended' AND next_action_at IS NULL", "ended batch {} has no next action");
+    // One that has just ended is due at once, in its turn.
+    ask("SELECT id FROM batch WHERE state = 'ended' AND reason IS NOT NULL AND next_action_at IS NULL",
+        "ended batch {} waits and has no next action");
     ask("SELECT count(*) FROM intent WHERE state IN ('uploading', 'committing') HAVING count(*) > 1",
         "{} intents are being sent at once");
     ask("SELECT requests FROM intent WHERE state = 'created' AND NOT EXISTS (SELECT 1 FROM batch WHERE batch.intent = "

@@ -21,7 +21,7 @@ struct Mounted {
 struct Registry {
   std::map<std::string, Mounted, std::less<>> mounts;
   int last_error = 0;
-  sqlite3* connection = nullptr;  // opened last
+  std::map<std::string, sqlite3*, std::less<>> connections;  // by file, the one opened last
 };
 
 Registry& registry() {
@@ -222,7 +222,8 @@ int current_time_days(sqlite3_vfs*, double* out) {
 int last_error(sqlite3_vfs*, int, char*) { return registry().last_error; }
 
 int note_connection(sqlite3* db, const char**, const sqlite3_api_routines*) {
-  registry().connection = db;
+  const char* file = sqlite3_db_filename(db, "main");
+  if (file != nullptr && *file != '\0') registry().connections[file] = db;
   return SQLITE_OK;
 }
 
@@ -256,11 +257,14 @@ void install() {
 Mount::Mount(SimDisk& disk, std::string at, std::uint64_t seed) : at_(std::move(at)) {
   install();
   registry().mounts[at_] = Mounted{&disk, SeededRandom(seed)};
-  registry().connection = nullptr;
+  registry().connections.clear();
 }
 
 Mount::~Mount() { registry().mounts.erase(at_); }
 
-sqlite3* Mount::connection() const { return registry().connection; }
+sqlite3* Mount::connection(const std::string& path) const {
+  const auto found = registry().connections.find(path);
+  return found == registry().connections.end() ? nullptr : found->second;
+}
 
 }  // namespace offpeak::simtest

@@ -19,8 +19,9 @@ class Mount {
   Mount(const Mount&) = delete;
   Mount& operator=(const Mount&) = delete;
 
-  // The connection opened last and not closed, for looking in between two events; nullptr where there is none.
-  sqlite3* connection() const;
+  // The connection to this file that was opened last, for looking in between two events; nullptr where there was none.
+  // The caller knows that it has not been closed.
+  sqlite3* connection(const std::string& path) const;
 
  private:
   std::string at_;

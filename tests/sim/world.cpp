@@ -4,7 +4,7 @@ namespace offpeak::simtest {
 
 namespace {
 
-constexpr std::uint64_t deep_stride = 128;
+constexpr std::uint64_t deep_stride = 16;
 constexpr std::uint64_t most_events_at_once = 20'000;
 constexpr int most_complaints = 20;
 constexpr Duration restart_pause = std::chrono::seconds(5);
@@ -22,6 +22,7 @@ void RunCounts::add(const RunCounts& other) {
   requests += other.requests;
   events += other.events;
   starts += other.starts;
+  looks += other.looks;
   crashes += other.crashes;
   power_cuts += other.power_cuts;
   faults += other.faults;
@@ -36,10 +37,11 @@ void RunCounts::add(const RunCounts& other) {
 
 std::string RunCounts::text() const {
   return fmt::format(
-      "seeds={} virtual_days={} requests={} events={} starts={} crashes={} power_cuts={} faults={} restores={} "
+      "seeds={} virtual_days={} requests={} events={} looks={} starts={} crashes={} power_cuts={} faults={} "
+      "restores={} "
       "operator_commands={} claims={} forgiven_batches={} failed_seeds={} lost={} billed_twice={}",
-      seeds, virtual_minutes / 1440, requests, events, starts, crashes, power_cuts, faults, restores, commands, claims,
-      forgiven, failed_seeds, lost, billed_twice);
+      seeds, virtual_minutes / 1440, requests, events, looks, starts, crashes, power_cuts, faults, restores, commands,
+      claims, forgiven, failed_seeds, lost, billed_twice);
 }
 
 World::World(std::uint64_t seed, Weather weather, bool trace_to_stderr)
@@ -233,6 +235,7 @@ void World::finish() {
   if (complaints_.empty()) run_for(std::max<Duration>(watched_after, least_left));
   if (service_.store().totals.batches != created) complain("a batch was created after everything was done");
   check_deep();
+  if (daemon_ && counts_.looks == 0) complain("nobody has looked into the database");
   judge();
   trace_.add("world end");
 }

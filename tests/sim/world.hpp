@@ -47,6 +47,7 @@ struct RunCounts {
   std::uint64_t requests = 0;
   std::uint64_t events = 0;
   std::uint64_t starts = 0;
+  std::uint64_t looks = 0;  // into the whole database, between two events
   std::uint64_t crashes = 0;
   std::uint64_t power_cuts = 0;
   std::uint64_t faults = 0;

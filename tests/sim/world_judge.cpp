@@ -37,12 +37,15 @@ void World::note_new_batches() {
 }
 
 void World::check_deep() {
-  if (!daemon_ || disk_.dead() || mount_.connection() == nullptr) return;
+  if (!daemon_ || disk_.dead()) return;
   const SimDisk::Aside aside(disk_);
   look_for_fates();
-  for (auto& complaint : look_into(mount_.connection())) complain(std::move(complaint));
+  auto* database = mount_.connection(config_.paths.database());
+  if (database == nullptr) return complain("the daemon runs without its database");
+  for (auto& complaint : look_into(database)) complain(std::move(complaint));
+  ++counts_.looks;
   if (clock_.steady_now() - life_began_ < settler_wakes || service_.faults().rules().size() > 0) return;
-  if (silent_intents(mount_.connection()) > 0) complain("an unknown intent does not say when it is looked at again");
+  if (silent_intents(database) > 0) complain("an unknown intent does not say when it is looked at again");
 }
 
 // What the log says; a job's name is its file's, up to the first dot.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/full_disk.hpp"
 #include "tests/unit/ingest/compressed.hpp"
 #include "tests/unit/ingest/ingest_fixture.hpp"
 #include "tests/unit/ingest/ingest_helpers.hpp"
@@ -27,6 +28,16 @@ TEST(ClaimedFolder, AFileOfAPurgedJobIsLeftOver) {
   EXPECT_EQ(sorted.left_over, (std::vector<std::string>{"1.data", "2"}));
   EXPECT_TRUE(sorted.unknown.empty());
   EXPECT_EQ(sorted.highest, JobId{2});
+}
+
+// The state was put back to where the file was being checked. Since then it was accepted, and only then does the
+// compressed original go.
+TEST(ClaimedFolder, WhatWasUnpackedAndHasNoOriginalWasAccepted) {
+  const auto sorted = sort_claimed({"1", "1.data", "2.data", "3"}, {{}, {JobId{1}, JobId{2}, JobId{3}}, {}});
+  EXPECT_EQ(sorted.left_over, std::vector<std::string>{});
+  ASSERT_EQ(sorted.unknown.size(), 1u);
+  EXPECT_EQ(sorted.unknown[0].file, "2.data");
+  EXPECT_EQ(sorted.unknown[0].id, JobId{2});
 }
 
 TEST(ClaimedFolder, NumbersThatAreNoIdsUseNoIdsUp) {
@@ -84,6 +95,39 @@ TEST_F(RestoredState, WhatItDoesNotKnowComesBackAsJobs) {
   EXPECT_EQ(names("claimed").size(), before.size());
   EXPECT_EQ(names("rejected"), Names{});
   EXPECT_EQ(log.count("intake.recovered"), 3u);
+}
+
+TEST_F(RestoredState, ACompressedFileThatItOnlyKnowsAsBeingCheckedIsNotDropped) {
+  {
+    Life life(*this);
+    const auto id = life.queue.announce_intake(IntakeSource::folder, "b.jsonl.gz", {}, life.clock.now());
+    life.queue.intake_in_claimed(id);
+    ASSERT_EQ(id, JobId{1});
+  }
+  folder.write("spool/claimed/1.data", request("b") + "\n");
+  Life life(*this);
+  life.advance(long_enough);
+  const auto jobs = life.queue.jobs({});
+  ASSERT_EQ(jobs.size(), 1u);
+  EXPECT_EQ(jobs[0].name, "recovered-1");
+  EXPECT_EQ(names("claimed"), Names{jobs[0].data_name});
+  EXPECT_TRUE(life.queue.intakes().empty());
+}
+
+// Nothing is taken in before it is known which ids are used; a full disk only puts it off.
+TEST_F(RestoredState, AFullDiskPutsItOff) {
+  { Life life(*this); }  // makes the database
+  folder.write("spool/claimed/4", request("a") + "\n");
+  std::optional<testing::FullDisk> full;
+  full.emplace();
+  Life life(*this);
+  life.advance(long_enough);
+  EXPECT_TRUE(full->hit());
+  EXPECT_TRUE(life.queue.jobs({}).empty());
+  full.reset();
+  life.advance(long_enough);
+  ASSERT_EQ(life.queue.jobs({}).size(), 1u);
+  EXPECT_EQ(life.queue.jobs({})[0].name, "recovered-4");
 }
 
 TEST_F(RestoredState, WhereOthersMakeBatchesTheyComeBackHeld) {
