@@ -50,12 +50,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<Result<void>> connect_to(std::string host, std::string port);
   Task<Result<void>> ask_proxy();
   Task<Result<void>> shake_hands();
+  // Encrypts all of it into records_.
+  Task<boost::system::error_code> encrypt(std::string_view bytes);
   Error failure(std::string_view doing, const Deadline& deadline, boost::system::error_code ec) const;
 
   boost::asio::any_io_executor executor_;
   const Origin& origin_;
   boost::asio::ssl::context& tls_context_;
   boost::asio::ip::tcp::socket socket_;
+  OutgoingRecords records_;
   std::optional<boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>> tls_;
   CertificateCheck check_;
   Deadline writing_, reading_;
