@@ -35,7 +35,7 @@ boost::system::error_code tls_failure() {
 
 }  // namespace
 
-Connection::Connection(asio::any_io_executor executor, const Origin& origin, asio::ssl::context& tls)
+Connection::Connection(asio::any_io_executor executor, const Origin& origin, std::optional<asio::ssl::context>& tls)
     : executor_(std::move(executor)),
       origin_(origin),
       tls_context_(tls),
@@ -143,7 +143,7 @@ Task<Result<void>> Connection::ask_proxy() {
 
 Task<Result<void>> Connection::shake_hands() {
   writing_.arm(origin_.connect_timeout, shared_from_this());
-  tls_.emplace(socket_, tls_context_);
+  tls_.emplace(socket_, tls_context_.value());
   // A name tells the server which certificate to show; an address may not stand there (RFC 6066, 3).
   if (!is_ip_address(origin_.host)) SSL_set_tlsext_host_name(tls_->native_handle(), origin_.host.c_str());
   tls_->set_verify_mode(asio::ssl::verify_peer);

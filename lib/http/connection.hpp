@@ -21,8 +21,9 @@ namespace offpeak::http {
 // Shared, because a deadline's handler may still be queued when the call is over.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  // `origin` and `tls` outlive the connection.
-  Connection(boost::asio::any_io_executor executor, const Origin& origin, boost::asio::ssl::context& tls);
+  // `origin` and `tls` outlive the connection. An https origin has a context.
+  Connection(boost::asio::any_io_executor executor, const Origin& origin,
+             std::optional<boost::asio::ssl::context>& tls);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -56,7 +57,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   boost::asio::any_io_executor executor_;
   const Origin& origin_;
-  boost::asio::ssl::context& tls_context_;
+  std::optional<boost::asio::ssl::context>& tls_context_;
   boost::asio::ip::tcp::socket socket_;
   OutgoingRecords records_;
   std::optional<boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>> tls_;

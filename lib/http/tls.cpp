@@ -77,7 +77,6 @@ boost::asio::ssl::context make_tls_context(const Origin& origin) {
   SSL_CTX_set_options(context.native_handle(), SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
   context.set_verify_mode(boost::asio::ssl::verify_peer);
-  if (!origin.tls) return context;
   boost::system::error_code ec;
   if (origin.ca_file.empty()) {
     context.set_default_verify_paths(ec);

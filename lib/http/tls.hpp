@@ -12,8 +12,7 @@
 
 namespace offpeak::http {
 
-// TLS 1.2 or newer, peer verified; for a plain origin nothing is loaded, and nobody would be trusted. Throws
-// std::runtime_error where the CA file cannot be loaded.
+// TLS 1.2 or newer, peer verified. Throws std::runtime_error where the CA file cannot be loaded.
 boost::asio::ssl::context make_tls_context(const Origin& origin);
 
 // The check of one handshake: the chain (OpenSSL's verdict) and the host's name, both of which must hold.
@@ -30,14 +29,14 @@ class CertificateCheck {
   std::string refusal_;
 };
 
-// Records on their way to the socket. Asio's stream hands the socket one record of 16 KiB at a time, and waits for each:
+// Records on their way to the socket. Asio's stream hands it one record of 16 KiB at a time, and waits for each:
 // measured as half of the time of an upload over loopback. Here those of a whole slice wait for one write.
 class OutgoingRecords {
  public:
-  // To be called when hands were shaken: from now on `ssl` writes here, and never has to wait. This outlives its writes.
+  // To be called when hands were shaken: from now on `ssl` writes here and never waits. Outlives what `ssl` writes.
   void take_over(SSL* ssl);
   void append(std::string_view bytes) { gathered_.append(bytes); }
-  // What was gathered, valid until the next call. Meanwhile a read may add an alert, which leaves with what comes next.
+  // What was gathered, valid until the next call. Meanwhile a read may add an alert: it leaves with what comes next.
   std::string_view take() {
     leaving_.clear();
     leaving_.swap(gathered_);
