@@ -1,10 +1,7 @@
 #include "base/log.hpp"
 
-#include <sys/uio.h>
+#include <errno.h>
 #include <unistd.h>
-
-#define SD_JOURNAL_SUPPRESS_LOCATION
-#include <systemd/sd-journal.h>
 
 #include "base/clock.hpp"
 #include "base/text.hpp"
@@ -78,19 +75,17 @@ void TextLog::emit(LogLevel level, std::string_view event, LogFields fields) {
 }
 
 void JournalLog::emit(LogLevel level, std::string_view event, LogFields fields) {
-  std::vector<std::string> texts;
-  texts.push_back("MESSAGE=" + log_line(event, fields));
-  texts.push_back(fmt::format("PRIORITY={}", syslog_priority(level)));
-  texts.push_back(fmt::format("OFFPEAK_EVENT={}", event));
+  // The journal's native protocol: a line for each field. No value holds a line's end: they are all escaped.
+  std::string entry =
+      fmt::format("MESSAGE={}\nPRIORITY={}\nSYSLOG_IDENTIFIER={}\nOFFPEAK_EVENT={}\n", log_line(event, fields),
+                  syslog_priority(level), ::program_invocation_short_name, event);
   for (const auto& field : fields) {
-    std::string name = "OFFPEAK_";
-    for (const char c : field.key) name += static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-    texts.push_back(name + "=" + escape_for_display(field.value, value_bytes_max));
+    entry += "OFFPEAK_";
+    for (const char c : field.key) entry += static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+    entry += '=' + escape_for_display(field.value, value_bytes_max) + '\n';
   }
-  std::vector<iovec> parts;
-  parts.reserve(texts.size());
-  for (auto& text : texts) parts.push_back({text.data(), text.size()});
-  ::sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
+  // A log that cannot be written stops nothing.
+  socket_.send(journal_, entry);
 }
 
 }  // namespace offpeak

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/datagram.hpp"
+
 namespace offpeak {
 
 enum class LogLevel : std::uint8_t { error, warning, info, debug };
@@ -65,13 +67,18 @@ class TextLog final : public Log {
   int fd_;
 };
 
-// Native journald fields: MESSAGE, PRIORITY, OFFPEAK_EVENT, OFFPEAK_<KEY>.
+// Native journald fields: MESSAGE, PRIORITY, SYSLOG_IDENTIFIER, OFFPEAK_EVENT, OFFPEAK_<KEY>.
 class JournalLog final : public Log {
  public:
-  using Log::Log;
+  explicit JournalLog(LogLevel level, std::string journal = "/run/systemd/journal/socket")
+      : Log(level), journal_(std::move(journal)) {}
 
  protected:
   void emit(LogLevel level, std::string_view event, LogFields fields) override;
+
+ private:
+  std::string journal_;
+  DatagramSocket socket_;
 };
 
 // Drops everything.

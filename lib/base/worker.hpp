@@ -5,18 +5,13 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/dispatch.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <exception>
 #include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 #include "base/task.hpp"
 
@@ -36,71 +31,40 @@ class Worker {
   // Awaits function(); an exception it throws is rethrown to the caller.
   template <class Function>
   Task<std::invoke_result_t<Function>> run(Function function) {
-    using T = std::invoke_result_t<Function>;
-    if constexpr (std::is_void_v<T>) {
-      // Asio itself rethrows a completion with an exception_ptr.
-      co_await start<std::exception_ptr>(VoidCall<Function>(std::move(function)));
-    } else {
-      auto result = co_await start<Holder<T>>(ValueCall<Function, T>(std::move(function)));
-      if (result.failure) std::rethrow_exception(result.failure);
-      co_return std::move(*result.value);
+    auto done = co_await finish(std::make_unique<WorkOf<Function>>(std::move(function)));
+    if constexpr (!std::is_void_v<std::invoke_result_t<Function>>) {
+      co_return std::move(*static_cast<WorkOf<Function>&>(*done).value);
     }
   }
 
  private:
-  template <class T>
-  struct Holder {
-    std::optional<T> value;
+  // One function on its way to the other thread, and its result on the way back. The way is the same code for all of
+  // them: made anew for each of some two hundred, it was a third of the program.
+  struct Work {
+    virtual ~Work() = default;
+    virtual void call() = 0;
     std::exception_ptr failure;
   };
 
   template <class Function>
-  struct VoidCall {
-    explicit VoidCall(Function f) : function(std::move(f)) {}
-    std::exception_ptr operator()() {
-      try {
-        function();
-      } catch (...) {
-        return std::current_exception();
+  struct WorkOf final : Work {
+    using Value = std::invoke_result_t<Function>;
+    explicit WorkOf(Function f) : function(std::move(f)) {}
+    void call() override {
+      if constexpr (std::is_void_v<Value>) {
+        (*function)();
+      } else {
+        value.emplace((*function)());
       }
-      return nullptr;
+      // What it holds ends where it ran.
+      function.reset();
     }
-    Function function;
+    std::optional<Function> function;
+    std::optional<std::conditional_t<std::is_void_v<Value>, std::monostate, Value>> value;
   };
 
-  template <class Function, class T>
-  struct ValueCall {
-    explicit ValueCall(Function f) : function(std::move(f)) {}
-    Holder<T> operator()() {
-      Holder<T> held;
-      try {
-        held.value.emplace(function());
-      } catch (...) {
-        held.failure = std::current_exception();
-      }
-      return held;
-    }
-    Function function;
-  };
-
-  template <class R, class Call>
-  auto start(Call call) {
-    return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void(R)>(
-        [this](auto handler, Call moved) {
-          auto target = boost::asio::get_associated_executor(handler, executor_);
-          auto guard = boost::asio::make_work_guard(target);
-          boost::asio::post(
-              executor_, [call = std::move(moved), handler = std::move(handler), guard = std::move(guard)]() mutable {
-                R result = call();
-                auto executor = guard.get_executor();
-                boost::asio::post(executor, [handler = std::move(handler), result = std::move(result)]() mutable {
-                  std::move(handler)(std::move(result));
-                });
-                guard.reset();
-              });
-        },
-        boost::asio::use_awaitable, std::move(call));
-  }
+  // Rethrows what it threw.
+  Task<std::unique_ptr<Work>> finish(std::unique_ptr<Work> work);
 
   std::unique_ptr<boost::asio::thread_pool> pool_;
   boost::asio::any_io_executor executor_;

@@ -66,7 +66,9 @@ std::string_view Response::header(std::string_view lower_case_name) const {
 }
 
 Client::Client(boost::asio::any_io_executor executor, Origin origin) {
-  auto tls = make_tls_context(origin);
+  // OpenSSL takes megabytes, which a plain origin need not pay for.
+  std::optional<boost::asio::ssl::context> tls;
+  if (origin.tls) tls.emplace(make_tls_context(origin));
   impl_ = std::make_unique<Impl>(ClientState(std::move(executor), std::move(origin), std::move(tls)));
 }
 

@@ -1,11 +1,15 @@
 #include "http/connection.hpp"
 
+#include <openssl/err.h>
+
 #include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/ssl/error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <tuple>
 
 #include "base/text.hpp"
 #include "http/address.hpp"
@@ -20,12 +24,18 @@ namespace {
 namespace asio = boost::asio;
 constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 
-constexpr std::size_t write_slice_bytes = 64 * 1024;
+constexpr std::size_t write_slice_bytes = 256 * 1024;
 constexpr std::size_t addresses_max = 8;
+
+boost::system::error_code tls_failure() {
+  const auto reason = ERR_get_error();
+  if (reason == 0) return asio::ssl::error::unspecified_system_error;
+  return boost::system::error_code(static_cast<int>(reason), asio::error::get_ssl_category());
+}
 
 }  // namespace
 
-Connection::Connection(asio::any_io_executor executor, const Origin& origin, asio::ssl::context& tls)
+Connection::Connection(asio::any_io_executor executor, const Origin& origin, std::optional<asio::ssl::context>& tls)
     : executor_(std::move(executor)),
       origin_(origin),
       tls_context_(tls),
@@ -133,7 +143,7 @@ Task<Result<void>> Connection::ask_proxy() {
 
 Task<Result<void>> Connection::shake_hands() {
   writing_.arm(origin_.connect_timeout, shared_from_this());
-  tls_.emplace(socket_, tls_context_);
+  tls_.emplace(socket_, tls_context_.value());
   // A name tells the server which certificate to show; an address may not stand there (RFC 6066, 3).
   if (!is_ip_address(origin_.host)) SSL_set_tlsext_host_name(tls_->native_handle(), origin_.host.c_str());
   tls_->set_verify_mode(asio::ssl::verify_peer);
@@ -142,23 +152,46 @@ Task<Result<void>> Connection::shake_hands() {
   const auto [ec] = co_await tls_->async_handshake(asio::ssl::stream_base::client, as_values);
   if (!check_.refusal().empty()) co_return make_error(ErrorKind::unavailable, check_.refusal());
   if (ec) co_return failure("TLS handshake", writing_, ec);
+  records_.take_over(tls_->native_handle());
   co_return Result<void>();
 }
 
+Task<boost::system::error_code> Connection::encrypt(std::string_view bytes) {
+  SSL* ssl = tls_->native_handle();
+  boost::system::error_code ec;
+  while (!bytes.empty() && !ec) {
+    std::size_t done = 0;
+    ERR_clear_error();
+    if (SSL_write_ex(ssl, bytes.data(), bytes.size(), &done) != 1) {
+      if (SSL_get_error(ssl, 0) != SSL_ERROR_WANT_READ) {
+        co_return tls_failure();
+      }
+      // The read beside this write holds the first part of a message about keys. Asio waits for the rest.
+      std::tie(ec, done) = co_await tls_->async_write_some(asio::buffer(bytes), as_values);
+    }
+    bytes.remove_prefix(done);
+  }
+  co_return ec;
+}
+
 Task<Result<void>> Connection::write(std::string_view bytes) {
-  while (!bytes.empty()) {
+  boost::system::error_code ec;
+  while (!bytes.empty() && !ec) {
     const auto slice = bytes.substr(0, write_slice_bytes);
+    bytes.remove_prefix(slice.size());
     writing_.arm(origin_.progress_timeout, shared_from_this());
-    boost::system::error_code ec;
-    if (tls_) {
-      std::tie(ec, std::ignore) = co_await asio::async_write(*tls_, asio::buffer(slice), as_values);
-    } else {
-      std::tie(ec, std::ignore) = co_await asio::async_write(socket_, asio::buffer(slice), as_values);
+    if (tls_) ec = co_await encrypt(slice);
+    std::string_view outgoing = tls_ ? records_.take() : slice;
+    while (!outgoing.empty() && !ec) {
+      std::size_t sent = 0;
+      std::tie(ec, sent) = co_await socket_.async_write_some(asio::buffer(outgoing), as_values);
+      outgoing.remove_prefix(sent);
+      // Whoever takes some of it is alive.
+      writing_.arm(origin_.progress_timeout, shared_from_this());
     }
     writing_.disarm();
-    if (ec) co_return failure("sending", writing_, ec);
-    bytes.remove_prefix(slice.size());
   }
+  if (ec) co_return failure("sending", writing_, ec);
   co_return Result<void>();
 }
 

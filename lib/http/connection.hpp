@@ -21,8 +21,9 @@ namespace offpeak::http {
 // Shared, because a deadline's handler may still be queued when the call is over.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  // `origin` and `tls` outlive the connection.
-  Connection(boost::asio::any_io_executor executor, const Origin& origin, boost::asio::ssl::context& tls);
+  // `origin` and `tls` outlive the connection. An https origin has a context.
+  Connection(boost::asio::any_io_executor executor, const Origin& origin,
+             std::optional<boost::asio::ssl::context>& tls);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -50,12 +51,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<Result<void>> connect_to(std::string host, std::string port);
   Task<Result<void>> ask_proxy();
   Task<Result<void>> shake_hands();
+  // Encrypts all of it into records_.
+  Task<boost::system::error_code> encrypt(std::string_view bytes);
   Error failure(std::string_view doing, const Deadline& deadline, boost::system::error_code ec) const;
 
   boost::asio::any_io_executor executor_;
   const Origin& origin_;
-  boost::asio::ssl::context& tls_context_;
+  std::optional<boost::asio::ssl::context>& tls_context_;
   boost::asio::ip::tcp::socket socket_;
+  OutgoingRecords records_;
   std::optional<boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>> tls_;
   CertificateCheck check_;
   Deadline writing_, reading_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,7 @@ inline constexpr std::size_t answer_body_bytes_max = 1024 * 1024;
 struct ClientState {
   boost::asio::any_io_executor executor;
   Origin origin;
-  boost::asio::ssl::context tls;
+  std::optional<boost::asio::ssl::context> tls;  // for an https origin
 };
 
 class Exchange {

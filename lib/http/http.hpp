@@ -74,6 +74,7 @@ class BodyReader {  // the caller's body, block by block
  public:
   virtual ~BodyReader() = default;
   virtual std::uint64_t size() const = 0;
+  // Asked for while the last block is being sent: a block is valid until the call after the next one.
   virtual Task<Result<std::string_view>> next_block() = 0;
   // All but the last byte have left. The last byte leaves only if this succeeds.
   virtual Task<Result<void>> before_last_byte() = 0;

@@ -1,6 +1,6 @@
 #include "http/tls.hpp"
 
-#include <openssl/ssl.h>
+#include <openssl/bio.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
@@ -39,7 +39,33 @@ std::string name_in(X509* certificate) {
   return escape_for_display(name, 200);
 }
 
+// A BIO (OpenSSL's door to bytes) in front of OutgoingRecords, which takes everything at once.
+int write_record(BIO* bio, const char* bytes, int count) {
+  static_cast<OutgoingRecords*>(BIO_get_data(bio))->append(std::string_view(bytes, static_cast<std::size_t>(count)));
+  return count;
+}
+
+long control_records(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+
+BIO_METHOD* make_record_method() {
+  BIO_METHOD* method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "outgoing records");
+  if (method == nullptr || BIO_meth_set_write(method, write_record) != 1 ||
+      BIO_meth_set_ctrl(method, control_records) != 1) {
+    throw std::bad_alloc();
+  }
+  return method;
+}
+
 }  // namespace
+
+void OutgoingRecords::take_over(SSL* ssl) {
+  static BIO_METHOD* const method = make_record_method();
+  BIO* bio = BIO_new(method);
+  if (bio == nullptr) throw std::bad_alloc();
+  BIO_set_data(bio, this);
+  BIO_set_init(bio, 1);
+  SSL_set0_wbio(ssl, bio);
+}
 
 boost::asio::ssl::context make_tls_context(const Origin& origin) {
   // Asio's own way to make one goes on with nothing where OpenSSL has no memory.
@@ -47,9 +73,10 @@ boost::asio::ssl::context make_tls_context(const Origin& origin) {
   if (made == nullptr) throw std::bad_alloc();
   boost::asio::ssl::context context(made);
   context.set_options(boost::asio::ssl::context::no_compression);
+  // A second handshake (TLS 1.2 only) would need an answer from whoever reads, and only write() lets records leave.
+  SSL_CTX_set_options(context.native_handle(), SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
   context.set_verify_mode(boost::asio::ssl::verify_peer);
-  if (!origin.tls) return context;
   boost::system::error_code ec;
   if (origin.ca_file.empty()) {
     context.set_default_verify_paths(ec);

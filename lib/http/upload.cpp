@@ -5,6 +5,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 #include <exception>
+#include <optional>
 
 #include "base/task_group.hpp"
 #include "base/wakeup.hpp"
@@ -34,21 +35,28 @@ bool is_cancellation(const std::exception_ptr& thrown) {
 
 }  // namespace
 
-// The two sides of an upload: read_answer() runs beside send(), and both see each other's state between
+// The sides of an upload: read_answer() and read_ahead() run beside send(), and all see each other's state between
 // awaits.
 class Uploader {
  public:
   Uploader(ClientState& client, BodyReader& reader)
-      : exchange_(client), reader_(reader), answer_changed_(clock_, client.executor) {}
+      : exchange_(client),
+        reader_(reader),
+        answer_changed_(clock_, client.executor),
+        block_came_(clock_, client.executor),
+        block_taken_(clock_, client.executor) {}
 
   Task<Result<void>> open(const Request& request);
   Task<> read_answer();
+  // Asks for the next block while the last one is sent.
+  Task<> read_ahead();
   Task<> send();
   void close() { exchange_.connection->close(); }
   // Once both sides have ended.
   Upload result(bool canceled);
 
  private:
+  Task<Result<std::string_view>> take_block();
   Task<bool> send_all_but_last_byte();
   Task<bool> send_block(std::string_view block);
   Task<bool> flush();
@@ -63,7 +71,9 @@ class Uploader {
   Exchange exchange_;
   BodyReader& reader_;
   SystemClock clock_;
-  Wakeup answer_changed_;
+  Wakeup answer_changed_, block_came_, block_taken_;
+  std::optional<Result<std::string_view>> next_;  // read ahead, not yet taken
+  std::exception_ptr source_threw_;
   std::string gathered_;           // header and blocks that wait for a write
   std::uint64_t unsent_body_ = 0;  // not yet given by the reader
   char last_byte_ = '\n';
@@ -117,6 +127,30 @@ Task<> Uploader::read_answer() {
   answer_changed_.notify();
 }
 
+Task<> Uploader::read_ahead() {
+  try {
+    for (bool more = true; more;) {
+      while (next_) co_await block_taken_.wait();
+      auto block = co_await reader_.next_block();
+      more = block && !block->empty();
+      next_.emplace(std::move(block));
+      block_came_.notify();
+    }
+  } catch (...) {
+    source_threw_ = std::current_exception();
+    block_came_.notify();
+  }
+}
+
+Task<Result<std::string_view>> Uploader::take_block() {
+  while (!next_ && !source_threw_) co_await block_came_.wait();
+  if (!next_) std::rethrow_exception(source_threw_);
+  auto block = std::move(*next_);
+  next_.reset();
+  block_taken_.notify();
+  co_return block;
+}
+
 Task<> Uploader::send() {
   if (co_await send_all_but_last_byte()) {
     // Let an answer that is already here be seen first.
@@ -134,7 +168,7 @@ Task<bool> Uploader::send_all_but_last_byte() {
   if (!has_body) gathered_.pop_back();
   while (unsent_body_ > 0) {
     if (answered_early()) co_return false;
-    const auto block = co_await reader_.next_block();
+    const auto block = co_await take_block();
     if (!block) co_return source_failed(block.error());
     if (block->empty()) co_return source_failed(source_error("the body is shorter than was announced"));
     if (block->size() > unsent_body_) {
@@ -153,7 +187,7 @@ Task<bool> Uploader::send_all_but_last_byte() {
 }
 
 Task<bool> Uploader::source_is_at_its_end() {
-  const auto block = co_await reader_.next_block();
+  const auto block = co_await take_block();
   if (!block) co_return source_failed(block.error());
   if (!block->empty()) co_return source_failed(source_error("the body is longer than was announced"));
   co_return true;
@@ -221,19 +255,22 @@ Upload Uploader::result(bool canceled) {
 
 Task<> run_upload(ClientState& client, Request request, BodyReader& reader, Upload& into) {
   Uploader uploader(client, reader);
-  TaskGroup beside(client.executor);
+  TaskGroup beside(client.executor), ahead(client.executor);
   std::exception_ptr thrown;
   try {
     if (co_await uploader.open(request)) {
       beside.spawn("answer", uploader.read_answer());
+      ahead.spawn("blocks", uploader.read_ahead());
       co_await uploader.send();
     }
   } catch (...) {
     thrown = std::current_exception();
   }
-  // Canceled or not: the other side is waited for, because it refers to this frame.
+  // Canceled or not: the other sides are waited for, because they refer to this frame.
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   uploader.close();
+  ahead.cancel();
+  co_await ahead.join();
   co_await beside.join();
   if (thrown && !is_cancellation(thrown)) std::rethrow_exception(thrown);
   into = uploader.result(thrown != nullptr);

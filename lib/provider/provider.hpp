@@ -91,7 +91,8 @@ class BodySource {
  public:
   virtual ~BodySource() = default;
   virtual std::uint64_t size() const = 0;
-  // The next bytes, valid until the next call; empty at the end. A failure aborts the upload.
+  // The next bytes, valid until the call after the next one (one is read while one is sent); empty at the end. A
+  // failure aborts the upload.
   virtual Task<Result<std::string_view>> next_block() = 0;
 };
 

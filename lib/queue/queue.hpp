@@ -237,8 +237,7 @@ class Database {
 
   template <class Function>
   Task<std::invoke_result_t<Function, Queue&>> run(Function function) {
-    Call<Function> call(queue_, std::move(function));
-    co_return co_await worker_.run(std::move(call));
+    return worker_.run(Call<Function>(queue_, std::move(function)));
   }
 
  private:

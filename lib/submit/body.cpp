@@ -51,15 +51,19 @@ IntentBody::IntentBody(Intent intent, std::vector<Assignment> assignments, Datab
       database_(database),
       files_(files),
       file_worker_(file_worker),
-      claimed_(std::move(claimed)),
-      block_(body_open) {}
+      claimed_(std::move(claimed)) {
+  block() = body_open;
+}
 
 IntentBody::~IntentBody() = default;
 
 Task<Result<std::string_view>> IntentBody::next_block() {
   if (closed_) co_return std::string_view();
-  if (sent_bytes_ != 0) block_.clear();
-  while (block_.size() < block_bytes && assignment_ < assignments_.size()) {
+  if (sent_bytes_ != 0) {
+    filling_ = 1 - filling_;
+    block().clear();
+  }
+  while (block().size() < block_bytes && assignment_ < assignments_.size()) {
     if (line_ == window_.lines.size()) co_await fetch_window();
     auto filled = co_await file_worker_.run([this] { return fill_block(); });
     if (!filled) co_return filled.error();
@@ -85,7 +89,7 @@ Task<> IntentBody::fetch_window() {
 
 Result<void> IntentBody::fill_block() {
   if (auto opened = open_reader(); !opened) return opened.error();
-  while (line_ < window_.lines.size() && block_.size() < block_bytes) {
+  while (line_ < window_.lines.size() && block().size() < block_bytes) {
     if (auto appended = append_request(window_.lines[line_]); !appended) return appended.error();
     ++line_;
   }
@@ -123,29 +127,29 @@ Result<void> IntentBody::append_request(const LineEntry& line) {
     return make_error(ErrorKind::internal, where() + ": these bytes are not what was accepted",
                       "the claimed file was changed or is damaged: cancel the job and drop its file again");
   }
-  if (place_ != 0) block_ += ',';
+  if (place_ != 0) block() += ',';
   const auto print = window_.seed == 0 ? fingerprint_of_hash(hash) : fingerprint(*params, window_.seed);
-  block_ += request_prefix(intent_.nonce, place_++, print);
+  block() += request_prefix(intent_.nonce, place_++, print);
   if (line.sent_params_bytes == line.params_bytes) {
-    block_ += *params;
+    block() += *params;
   } else {
-    block_ += merge_defaults(*params, window_.job.defaults);
+    block() += merge_defaults(*params, window_.job.defaults);
   }
-  block_ += '}';
+  block() += '}';
   return {};
 }
 
 Result<std::string_view> IntentBody::finish_block() {
   if (assignment_ == assignments_.size()) {
-    block_ += body_close;
+    block() += body_close;
     closed_ = true;
   }
-  sent_bytes_ += block_.size();
+  sent_bytes_ += block().size();
   if (sent_bytes_ > intent_.bytes || (closed_ && sent_bytes_ != intent_.bytes)) {
     return make_error(ErrorKind::internal, fmt::format("intent {}: its body has {} bytes, {} were counted",
                                                        intent_.id.value, sent_bytes_, intent_.bytes));
   }
-  return std::string_view(block_);
+  return std::string_view(block());
 }
 
 }  // namespace offpeak

@@ -1,7 +1,8 @@
-// IntentBody: the HTTP body of one create call, streamed from the claimed files of its jobs. Constant memory: about two
-// blocks. Every params value is compared with the checksum taken when the line was checked.
+// IntentBody: the HTTP body of one create call, streamed from the claimed files of its jobs. Constant memory: about
+// three blocks. Every params value is compared with the checksum taken when the line was checked.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,6 +41,7 @@ class IntentBody final : public BodySource {
   Result<void> append_request(const LineEntry& line);
   Result<void> open_reader();
   Result<std::string_view> finish_block();
+  std::string& block() { return blocks_[filling_]; }
 
   Intent intent_;
   std::vector<Assignment> assignments_;
@@ -54,7 +56,8 @@ class IntentBody final : public BodySource {
   std::size_t line_ = 0;  // in the window
   std::uint32_t place_ = 0;
   std::unique_ptr<ClaimedReader> reader_;
-  std::string block_;
+  std::array<std::string, 2> blocks_;  // one is filled while the other may still be on its way
+  std::size_t filling_ = 0;
   std::uint64_t sent_bytes_ = 0;
   bool closed_ = false;
   std::optional<JobId> damaged_job_;

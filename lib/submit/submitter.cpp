@@ -80,7 +80,10 @@ Task<> Submitter::submit(Intent intent) {
   const auto answer = co_await send(intent, body);
   crash_point("after_answer");
   auto verdict = verdict_on_create(answer);
-  co_await conclude(std::move(intent), std::move(verdict), body.damaged_job());
+  // A block is read ahead: what was wrong with one that nobody came to is not why this call ended.
+  std::optional<JobId> damaged_job;
+  if (answer.source_failed) damaged_job = body.damaged_job();
+  co_await conclude(std::move(intent), std::move(verdict), damaged_job);
   begun_ = IntentId();
   committing_ = false;
   crash_point("after_recorded");

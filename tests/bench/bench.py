@@ -304,7 +304,8 @@ def part_status(provider, options, results):
 def part_idle(provider, _options, results):
     provider.reset()
     # Everything as it is by default.
-    daemon = Daemon(provider, {"batch": {"linger": "10s"}, "poll": {"min_interval": "10s", "max_interval": "60s"}})
+    defaults = {"batch": {"linger": "10s"}, "poll": {"min_interval": "10s", "max_interval": "60s"}}
+    daemon = Daemon(provider, defaults)
     try:
         daemon.start()
         time.sleep(3)
@@ -315,6 +316,14 @@ def part_idle(provider, _options, results):
                            "ticks": round((stat_ticks(daemon.pid) - ticks) * 100),
                            "woken": switches(daemon.pid) - woken,
                            "cpu_ms": (cpu_seconds(daemon.pid) - precise) * 1000}
+        daemon.terminate()
+    finally:
+        daemon.remove()
+    daemon = Daemon(provider, defaults, tls=True)
+    try:
+        daemon.start()
+        time.sleep(3)
+        results["idle"].update(tls_rss=rss_mib(daemon.pid), tls_private=private_mib(daemon.pid))
         daemon.terminate()
     finally:
         daemon.remove()

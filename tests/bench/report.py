@@ -97,8 +97,10 @@ def add_status(goals, results):
 def add_idle(goals, results):
     if "idle" in results:
         idle = results["idle"]
-        goals.add("idle memory (private)", f"{idle['rss']:.1f} ({idle['private']:.1f}) MiB", "at most 12 (4) MiB",
-                  idle["rss"] <= 12 and idle["private"] <= 4)
+        goals.add("idle memory (private), the provider at an http URL", f"{idle['rss']:.1f} ({idle['private']:.1f}) MiB",
+                  "at most 12 (4) MiB", idle["rss"] <= 12 and idle["private"] <= 4)
+        goals.add("the same at an https URL: OpenSSL's text beside it", f"{idle['tls_rss']:.1f} ({idle['tls_private']:.1f}) MiB",
+                  "(4) MiB", idle["tls_private"] <= 4)
         goals.add("idle, 20 s", f"{idle['ticks']} ticks, {idle['woken']} wake-ups", "no tick", idle["ticks"] == 0)
     if "polls" in results:
         polls = results["polls"]

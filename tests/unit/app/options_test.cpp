@@ -172,6 +172,22 @@ TEST_F(Notify, PingsTwiceWithinTheWatchdogsTime) {
   EXPECT_EQ(watchdog_interval(), std::chrono::seconds(15));
   ::setenv("WATCHDOG_PID", "1", 1);
   EXPECT_EQ(watchdog_interval(), std::nullopt) << "another process is watched";
+  ::setenv("WATCHDOG_PID", std::to_string(::getpid()).c_str(), 1);
+  EXPECT_EQ(watchdog_interval(), std::chrono::seconds(15));
+  for (const auto* nothing : {"", "0", "soon", "30s", "-1", "18446744073709551615", "18446744073709551616"}) {
+    ::setenv("WATCHDOG_USEC", nothing, 1);
+    EXPECT_EQ(watchdog_interval(), std::nullopt) << nothing;
+  }
+}
+
+TEST_F(Notify, NobodyListensAndNothingHappens) {
+  for (const auto& nowhere : {std::string(), std::string("/"), folder_ / "gone", std::string(200, 'x')}) {
+    ::setenv("NOTIFY_SOCKET", nowhere.c_str(), 1);
+    notify_stopping();
+  }
+  ::unsetenv("NOTIFY_SOCKET");
+  notify_stopping();
+  EXPECT_EQ(received(), "");
 }
 
 TEST_F(Notify, TheJournalIsRecognizedByDeviceAndInode) {

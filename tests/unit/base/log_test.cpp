@@ -1,9 +1,15 @@
 // One line per fact, whatever the values hold.
 #include "base/log.hpp"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
+
+#include <array>
+#include <cstddef>
 
 #include "base/id.hpp"
 #include "unit/base/temporary_folder.hpp"
@@ -59,6 +65,32 @@ TEST(TextLog, ABrokenLogStopsNothing) {
   TextLog log(-1, LogLevel::debug);
   log.error("nowhere");
   JournalLog(LogLevel::debug).debug("no.journal.here.perhaps", {{"key", "value"}});
+}
+
+// Plays the journal.
+TEST(JournalLog, GivesTheJournalAFieldALine) {
+  const TemporaryFolder folder;
+  // By its abstract address, which leaves nothing behind.
+  const std::string name = folder / "journal";
+  const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  ASSERT_LT(name.size() + 1, sizeof address.sun_path);
+  name.copy(address.sun_path + 1, name.size());
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  ASSERT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), length), 0);
+  JournalLog log(LogLevel::info, "@" + name);
+  log.debug("not.this");
+  log.warning("disk.full", {{"what", "a\nPRIORITY=0"}, {"bytes", 7}});
+  std::array<char, 4096> buffer{};
+  const auto got = ::recv(fd, buffer.data(), buffer.size(), 0);
+  ASSERT_GT(got, 0);
+  EXPECT_EQ(std::string(buffer.data(), static_cast<std::size_t>(got)),
+            "MESSAGE=disk.full what=\"a\\x0aPRIORITY=0\" bytes=7\nPRIORITY=4\nSYSLOG_IDENTIFIER=" +
+                std::string(::program_invocation_short_name) +
+                "\nOFFPEAK_EVENT=disk.full\nOFFPEAK_WHAT=a\\x0aPRIORITY=0\nOFFPEAK_BYTES=7\n");
+  EXPECT_LT(::recv(fd, buffer.data(), buffer.size(), 0), 0) << "one entry a datagram";
+  ::close(fd);
 }
 
 }  // namespace

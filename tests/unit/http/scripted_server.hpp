@@ -29,7 +29,7 @@ using asio::ip::tcp;
 inline constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 
 struct Step {
-  enum class Kind : unsigned char { read_head, read_body, send, wait, close, reset, stall, tls };
+  enum class Kind : unsigned char { read_head, read_body, send, wait, close, reset, stall, tls, new_keys };
   Kind kind = Kind::stall;
   std::string text;       // send
   std::size_t bytes = 0;  // read_body: until so many bytes of it have come; wait: milliseconds
@@ -48,6 +48,8 @@ inline Step reset_now() { return {Step::Kind::reset, "", 0}; }
 inline Step stall() { return {Step::Kind::stall, "", 0}; }
 // Shakes hands; what came before (a CONNECT) is forgotten from `request` and kept in `before_tls`.
 inline Step start_tls() { return {Step::Kind::tls, "", 0}; }
+// TLS 1.3: changes its keys before the next bytes it sends, and asks the client to do the same.
+inline Step new_keys() { return {Step::Kind::new_keys, "", 0}; }
 using Script = std::vector<Step>;
 
 inline std::string answer(const std::string& status, const std::string& body, const std::string& headers = "") {
@@ -168,6 +170,8 @@ class ScriptedServer {
         co_return true;
       case Step::Kind::tls:
         co_return co_await shake_hands(with);
+      case Step::Kind::new_keys:
+        co_return SSL_key_update(with.tls->native_handle(), SSL_KEY_UPDATE_REQUESTED) == 1;
       case Step::Kind::reset:
         with.socket.set_option(asio::socket_base::linger(true, 0));
         co_return false;

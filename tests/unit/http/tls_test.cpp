@@ -138,6 +138,29 @@ TEST_F(TlsTest, UnderTlsTooTheLastByteIsHeldBack) {
   EXPECT_EQ(server.only().body_bytes(), bytes);
 }
 
+// Records are gathered into larger writes, and what the peer wants in between must not get lost or out of order.
+TEST_F(TlsTest, UnderTlsTooTheBodyArrivesAsItIsThoughKeysChange) {
+  const auto identity = authority.sign("localhost", "DNS:localhost");
+  auto context = server_context(identity);
+  const std::size_t bytes = 3'000'000;
+  const auto interim = send("HTTP/1.1 100 Continue\r\n\r\n");
+  ScriptedServer server(io,
+                        {{start_tls(), read_head(), new_keys(), interim, read_body(500'000), new_keys(), interim,
+                          read_body(bytes), new_keys(), send(answer("200 OK", "{}"))}},
+                        &context);
+  auto origin = http::parse_origin("https://localhost:" + server.port()).value();
+  origin.ca_file = authority.file();
+  http::Client client(io.get_executor(), origin);
+  std::string text;
+  for (int i = 0; text.size() < bytes; ++i) text += std::to_string(i) + " ";
+  text.resize(bytes);
+  FakeBody body(text, 100'001);
+  const auto upload = run(io, server, client.upload(post(), body));
+  EXPECT_EQ(upload.failure, "");
+  EXPECT_TRUE(upload.response_complete);
+  EXPECT_TRUE(server.only().body() == text);
+}
+
 TEST_F(TlsTest, UnderTlsTooAnEarlyAnswerStopsTheUpload) {
   const auto identity = authority.sign("localhost", "DNS:localhost");
   auto context = server_context(identity);

@@ -276,6 +276,37 @@ TEST_F(UploadTest, SmallBlocksAreGathered) {
   EXPECT_EQ(server.only().body(), text);
 }
 
+// A body that keeps no more than it must: each block lies where the one before the last lay.
+class TwoBlocks : public http::BodyReader {
+ public:
+  explicit TwoBlocks(std::string text) : text_(std::move(text)) {}
+  std::uint64_t size() const override { return text_.size(); }
+  Task<Result<std::string_view>> next_block() override {
+    auto& block = blocks_[asked_++ % 2];
+    block.assign(block.size(), '#');
+    block = text_.substr(at_, 70'000);
+    at_ += block.size();
+    co_return std::string_view(block);
+  }
+  Task<Result<void>> before_last_byte() override { co_return Result<void>(); }
+
+ private:
+  std::string text_, blocks_[2];
+  std::size_t asked_ = 0, at_ = 0;
+};
+
+TEST_F(UploadTest, ABlockIsDoneWithWhenTheOneAfterTheNextIsAskedFor) {
+  ScriptedServer server(io, {read_head(), read_body(2'000'000), send(answer("200 OK", batch_json))});
+  std::string text;
+  for (int i = 0; text.size() < 2'000'000; ++i) text += std::to_string(i) + " ";
+  text.resize(2'000'000);
+  TwoBlocks body(text);
+  http::Client client(io.get_executor(), origin_at(server));
+  const auto upload = run(io, server, client.upload(post(), body));
+  EXPECT_TRUE(upload.response_complete);
+  EXPECT_TRUE(server.only().body() == text);
+}
+
 TEST_F(UploadTest, NoAnswerInTimeIsAFailureAfterTheLastByte) {
   ScriptedServer server(io, {read_head(), read_body(100), stall()});
   FakeBody body(std::string(100, 'x'));
@@ -353,6 +384,32 @@ TEST_F(UploadTest, CanceledWhileItSendsItSaysThatTheLastByteStayed) {
   run(io, cancel_when(server, client, body, upload, [&] { return body.blocks >= 1; }));
   ASSERT_TRUE(upload);
   EXPECT_FALSE(upload->last_byte_left);
+  EXPECT_EQ(upload->failure, "canceled");
+}
+
+TEST_F(UploadTest, TheNextBlockIsReadWhileOneIsSentAndNoMore) {
+  // The server reads nothing, so the first block never leaves.
+  ScriptedServer server(io, {read_head(), stall()});
+  FakeBody body(std::string(128 << 20, 'x'), 32 << 20);
+  http::Client client(io.get_executor(), origin_at(server));
+  std::optional<http::Upload> upload;
+  run(io, cancel_when(server, client, body, upload, [&] { return body.blocks >= 2; }));
+  ASSERT_TRUE(upload);
+  EXPECT_FALSE(upload->last_byte_left);
+  EXPECT_FALSE(upload->source_failed);
+  EXPECT_EQ(body.blocks, 2);
+}
+
+TEST_F(UploadTest, CanceledWhileABlockIsReadItEndsAtOnce) {
+  ScriptedServer server(io, {read_head(), stall()});
+  FakeBody body(std::string(1000, 'x'), 100);
+  body.on_block = [](std::size_t at) { return at < 500 ? pause(std::chrono::milliseconds(0)) : never(); };
+  http::Client client(io.get_executor(), origin_at(server));
+  std::optional<http::Upload> upload;
+  run(io, cancel_when(server, client, body, upload, [&] { return body.blocks == 6; }));
+  ASSERT_TRUE(upload);
+  EXPECT_FALSE(upload->last_byte_left);
+  EXPECT_FALSE(upload->source_failed);
   EXPECT_EQ(upload->failure, "canceled");
 }
 
