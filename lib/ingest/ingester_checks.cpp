@@ -79,8 +79,8 @@ Task<> Ingester::advance(Open& open) {
 // The index of an earlier check goes before a new one begins.
 Task<> Ingester::restart(Open& open) {
   co_await discard_index(open.intake.id);
-  // What is unpacked here is written anew by the check itself.
-  if (open.sync == SyncState::failed && open.check->kind().compression == Compression::none) {
+  // What is unpacked here is written anew by the check itself; what was dropped is not.
+  if (open.sync == SyncState::failed) {
     const auto path = claimed_path(config_.paths.claimed(), open.intake.id);
     const auto written =
         co_await doors_.file_worker.run([&files = doors_.files, path] { return write_anew(files, path); });
@@ -279,9 +279,12 @@ Task<> Ingester::sync_files() {
     const auto round = open.sync_round;
     const auto claimed = config_.paths.claimed();
     const bool made_here = open.check->kind().compression != Compression::none;  // a name that no move has synced
-    const auto synced = co_await doors_.sync_worker.run(
-        [&files = doors_.files, claimed, made_here, file = open.check->data()]() -> Result<void> {
+    const auto synced =
+        co_await doors_.sync_worker.run([&files = doors_.files, claimed, made_here, file = open.check->data(),
+                                         original = open.check->original()]() -> Result<void> {
           if (auto done = file->sync(); !done || !made_here) return done;
+          // It goes when the job is accepted, but a power cut may bring it back.
+          if (auto done = original->sync(); !done) return done;
           return files.sync_folder(claimed);
         });
     // The file may have ended or started over meanwhile.

@@ -26,6 +26,8 @@ class IntakeCheck {
 
   // Set once the bytes that the job will be made of are all there: they must be synced before it is accepted.
   const std::shared_ptr<File>& data() const { return data_; }
+  // The file as it came; the same one where it is not compressed.
+  const std::shared_ptr<File>& original() const { return file_; }
 
   // After the last step. Changed: somebody still writes to it, and what was found means nothing.
   bool changed() const { return changed_; }

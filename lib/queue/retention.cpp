@@ -8,6 +8,10 @@ namespace offpeak {
 
 namespace {
 
+// So many contents are remembered however long ago they were purged: time alone, by a clock that was far ahead, would make
+// the daemon forget them all.
+constexpr std::int64_t digests_kept_jobs = 10'000;
+
 constexpr std::uint32_t batches_a_slice = 100;
 
 // Lists are still compared with what may come late: no batch id may be forgotten that such a list can show.
@@ -126,8 +130,8 @@ bool Queue::purge_batches(const std::vector<PurgeableBatch>& batches, Instant no
   sql_->run("DELETE FROM excluded WHERE NOT EXISTS (SELECT 1 FROM intent WHERE intent.id = excluded.intent)");
   sql_->run(
       "DELETE FROM purged WHERE rows_left = 0 AND purged_at < ? AND NOT EXISTS (SELECT 1 FROM assignment WHERE "
-      "assignment.job = purged.job)",
-      now - std::chrono::days(digests_kept_days));
+      "assignment.job = purged.job) AND job <= (SELECT max(job) FROM purged) - ?",
+      now - std::chrono::days(digests_kept_days), digests_kept_jobs);
   sql_->run("DELETE FROM spent WHERE day < ?", to_millis(now) / 86'400'000 - digests_kept_days);
   transaction.commit();
   return gone > 0 || !spent.empty();

@@ -116,7 +116,9 @@ TEST_F(RestoredState, ACompressedFileThatItOnlyKnowsAsBeingCheckedIsNotDropped) 
 
 // Nothing is taken in before it is known which ids are used; a full disk only puts it off.
 TEST_F(RestoredState, AFullDiskPutsItOff) {
-  { Life life(*this); }  // makes the database
+  {
+    Life life(*this);
+  }  // makes the database
   folder.write("spool/claimed/4", request("a") + "\n");
   std::optional<testing::FullDisk> full;
   full.emplace();

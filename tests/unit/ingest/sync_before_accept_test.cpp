@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/unit/ingest/compressed.hpp"
 #include "tests/unit/ingest/ingest_fixture.hpp"
 #include "tests/unit/ingest/ingest_helpers.hpp"
 
@@ -74,6 +75,33 @@ TEST_F(SyncBeforeAccept, AFileThatCannotBeSyncedIsNotAccepted) {
     life.sync_now();
   }
   life.clock.advance(a_moment);
+  EXPECT_EQ(life.queue.jobs({}).size(), 1u);
+}
+
+// The compressed original goes when its job is accepted; a power cut may bring it back, and then it must be what it was.
+TEST_F(SyncBeforeAccept, TheOriginalOfACompressedFileIsSyncedToo) {
+  std::string refuse = "/claimed/1";
+  files.fail = [&](const std::string& operation, const std::string& path) {
+    return operation == "sync" && !refuse.empty() && path.ends_with(refuse) ? EIO : 0;
+  };
+  SlowDiskLife life(*this);
+  const auto run = [&life] {
+    for (int i = 0; i < 5; ++i) {
+      life.clock.advance(long_enough);
+      life.sync_now();
+    }
+    life.clock.advance(a_moment);
+  };
+  write("a.jsonl.gz", gzip(request("one") + "\n"));
+  life.moved_in.insert("a.jsonl.gz");
+  life.bell.notify();
+  run();
+  EXPECT_TRUE(life.queue.jobs({}).empty());
+  refuse = "/claimed/1.data";
+  run();
+  EXPECT_TRUE(life.queue.jobs({}).empty());
+  refuse.clear();
+  run();
   EXPECT_EQ(life.queue.jobs({}).size(), 1u);
 }
 

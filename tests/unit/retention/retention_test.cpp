@@ -77,6 +77,22 @@ TEST(Retention, TheSameContentIsStillADuplicate) {
   EXPECT_TRUE(fs::exists(rig.config.paths.rejected() + "/a.jsonl.error.json"));
 }
 
+// By such a clock every date is long past. The last ten thousand contents are remembered all the same.
+TEST(Retention, AClockThatWasFarAheadMakesNoContentNew) {
+  QuietRig rig;
+  rig.start();
+  finish_a_job(rig, "a.jsonl", 20);
+  rig.clock.advance(days(31));
+  ASSERT_TRUE(rig.jobs().empty());
+  rig.clock.jump_wall(days(3650));
+  rig.clock.advance(days(1));
+  const auto creates = rig.provider->creates;
+  rig.drop_requests("a.jsonl", 20, plain);
+  rig.clock.advance(hours(7));
+  EXPECT_EQ(rig.provider->creates, creates);
+  EXPECT_TRUE(fs::exists(rig.config.paths.rejected() + "/a.jsonl.error.json"));
+}
+
 TEST(Retention, ASharedBatchStaysUntilItsLastJobLeaves) {
   QuietRig rig;
   rig.config.retention.jobs = days(1);
