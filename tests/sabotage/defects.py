@@ -173,6 +173,28 @@ DEFECTS = [
            "sqlite3_value_int64(all[1]) != checksum_of(all[0], columns) + 1;",
            [("queue", "*Damage*")]),
 
+    Defect("unreadable_is_damaged", "a page that the disk did not give away is taken for damage", "44",
+           "lib/queue/queue.cpp",
+           "  } catch (const QueueDamaged&) {\n    check_readable(path);\n  }",
+           "  } catch (const QueueDamaged&) {\n    throw;\n  }",
+           [("queue", "DamageTest.AReadThatFails*")]),
+    Defect("contents_forgotten_by_a_clock", "a clock that was far ahead makes purged contents new", "20",
+           "lib/queue/retention.cpp",
+           "digests_kept_jobs = 10'000;", "digests_kept_jobs = -1;",
+           [("retention", "Retention.*")]),
+
+    # ---- claims
+    Defect("doubtful_download_believed", "a claim takes a download at its word that hides some of the batch's requests",
+           "33 18", "lib/results/claimer.cpp",
+           "  if (is_doubtful(claim.provider_id, requests, ids)) {",
+           "  if (ids.total == 0 && is_doubtful(claim.provider_id, requests, ids)) {",
+           [("results", "Claim*")]),
+    Defect("damaged_line_ends_the_search", "behind a damaged line of a job, a claim finds nothing of it any more", "44 18",
+           "lib/results/claimer.cpp",
+           "        if (!damage) damage = bytes.error();\n        continue;",
+           "        damage = bytes.error();\n        break;",
+           [("results", "Claim*")]),
+
     # ---- results
     Defect("booked_twice", "the same result line once more replaces the outcome and is counted again", "30 37",
            "lib/queue/recording.cpp",
@@ -256,6 +278,17 @@ DEFECTS = [
     Defect("same_content_runs_twice", "a file that was run already is run again", "22", "lib/queue/intakes.cpp",
            "  if (!again) {", "  if (!again && hold) {",
            [("queue", "QueueTest.*:QueuePlaces.*")]),
+
+    Defect("accepted_since_dropped", "what was accepted after the backup is dropped where only its unpacked bytes are left",
+           "18", "lib/ingest/recovered.cpp",
+           "const bool accepted_since = unpacked && !names.contains(original);",
+           "const bool accepted_since = unpacked && names.empty();",
+           [("ingest", "ClaimedFolder.*:RestoredState.*")]),
+    Defect("original_not_synced", "a compressed file's original may come back empty after a power cut", "40 41",
+           "lib/ingest/ingester_checks.cpp",
+           "          if (auto done = original->sync(); !done) return done;\n",
+           "          static_cast<void>(original);\n",
+           [("ingest", "SyncBeforeAccept.*")]),
 
     # ---- pack, poll, export
     Defect("daily_cap_ignored", "batches are sent although the day's money is spent", "28", "lib/pack/plan.cpp",
