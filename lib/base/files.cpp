@@ -33,8 +33,8 @@ FileInfo to_info(std::string name, const struct stat& status) {
   return info;
 }
 
-// So much of a new file is handed to the disk at a time, whole pages, while more of it is being made: the sync at its end
-// finds little left to wait for.
+// So much of a new file is handed to the disk at a time, whole pages, while more of it is being made: the sync at its
+// end finds little left to wait for.
 constexpr std::uint64_t early_write_bytes = 1024 * 1024;
 
 class SystemFile final : public File {

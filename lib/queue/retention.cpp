@@ -8,8 +8,8 @@ namespace offpeak {
 
 namespace {
 
-// So many contents are remembered however long ago they were purged: time alone, by a clock that was far ahead, would make
-// the daemon forget them all.
+// So many contents are remembered however long ago they were purged: time alone, by a clock that was far ahead, would
+// make the daemon forget them all.
 constexpr std::int64_t digests_kept_jobs = 10'000;
 
 constexpr std::uint32_t batches_a_slice = 100;

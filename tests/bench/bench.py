@@ -3,15 +3,15 @@
 
     bench.py [--all] [--runs N] [--only PART,...] [--no-report]
 
-Without --all: the job of 100,000 requests and everything short, some ten minutes. With it also the job of a million
-requests, the status socket beside a file of 10 GB, and ten million queued requests: longer, and 40 GB of disk.
+Without --all: the job of 100,000 requests, ten thousand jobs of one, and everything short, some five minutes. With it also
+the job of a million requests and of ten million short ones, the status socket beside a file of 10 GB, and ten million
+queued requests: longer, and 40 GB of disk.
 
-It writes last_run.md and last_run.svg beside itself (not with --only). Timings of a busy machine are noisy: what is
+It writes last_run.md and its pictures beside itself (not with --only). Timings of a busy machine are noisy: what is
 compared is run alternately, medians are shown with their spread, and only ratios of one run mean something.
 """
 
 import argparse
-import datetime
 import json
 import os
 import pathlib
@@ -22,8 +22,10 @@ import sys
 import time
 
 import report
+import scale
 from measure import (BUILD, PROGRAMS, SOURCE, WORK, Daemon, Provider, bench_program, check_results, cpu_seconds, harness,
-                     make_job, median, peak_mib, private_mib, read_bytes, rss_mib, run_timed, spread, stat_ticks, switches)
+                     latency, log_time, make_job, median, peak_mib, private_mib, read_bytes, rss_mib, run_timed, spread,
+                     stat_ticks, switches)
 
 JOB_REQUESTS = 100_000
 LARGE_JOB_REQUESTS = 1_000_000
@@ -36,13 +38,6 @@ class Skipped(Exception):
 
 def say(text):
     print(f"bench: {text}", file=sys.stderr, flush=True)
-
-
-def log_time(daemon, event, which=-1):
-    """When a log line of this event was written, in seconds since 1970."""
-    lines = [line for line in daemon.log_text().splitlines() if f" {event} " in line]
-    stamp = lines[which].split(" ", 1)[0]
-    return datetime.datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=datetime.timezone.utc).timestamp()
 
 
 # ---- the same job, whole process
@@ -212,14 +207,6 @@ def part_calls(provider, _options, results):
 
 
 # ---- the status socket
-
-def latency(socket_path, target, count, pause_us=0):
-    command = [bench_program("latency"), str(socket_path), target, str(count), str(pause_us)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise AssertionError(f"{socket_path}: {done.stderr}")
-    return json.loads(done.stdout)
-
 
 def find_nginx():
     """nginx of the system, else its package unpacked in the build folder: no service is started."""
@@ -452,7 +439,8 @@ def part_queue(provider, _options, results):
 
 
 PARTS = {"job": part_job, "peers": part_peers, "calls": part_calls, "status": part_status, "idle": part_idle,
-         "polls": part_polls, "million": part_million, "queue": part_queue}
+         "polls": part_polls, "many": scale.part_many, "scale": scale.part_scale, "million": part_million,
+         "queue": part_queue}
 LONG = ("million", "queue")
 
 

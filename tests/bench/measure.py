@@ -3,6 +3,7 @@
 OFFPEAK_BUILD names the build folder with the Release programs.
 """
 
+import datetime
 import http.client
 import json
 import os
@@ -265,6 +266,21 @@ class Daemon(harness.Daemon):
     def remove(self):
         self.close()
         shutil.rmtree(self.root.parent, ignore_errors=True)
+
+
+def log_time(daemon, event, which=-1):
+    """When a log line of this event was written, in seconds since 1970."""
+    lines = [line for line in daemon.log_text().splitlines() if f" {event} " in line]
+    stamp = lines[which].split(" ", 1)[0]
+    return datetime.datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=datetime.timezone.utc).timestamp()
+
+
+def latency(socket_path, target, count, pause_us=0):
+    command = [bench_program("latency"), str(socket_path), target, str(count), str(pause_us)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise AssertionError(f"{socket_path}: {done.stderr}")
+    return json.loads(done.stdout)
 
 
 def check_results(provider, job, folder, requests):

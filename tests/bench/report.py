@@ -57,6 +57,7 @@ def goals_of(results):
         goals.at_most("peak memory, 1,000,000 requests", ours["peak"], 48, "MiB", 1)
     add_status(goals, results)
     add_idle(goals, results)
+    add_scale(goals, results)
     if "queue" in results:
         add_queue(goals, results["queue"])
     return goals.rows
@@ -109,6 +110,21 @@ def add_idle(goals, results):
         goals.add(f"... with {polls['watchers']} watchers", f"{watched:.2f}", "0 more", watched <= alone + 0.1)
 
 
+def add_scale(goals, results):
+    for one in results.get("scale", []):
+        what = f"{one['requests']:,} short requests, dropped file to results files"
+        limit = 32 if one["requests"] <= 100_000 else 48
+        goals.add(what, f"{one['wall_s']:.2f} s, {one['peak']:.1f} MiB", f"at most {limit} MiB", one["peak"] <= limit)
+    asked = [one for one in results.get("scale", []) if one["requests"] >= 1_000_000]
+    if asked:
+        goals.at_most("... `/v1/status` meanwhile, p99", max(one["p99_us"] for one in asked) / 1000, 5, "ms", 2)
+    if "many" in results:
+        many = results["many"]
+        goals.add(f"{many['jobs']:,} jobs of one request, dropped at once",
+                  f"{many['wall_s']:.1f} s, {many['peak']:.1f} MiB, {many['batches']} batches", "at most 48 MiB", many["peak"] <= 48)
+        goals.at_most("... `/v1/status` meanwhile, p99", many["p99_us"] / 1000, 5, "ms", 2)
+
+
 def add_queue(goals, queue):
     goals.ratio("intake of ten million, the tenth million", queue["last"], queue["first"], 1.2, "the first", seconds)
     goals.at_most("... peak memory of taking them in", queue["intake_peak"], 48, "MiB", 1)
@@ -158,6 +174,13 @@ def markdown(results):
     goals = goals_of(results)
     if goals:
         text += table(("goal", "figure", "beside it", "ratio", "wanted", ""), goals)
+    if "scale" in results:
+        rows = [(f"{one['requests']:,}", f"{one['wall_s']:.2f}", f"{one['wall_s'] / one['requests'] * 1e6:.1f}",
+                 f"{one['cpu_s'] / one['requests'] * 1e6:.1f}", f"{one['database'] / one['requests']:.0f}", f"{one['peak']:.1f}",
+                 f"{one['p99_us'] / 1000:.2f}") for one in results["scale"]]
+        text += "\nThe whole job of short requests, by its size:\n\n" + table(
+            ("requests", "wall s", "us a request", "CPU us a request", "database bytes a request", "peak MiB",
+             "status p99 ms"), rows)
     for part, reason in results["skipped"].items():
         text += f"\nNot measured: {part} ({reason}).\n"
     return text
@@ -216,12 +239,33 @@ def picture(results):
     labels = [f'<text x="{left - 10}" y="{TOP + 35 + place * STEP}" text-anchor="end">{label}</text>'
               for place, (label, _) in enumerate(rows)]
     across, down = left + 2 * width + gap + 90, time.bottom + 34
+    return svg(across, down, "Time and memory of offpeakd beside raw bytes and the official SDK",
+               [*labels, *time.draw(ours), *memory.draw(ours)])
+
+
+def growth(results):
+    """Time and database of a request, by the size of its job."""
+    rows = results["scale"]
+    left, width, gap = 130, 220, 150
+    times = [one["wall_s"] / one["requests"] * 1e6 for one in rows]
+    time = Panel(times, "time a request, by the size of the job", "us", left, width)
+    space = Panel([one["database"] / one["requests"] for one in rows], "database a request", "bytes", left + width + gap, width)
+    labels = [f'<text x="{left - 10}" y="{TOP + 35 + place * STEP}" text-anchor="end">{one["requests"]:,}</text>'
+              for place, one in enumerate(rows)]
+    everyone = set(range(len(rows)))
+    across, down = left + 2 * width + gap + 110, time.bottom + 34
+    return svg(across, down, "Time and database bytes a request, from ten thousand to ten million requests",
+               [*labels, *time.draw(everyone), *space.draw(everyone)])
+
+
+def svg(across, down, label, parts):
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {across} {down}" width="{across}" height="{down}" role="img" '
-            'aria-label="Time and memory of offpeakd beside raw bytes and the official SDK">'
-            f"<style>{STYLE}</style>\n" + "\n".join([*labels, *time.draw(ours), *memory.draw(ours)]) + "\n</svg>\n")
+            f'aria-label="{label}"><style>{STYLE}</style>\n' + "\n".join(parts) + "\n</svg>\n")
 
 
 def write(results, text):
     (HERE / "last_run.md").write_text(text)
     if results.get("job"):
         (HERE / "last_run.svg").write_text(picture(results))
+    if len(results.get("scale", [])) > 3:
+        (HERE / "last_run_scale.svg").write_text(growth(results))
