@@ -152,8 +152,10 @@ Booked Queue::record_claim(const ClaimedBatch& claimed, Instant now) {
   batch.requests = claimed.requests;
   batch.created_at = claimed.created_at;
   batch.expires_at = claimed.expires_at;
-  if (has_batch(*sql_, claimed.provider_id)) {
-    booked.as = BookedAs::duplicate;
+  if (const auto known = this->batch(claimed.provider_id)) {
+    // Taken for that of another intent by its size alone: its results may disprove that, and then it is to be claimed.
+    booked.as = known->proven ? BookedAs::duplicate : BookedAs::in_flight;
+    if (!known->proven) return booked;
   } else if (has_nonce(*sql_, claimed.nonce)) {
     booked = book_by_nonce(*sql_, claimed.nonce, batch, false, now);
     if (booked.as == BookedAs::in_flight) return booked;

@@ -251,7 +251,8 @@ Task<> Claimer::claim_with(UnexplainedBatch claim, ProviderBatch told, ClaimIds 
   auto by_nonce = record(claimed, doors_.clock.now());
   auto booked = co_await doors_.database.run(std::move(by_nonce));
   if (booked.as == BookedAs::in_flight) {
-    co_await wait(std::move(claim), "one of our own intents with its ids is being sent just now", look_interval());
+    co_await wait(std::move(claim), "it may be that of one of our own intents, which is not decided yet",
+                  look_interval());
     co_return;
   }
   if (booked.as != BookedAs::nobodys) {

@@ -21,6 +21,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -130,6 +131,7 @@ class World {
   void take_backup();
   void restore_backup();
   void tend();
+  void end_hold(const Job& job);
   void reconcile(const UnexplainedBatch& batch);
   void ask_queue(const std::function<void()>& ask);
 
@@ -161,6 +163,7 @@ class World {
   offpeak::testing::SimProvider sim_provider_{service_, true_clock_};
   SimDisk disk_{clock_};
   SimFiles files_{disk_};
+  std::set<JobId> jobs_without_file_;
   Mount mount_;
   MortalProvider provider_{sim_provider_, disk_, clock_};
   Bill bill_{service_};

@@ -124,7 +124,7 @@ bool World::all_done() {
   look_for_fates();
   const SimDisk::Aside aside(disk_);
   const auto status = daemon_->queue.status(clock_.now());
-  if (status.jobs_open > 0 || status.intakes > 0 || status.open_batches > 0) return false;
+  if (status.jobs_open > std::ssize(jobs_without_file_) || status.intakes > 0 || status.open_batches > 0) return false;
   const auto waiting = names_in(config_.paths.incoming());
   return std::none_of(waiting.begin(), waiting.end(), [](const auto& name) { return !name.starts_with("."); });
 }
@@ -228,7 +228,9 @@ void World::judge_line(const Drop& drop, const ExpectedLine& line, std::string_v
   }
   // An operator who cancels a job before a forgotten batch is claimed does without what that batch paid for.
   const bool canceled_unasked = canceled_here && counts_.restores > 0;
-  if (bill_.paid(line.digest) && type != "\"succeeded\"" && bill_.forgiven() == 0 && !drop.rerun && !canceled_unasked) {
+  // What came to nothing before the state was put back may be paid for in the second run, and that one's results have it.
+  const bool elsewhere = drop.rerun || canceled_unasked || drop.forgotten;
+  if (bill_.paid(line.digest) && type != "\"succeeded\"" && bill_.forgiven() == 0 && !elsewhere) {
     ++counts_.lost;
     complain(fmt::format("lost: request {} of {} was paid for and is {} {}", id, drop.name, type, error_type));
   }

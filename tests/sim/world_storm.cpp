@@ -215,9 +215,21 @@ void World::tend() {
     ListOptions held;
     held.limit = 1000;
     held.state = "held";
-    for (const auto& job : queue.jobs(held)) queue.release_job(job.id);
+    for (const auto& job : queue.jobs(held)) end_hold(job);
     for (const auto& batch : queue.unexplained()) reconcile(batch);
   });
+}
+
+// A job that was purged after the backup has lost its file, and offpeak waits for somebody to put it back: it cannot even be
+// canceled without the ids that stand in it. Its user has the results.
+void World::end_hold(const Job& job) {
+  if (job.reason.value_or("").find("No such file") == std::string::npos) {
+    daemon_->queue.release_job(job.id);
+    return;
+  }
+  trace_.add("world command: cancel {}, its file is gone", job.id.value);
+  static_cast<void>(daemon_->queue.cancel_job(job.id, clock_.now()));
+  jobs_without_file_.insert(job.id);
 }
 
 // The one place where a batch that the state does not know is decided on: what it paid for is to be used.

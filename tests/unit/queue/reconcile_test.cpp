@@ -141,6 +141,29 @@ TEST_F(ReconcileTest, AClaimHoldsSubmittingUntilItIsRecorded) {
   EXPECT_EQ(queue->unexplained("msgbatch_a")->unmatched, 1u);
 }
 
+// The late-batch audit takes it for that of an intent of its size while it is being claimed. Were the claim over with that,
+// nothing would hold what it ran once its results disprove it.
+TEST_F(ReconcileTest, AClaimWaitsWhileTheBatchIsTakenForThatOfAnotherIntent) {
+  const auto other = assign(0, 4, "other");
+  queue->mark_committing(other, now);
+  queue->mark_unknown(other, "a time-out", now);
+  queue->record_not_created(other, now);
+  lose("msgbatch_a");
+  queue->claim_unexplained("msgbatch_a", false);
+  Batch late;
+  late.provider_id = "msgbatch_a";
+  late.created_at = now;
+  const auto twin = queue->adopt_twin(other, late, false, now);
+  EXPECT_EQ(queue->record_claim(claimed("msgbatch_a", 0, 4, "lost"), now).as, BookedAs::in_flight);
+  EXPECT_EQ(queue->unexplained("msgbatch_a")->state, "claiming");
+  EXPECT_TRUE(queue->pack_view(now, 10).unexplained_batches);
+  queue->rebook_batch(twin, "lost", true, now);
+  EXPECT_TRUE(queue->pack_view(now, 10).unexplained_batches);
+  EXPECT_EQ(queue->record_claim(claimed("msgbatch_a", 0, 4, "lost"), now).as, BookedAs::twin);
+  EXPECT_FALSE(queue->pack_view(now, 10).unexplained_batches);
+  expect_sound();
+}
+
 TEST_F(ReconcileTest, WhatItRanWaitsUntilItIsCollectedAndIsNotSentAgain) {
   lose("msgbatch_a");
   queue->claim_unexplained("msgbatch_a", false);

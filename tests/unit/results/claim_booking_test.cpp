@@ -36,10 +36,10 @@ TEST_F(ClaimBooking, AnIntentThatIsBeingSentIsWaitedFor) {
   const auto intent = intent_of(job, 2);
   lose(lines_of(job, 2));
   start();
-  expect_waits("is being sent just now");
+  expect_waits("which is not decided yet");
   world.queue.mark_committing(intent, world.clock.now());
   world.clock.advance(3min);
-  expect_waits("is being sent just now");
+  expect_waits("which is not decided yet");
   EXPECT_EQ(claim().failures, 0u) << "that is no failure";
   world.queue.mark_unknown(intent, "reset", world.clock.now());
   world.clock.advance(2min);
