@@ -187,6 +187,7 @@ void World::command() {
     trace_.add("world command: {} {}", verb, job.id.value);
     if (which == 2) {
       if (queue.cancel_job(job.id, clock_.now()) != Queue::Change::done) return;
+      note_recovered(job);
       for (auto& drop : drops_) drop.canceled = drop.canceled || drop.name == job.file;
     } else if (which == 3) {
       queue.release_job(job.id);
