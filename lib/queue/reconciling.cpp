@@ -154,8 +154,10 @@ Booked Queue::record_claim(const ClaimedBatch& claimed, Instant now) {
   batch.expires_at = claimed.expires_at;
   if (const auto known = this->batch(claimed.provider_id)) {
     // Taken for that of another intent by its size alone: its results may disprove that, and then it is to be claimed.
-    booked.as = known->proven ? BookedAs::duplicate : BookedAs::in_flight;
-    if (!known->proven) return booked;
+    // Collected, nothing can be disproved any more: its results are lost.
+    const bool decided = known->proven || known->state == BatchState::collected;
+    booked.as = decided ? BookedAs::duplicate : BookedAs::in_flight;
+    if (!decided) return booked;
   } else if (has_nonce(*sql_, claimed.nonce)) {
     booked = book_by_nonce(*sql_, claimed.nonce, batch, false, now);
     if (booked.as == BookedAs::in_flight) return booked;

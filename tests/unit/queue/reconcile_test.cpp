@@ -164,6 +164,23 @@ TEST_F(ReconcileTest, AClaimWaitsWhileTheBatchIsTakenForThatOfAnotherIntent) {
   expect_sound();
 }
 
+TEST_F(ReconcileTest, AClaimDoesNotWaitForResultsThatAreLost) {
+  const auto other = assign(0, 4, "other");
+  queue->mark_committing(other, now);
+  queue->mark_unknown(other, "a time-out", now);
+  queue->record_not_created(other, now);
+  lose("msgbatch_a");
+  queue->claim_unexplained("msgbatch_a", false);
+  Batch late;
+  late.provider_id = "msgbatch_a";
+  late.created_at = now;
+  const auto twin = queue->adopt_twin(other, late, false, now);
+  end(twin);
+  queue->results_lost(twin, "{}", now);
+  EXPECT_EQ(queue->record_claim(claimed("msgbatch_a", 0, 4, "lost"), now).as, BookedAs::duplicate);
+  EXPECT_FALSE(queue->pack_view(now, 10).unexplained_batches);
+}
+
 TEST_F(ReconcileTest, WhatItRanWaitsUntilItIsCollectedAndIsNotSentAgain) {
   lose("msgbatch_a");
   queue->claim_unexplained("msgbatch_a", false);
