@@ -10,6 +10,7 @@ namespace offpeak {
 namespace {
 
 constexpr std::size_t made_a_slice_max = 2000;
+constexpr std::size_t gathered_max = 2048;
 constexpr std::size_t ids_a_slice = 16 * 1024;
 constexpr std::uint64_t requests_max = std::numeric_limits<Seq>::max() - 1;
 
@@ -41,7 +42,7 @@ FileCheck::FileCheck(File& file, Files& files, JsonChecker& json, JobFormat form
     : file_(file),
       format_(format),
       settings_(settings),
-      checker_(json, settings.batch_bytes_max),
+      checks_(json, settings.batch_bytes_max, settings.together_bytes_min),
       ids_(files, spill_path, settings.run_entries),
       phase_(format == JobFormat::requests ? Phase::options : Phase::requests) {
   start_reading();
@@ -73,7 +74,7 @@ Result<void> FileCheck::find_options(std::uint64_t& budget) {
   if (*found == Found::piece && piece.bytes <= options_bytes_max) {
     auto text = reader_->bytes_of(piece.offset, piece.bytes);
     if (!text) return text.error();
-    if (auto fault = checker_.json_fault(*text)) {
+    if (auto fault = checks_.one().json_fault(*text)) {
       report_fault(piece, *text, *fault);
       fatal_ = true;
     } else {
@@ -88,60 +89,89 @@ Result<void> FileCheck::find_options(std::uint64_t& budget) {
   return {};
 }
 
+// What lies whole in memory is gathered, and checked together when there is no more of it; anything else is taken alone,
+// in its turn.
 Result<void> FileCheck::read_requests(std::uint64_t& budget, CheckSlice& slice) {
-  while (slice.made.size() < made_a_slice_max) {
-    const auto found = reader_->next(budget);
-    if (!found) return found.error();
-    switch (*found) {
+  while (slice.made.size() < made_a_slice_max && phase_ == Phase::requests) {
+    const auto found = reader_->next_held();
+    const bool gathered = found == Found::piece && gather(reader_->piece());
+    if (gathered && gathered_.size() < gathered_max) continue;
+    if (auto taken = take_gathered(slice); !taken) return taken;
+    if (gathered || phase_ != Phase::requests) continue;
+    switch (found) {
       case Found::more:
-        return {};
+        if (budget == 0) return {};
+        if (auto read = reader_->read(budget); !read) return read;
+        break;
       case Found::piece:
         if (auto taken = take_piece(reader_->piece(), slice); !taken) return taken;
-        if (phase_ == Phase::finished) return {};
         break;
       case Found::fault:
         fail(reader_->fault());
-        return {};
+        break;
       case Found::end:
         end_of_file(slice);
-        return {};
+        break;
     }
   }
   return {};
 }
 
-Result<void> FileCheck::take_piece(const Piece& piece, CheckSlice& slice) {
-  if (piece.kind == PieceKind::options) return {};  // taken by find_options
-  if (piece.kind == PieceKind::line) return take_line(piece, slice);
-  if (piece.bytes > checker_.line_bytes_max()) {
-    bad_request(piece, "", {checker_.too_long(piece.bytes)}, CheckedLine{}, slice);
-    return {};
-  }
-  auto text = reader_->bytes_of(piece.offset, piece.bytes);
-  if (!text) return text.error();
-  return take_request(piece, *text, slice);
+// False where it must be taken alone: the first line may be the options, which the others are checked by.
+bool FileCheck::gather(const Piece& piece) {
+  if (piece.kind == PieceKind::options || piece.bytes > checks_.one().line_bytes_max()) return false;
+  if (piece.kind == PieceKind::line && first_line_) return false;
+  const auto text = reader_->held_bytes_of(piece.offset, piece.bytes);
+  if (!text) return false;
+  add_found(piece, *text);
+  return true;
 }
 
-Result<void> FileCheck::take_line(Piece piece, CheckSlice& slice) {
-  if (piece.bytes > checker_.line_bytes_max()) {
+// A blank line is no request.
+void FileCheck::add_found(Piece piece, std::string_view text) {
+  if (piece.kind == PieceKind::line) {
+    if (text.ends_with('\r')) text.remove_suffix(1);
+    if (is_blank(text)) return;
+    piece.bytes = text.size();
+  }
+  gathered_.push_back({piece, text, {}, {}, false});
+}
+
+Result<void> FileCheck::take_gathered(CheckSlice& slice) {
+  checks_.check(gathered_);
+  for (auto& request : gathered_) {
+    if (auto taken = take_request(request, slice); !taken) return taken;
+    if (phase_ == Phase::finished) break;
+  }
+  gathered_.clear();
+  return {};
+}
+
+Result<void> FileCheck::take_piece(const Piece& piece, CheckSlice& slice) {
+  if (piece.kind == PieceKind::options) return {};  // taken by find_options
+  if (piece.bytes > checks_.one().line_bytes_max()) {
     first_line_ = false;
-    bad_request(piece, "", {checker_.too_long(piece.bytes)}, CheckedLine{}, slice);
+    bad_request({piece, "", {}, {checks_.one().too_long(piece.bytes)}, false}, slice);
     return {};
   }
   auto text = reader_->bytes_of(piece.offset, piece.bytes);
   if (!text) return text.error();
-  if (text->ends_with('\r')) text->remove_suffix(1);
-  if (is_blank(*text)) return {};
-  piece.bytes = text->size();
-  if (std::exchange(first_line_, false)) {
-    std::vector<Fault> faults;
-    const auto value = checker_.options_of(*text, faults);
-    for (const auto& fault : faults) report_fault(piece, *text, fault);
-    fatal_ = fatal_ || !faults.empty();
-    if (value && faults.empty()) take_options(piece, *text, *value);
-    if (value) return {};
+  add_found(piece, *text);
+  if (piece.kind == PieceKind::line && first_line_ && !gathered_.empty()) {
+    first_line_ = false;
+    if (take_options_line(gathered_.front())) gathered_.clear();
   }
-  return take_request(piece, *text, slice);
+  return take_gathered(slice);
+}
+
+// False where the first line is a request.
+bool FileCheck::take_options_line(const FoundRequest& line) {
+  std::vector<Fault> faults;
+  const auto value = checks_.one().options_of(line.text, faults);
+  for (const auto& fault : faults) report_fault(line.piece, line.text, fault);
+  fatal_ = fatal_ || !faults.empty();
+  if (value && faults.empty()) take_options(line.piece, line.text, *value);
+  return value.has_value();
 }
 
 void FileCheck::take_options(const Piece& piece, std::string_view text, std::string_view value) {
@@ -157,39 +187,38 @@ void FileCheck::take_options(const Piece& piece, std::string_view text, std::str
   }
   options_line_ =
       format_ == JobFormat::lines ? std::string(text) : fmt::format(R"({{"offpeak":{}}})", json_on_one_line(value));
-  checker_.use(Defaults(options_.defaults));
+  checks_.use(Defaults(options_.defaults));
 }
 
-Result<void> FileCheck::take_request(const Piece& piece, std::string_view text, CheckSlice& slice) {
-  CheckedLine checked;
-  const auto& faults = checker_.check(text, checked);
-  checked.entry.offset = piece.offset;
-  if (faults.empty()) return good_request(piece, text, checked, slice);
+Result<void> FileCheck::take_request(const FoundRequest& request, CheckSlice& slice) {
+  const auto& checked = request.checked;
+  const bool good = request.faults.empty();
   // In a *.json file nothing says any more where the next element would begin.
-  if (checker_.was_not_json() && format_ == JobFormat::requests) fatal_ = true;
-  if (checked.has_id && !skips()) {
-    if (auto added = remember_id(piece, text, checked); !added) return added;
+  if (request.was_not_json && format_ == JobFormat::requests) fatal_ = true;
+  if (good || (checked.has_id && !skips())) {
+    if (auto added = remember_id(request); !added) return added;
   }
-  bad_request(piece, text, faults, checked, slice);
+  if (!good) {
+    bad_request(request, slice);
+    return {};
+  }
+  auto entry = checked.entry;
+  entry.offset = request.piece.offset;
+  if (visitor_) visitor_(entry, request.text.substr(entry.params_offset, entry.params_bytes));
+  add_entry(entry, slice);
   return {};
 }
 
-Result<void> FileCheck::good_request(const Piece& piece, std::string_view text, CheckedLine& checked,
-                                     CheckSlice& slice) {
-  if (auto added = remember_id(piece, text, checked); !added) return added;
-  if (visitor_) visitor_(checked.entry, text.substr(checked.entry.params_offset, checked.entry.params_bytes));
-  add_entry(checked.entry, slice);
-  return {};
-}
-
-Result<void> FileCheck::remember_id(const Piece& piece, std::string_view text, const CheckedLine& checked) {
+Result<void> FileCheck::remember_id(const FoundRequest& request) {
+  const auto& piece = request.piece;
+  const auto& checked = request.checked;
   auto use = id_use(checked.id_digest);
   use.seq = static_cast<std::uint32_t>(requests_);
   use.offset = piece.offset + checked.entry.id_offset;
   use.line = piece.line;
   std::uint64_t column = piece.column + checked.entry.id_offset;
   if (format_ == JobFormat::requests) {
-    const auto at = place(piece, text, checked.entry.id_offset);
+    const auto at = place(piece, request.text, checked.entry.id_offset);
     use.line = *at.line;
     column = *at.column;
   }
@@ -197,17 +226,17 @@ Result<void> FileCheck::remember_id(const Piece& piece, std::string_view text, c
   return ids_.add(use);
 }
 
-void FileCheck::bad_request(const Piece& piece, std::string_view text, const std::vector<Fault>& faults,
-                            const CheckedLine& checked, CheckSlice& slice) {
-  for (const auto& fault : faults) report_fault(piece, text, fault);
+void FileCheck::bad_request(const FoundRequest& request, CheckSlice& slice) {
+  const auto& piece = request.piece;
+  for (const auto& fault : request.faults) report_fault(piece, request.text, fault);
   if (skips() && !fatal_) {
     MadeOutcome made;
     made.first = static_cast<Seq>(requests_);
-    made.result = invalid_line_result(faults.front().message, piece.line);
+    made.result = invalid_line_result(request.faults.front().message, piece.line);
     slice.made.push_back(std::move(made));
     ++skipped_;
   }
-  LineEntry entry = checked.entry;
+  LineEntry entry = request.checked.entry;
   entry.offset = piece.offset;
   entry.bytes = static_cast<std::uint32_t>(std::min<std::uint64_t>(piece.bytes, UINT32_MAX));
   add_entry(entry, slice);

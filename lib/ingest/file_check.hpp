@@ -15,6 +15,7 @@
 #include "ingest/line_check.hpp"
 #include "ingest/options.hpp"
 #include "ingest/piece_reader.hpp"
+#include "ingest/request_checks.hpp"
 #include "ingest/unique_ids.hpp"
 #include "model/job.hpp"
 #include "queue/rows.hpp"
@@ -24,7 +25,8 @@ namespace offpeak {
 struct CheckSettings {
   std::uint64_t batch_bytes_max = 256'000'000;    // of HTTP body
   std::uint64_t file_bytes_max = 64'000'000'000;  // decompressed
-  std::size_t window_bytes = 256 * 1024;
+  std::size_t window_bytes = 1024 * 1024;
+  std::uint64_t together_bytes_min = 128 * 1024;  // of requests in memory that are checked on two threads
   std::size_t run_entries = 64 * 1024;  // of custom_ids held in memory before they spill
 };
 
@@ -66,13 +68,14 @@ class FileCheck {
 
   Result<void> find_options(std::uint64_t& budget);
   Result<void> read_requests(std::uint64_t& budget, CheckSlice& slice);
+  bool gather(const Piece& piece);
+  Result<void> take_gathered(CheckSlice& slice);
+  void add_found(Piece piece, std::string_view text);
   Result<void> take_piece(const Piece& piece, CheckSlice& slice);
-  Result<void> take_line(Piece piece, CheckSlice& slice);
-  Result<void> take_request(const Piece& piece, std::string_view text, CheckSlice& slice);
-  Result<void> good_request(const Piece& piece, std::string_view text, CheckedLine& checked, CheckSlice& slice);
-  Result<void> remember_id(const Piece& piece, std::string_view text, const CheckedLine& checked);
-  void bad_request(const Piece& piece, std::string_view text, const std::vector<Fault>& faults,
-                   const CheckedLine& checked, CheckSlice& slice);
+  bool take_options_line(const FoundRequest& line);
+  Result<void> take_request(const FoundRequest& request, CheckSlice& slice);
+  Result<void> remember_id(const FoundRequest& request);
+  void bad_request(const FoundRequest& request, CheckSlice& slice);
   void add_entry(const LineEntry& entry, CheckSlice& slice);
   void take_options(const Piece& piece, std::string_view text, std::string_view value);
   void end_of_file(CheckSlice& slice);
@@ -85,7 +88,7 @@ class FileCheck {
   File& file_;
   JobFormat format_;
   CheckSettings settings_;
-  LineChecker checker_;
+  RequestChecks checks_;
   UniqueIds ids_;
   RequestVisitor visitor_;
   Phase phase_;
@@ -93,7 +96,8 @@ class FileCheck {
   ErrorReport report_;
   JobOptions options_;
   std::string options_line_;
-  std::vector<LineEntry> entries_;  // of the segment in the making
+  std::vector<FoundRequest> gathered_;  // their bytes are in the reader's window
+  std::vector<LineEntry> entries_;      // of the segment in the making
   std::uint64_t requests_ = 0;
   std::uint64_t skipped_ = 0;
   bool first_line_ = true;

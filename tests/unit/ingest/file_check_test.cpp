@@ -192,16 +192,57 @@ TEST(FileCheck, ResultsDoNotDependOnWindowOrSlice) {
   EXPECT_EQ(expected.requests, 400U);
   for (const std::size_t window : {std::size_t{16}, std::size_t{100}, std::size_t{1000}, std::size_t{4096}}) {
     for (const std::uint64_t budget : {std::uint64_t{1}, std::uint64_t{5000}}) {
-      CheckSettings settings;
-      settings.window_bytes = window;
-      settings.run_entries = 50;
-      const auto whole = check_whole(text, JobFormat::lines, settings, budget);
-      EXPECT_EQ(whole.entries, expected.entries) << window;
-      EXPECT_EQ(whole.errors, expected.errors) << window;
-      EXPECT_EQ(whole.digest, expected.digest) << window;
-      EXPECT_EQ(whole.skipped, expected.skipped) << window;
+      for (const std::uint64_t together : {std::uint64_t{1}, CheckSettings().together_bytes_min}) {
+        CheckSettings settings;
+        settings.window_bytes = window;
+        settings.together_bytes_min = together;
+        settings.run_entries = 50;
+        const auto whole = check_whole(text, JobFormat::lines, settings, budget);
+        EXPECT_EQ(whole.entries, expected.entries) << window;
+        EXPECT_EQ(whole.errors, expected.errors) << window;
+        EXPECT_EQ(whole.digest, expected.digest) << window;
+        EXPECT_EQ(whole.skipped, expected.skipped) << window;
+      }
     }
   }
+}
+
+// One thread or two, a window that holds the whole file, and one that grows with it.
+TEST(FileCheck, ALongFileIsCheckedOnTwoThreadsAsOnOne) {
+  std::string text = R"({"offpeak":{"on_invalid":"skip","defaults":{"model":"m"}}})"
+                     "\n";
+  for (int i = 0; i < 3000; ++i) {
+    auto line = i % 11 == 0 ? fmt::format(R"({{"custom_id":"{}","params":{{"messages":[]}}}})", i)
+                            : request("id" + std::to_string(i), std::string(static_cast<std::size_t>(i % 700), 'x'));
+    text += i % 500 == 7 ? line + std::string(100'000, ' ') : line;
+    text += '\n';
+  }
+  CheckSettings alone;
+  alone.together_bytes_min = UINT64_MAX;
+  const auto expected = check_whole(text, JobFormat::lines, alone);
+  EXPECT_EQ(expected.requests, 3000U);
+  EXPECT_EQ(expected.skipped, 273U);
+  for (const auto budget : {std::uint64_t{100'000}, std::uint64_t{1} << 30}) {
+    const auto whole = check_whole(text, JobFormat::lines, CheckSettings(), budget);
+    EXPECT_EQ(whole.entries, expected.entries);
+    EXPECT_EQ(whole.errors, expected.errors);
+    ASSERT_EQ(whole.made.size(), expected.made.size());
+    for (std::size_t i = 0; i < whole.made.size(); ++i) EXPECT_EQ(whole.made[i].result, expected.made[i].result);
+    EXPECT_EQ(whole.digest, expected.digest);
+  }
+}
+
+TEST(FileCheck, TheElementsOfACreateBodyAreCheckedOnTwoThreadsAsOnOne) {
+  std::string text = "{\"requests\": [";
+  for (int i = 0; i < 1000; ++i) text += (i > 0 ? ",\n" : "\n") + request(std::to_string(i % 997), std::string(600, 'x'));
+  text += "]}";
+  CheckSettings alone;
+  alone.together_bytes_min = UINT64_MAX;
+  const auto expected = check_whole(text, JobFormat::requests, alone);
+  const auto whole = check_whole(text, JobFormat::requests);
+  EXPECT_EQ(whole.error_count, 3U);
+  EXPECT_EQ(whole.errors, expected.errors);
+  EXPECT_EQ(whole.digest, expected.digest);
 }
 
 TEST(FileCheck, ReadsACreateBodyElementByElement) {
