@@ -35,7 +35,7 @@ Stages::Stages(const StageDoors& doors, std::function<void()> intake_settled)
               {poll_bell_, collect_bell_}),
       collector_({doors.database, provider_, doors.files, doors.file_worker, doors.clock, doors.random, doors.log,
                   doors.config, doors.prices},
-                 {collect_bell_, pack_bell_, settle_bell_, export_bell_, poll_bell_}),
+                 {collect_bell_, pack_bell_, settle_bell_, export_bell_, poll_bell_}, doors.result_file_bytes),
       claimer_({doors.database, provider_, doors.files, doors.file_worker, doors.clock, doors.random, doors.log,
                 doors.config},
                {claim_bell_, pack_bell_, poll_bell_}),

@@ -38,6 +38,7 @@ struct StageDoors {
   Log& log;
   const Config& config;
   const PriceTable& prices;
+  std::uint64_t result_file_bytes = download_file_bytes;  // tests make the files of a download short
 };
 
 class Stages {

@@ -9,7 +9,6 @@
 #include "base/crash_point.hpp"
 #include "base/task_group.hpp"
 #include "queue/result_lines.hpp"
-#include "results/download_sink.hpp"
 
 namespace offpeak {
 
@@ -18,8 +17,6 @@ namespace {
 // Rows of one transaction: large enough to be fast, small enough that the status socket does not wait long
 // behind it.
 constexpr std::size_t slice_rows = 8192;
-// A download is called so until it is whole and synced, or kept for what it has.
-constexpr std::string_view unfinished_suffix = ".part";
 constexpr Duration longest_sleep = std::chrono::hours(1);
 
 std::vector<std::string> unfinished_names(Files& files, const std::string& folder) {
@@ -27,7 +24,7 @@ std::vector<std::string> unfinished_names(Files& files, const std::string& folde
   auto found = files.list(folder);
   if (!found) return names;
   for (auto& file : *found) {
-    if (file.name.ends_with(unfinished_suffix)) names.push_back(std::move(file.name));
+    if (file.name.ends_with(ResultsTransfer::unfinished_suffix)) names.push_back(std::move(file.name));
   }
   return names;
 }
@@ -89,74 +86,62 @@ Task<> Collector::wait_for_work() {
   co_await bells_.own.wait_for(wait);
 }
 
+// What has arrived is recorded while the rest arrives.
 Task<> Collector::collect_batch(Batch batch) {
   if (batch.archived_at) {
     co_await give_up(std::move(batch));
     co_return;
   }
-  auto download = co_await this->download(batch);
-  ReadTally tally;
-  if (download.bytes > 0) {
-    auto recorded = co_await record(batch, download);
-    if (!recorded) {
-      co_await try_again(std::move(batch), recorded.error().message, std::nullopt);
-      co_return;
+  const auto executor = co_await boost::asio::this_coro::executor;
+  ResultsTransfer transfer(executor,
+                           {doors_.database, doors_.provider, doors_.files, doors_.file_worker, doors_.clock},
+                           {doors_.config.paths.downloads(), file_bytes_}, batch);
+  TaskGroup beside(executor);
+  beside.spawn("download results", transfer.run());
+  Result<ReadTally> recorded = ReadTally();
+  std::exception_ptr thrown;
+  try {
+    recorded = co_await record_arriving(batch, transfer);
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  if (thrown || !recorded) beside.cancel();
+  // Canceled or not, what was spawned ends before this frame does.
+  co_await boost::asio::this_coro::throw_if_cancelled(false);
+  co_await beside.join();
+  co_await boost::asio::this_coro::throw_if_cancelled(true);
+  // Somebody who waits for space may need that of what will be downloaded again.
+  if (thrown || !recorded) co_await transfer.drop_rest();
+  if (thrown) std::rethrow_exception(thrown);
+  if (!recorded) {
+    co_await try_again(std::move(batch), recorded.error().message, std::nullopt);
+    co_return;
+  }
+  Download download{transfer.end(), transfer.problem(), transfer.retry_after()};
+  co_await conclude(std::move(batch), std::move(download), std::move(*recorded));
+}
+
+Task<Result<ReadTally>> Collector::record_arriving(Batch batch, ResultsTransfer& transfer) {
+  Reader reader;
+  while (auto file = co_await transfer.next()) {
+    auto plan = co_await plan_for(batch);
+    if (reader) {
+      reader->use(std::move(plan.jobs));
+    } else {
+      reader = std::make_shared<DownloadReader>(doors_.files, std::move(plan));
     }
-    tally = std::move(*recorded);
+    auto recorded = co_await record_file(batch, std::move(*file), reader);
+    if (!recorded) co_return recorded.error();
+    batch.proven = batch.proven || reader->tally().own > 0;
   }
-  co_await conclude(std::move(batch), std::move(download), std::move(tally));
+  co_return reader ? reader->tally() : ReadTally();
 }
 
-Task<Collector::Download> Collector::download(Batch batch) {
-  auto begin = [id = batch.id](Queue& queue) { return queue.begin_download(id); };
-  Download download;
-  download.number = co_await doors_.database.run(std::move(begin));
-  crash_point("download_begun");
-  download.path = join_path(doors_.config.paths.downloads(), download_name(batch.id, download.number));
-  const auto transfer = co_await download_results(doors_.provider, doors_.files, doors_.file_worker, batch.provider_id,
-                                                  download.path + std::string(unfinished_suffix));
-  download.bytes = transfer.bytes;
-  const bool disk_full = transfer.failure && transfer.failure->kind == ErrorKind::disk_full;
-  if (transfer.refused) {
-    download.end = end_of(*transfer.refused, disk_full);
-    download.problem = transfer.failure ? transfer.failure->message : transfer.refused->message;
-    download.retry_after = transfer.refused->retry_after;
-  } else if (transfer.failure) {
-    download.end = disk_full ? TransferEnd::disk_full : TransferEnd::cut;
-    download.problem = transfer.failure->message;
-  }
-  // What is not known to be on the disk is not kept: an outcome that refers to it could not be read after a power cut.
-  if (transfer.failure) download.bytes = 0;
-  if (download.problem.empty() && download.end != TransferEnd::complete) download.problem = "the transfer was cut";
-  co_return co_await keep(std::move(download));
-}
-
-// Whole lines of a cut transfer are as good as any: the file stays where it has some and they are on the disk. A full
-// disk gets its space back.
-Task<Collector::Download> Collector::keep(Download download) {
-  const bool whole = download.end == TransferEnd::complete;
-  const bool wanted = whole || download.bytes > 0;
-  auto settle = [files = &doors_.files, path = download.path, wanted]() -> Result<void> {
-    const auto unfinished = path + std::string(unfinished_suffix);
-    if (!wanted) return files->remove(unfinished);
-    return files->move(unfinished, path);
-  };
-  auto settled = co_await doors_.file_worker.run(std::move(settle));
-  crash_point("download_kept");
-  if (!settled && wanted) {
-    download.end = settled.error().kind == ErrorKind::disk_full ? TransferEnd::disk_full : TransferEnd::cut;
-    download.problem = settled.error().message;
-    download.bytes = 0;
-  }
-  co_return download;
-}
-
-Task<ReadPlan> Collector::plan_for(Batch batch, bool complete) {
+Task<ReadPlan> Collector::plan_for(Batch batch) {
   ReadPlan plan;
   plan.nonce = batch.nonce;
   plan.requests = batch.requests;
   plan.prices = doors_.prices;
-  plan.complete = complete;
   plan.aside_path = join_path(doors_.config.paths.downloads(), aside_name(batch.id));
   auto read = [plan = std::move(plan), intent = batch.intent](Queue& queue) mutable {
     plan.assignments = queue.assignments(intent);
@@ -172,24 +157,22 @@ Task<ReadPlan> Collector::plan_for(Batch batch, bool complete) {
   co_return co_await doors_.database.run(std::move(read));
 }
 
-Task<Result<ReadTally>> Collector::record(Batch batch, Download download) {
+Task<Result<void>> Collector::record_file(Batch batch, DownloadFile file, Reader reader) {
   recorded_new_ = false;
-  auto plan = co_await plan_for(batch, download.end == TransferEnd::complete);
-  auto open = [files = &doors_.files, path = download.path, plan = std::move(plan)]() mutable -> Result<Reader> {
-    auto raw = files->open(path, OpenFor::reading);
+  auto open = [files = &doors_.files, file, reader]() -> Result<void> {
+    auto raw = files->open(file.path, OpenFor::reading);
     if (!raw) return raw.error();
-    return std::make_shared<DownloadReader>(*files, std::move(*raw), std::move(plan));
+    reader->begin(std::move(*raw), file.complete);
+    return {};
   };
-  auto opened = co_await doors_.file_worker.run(std::move(open));
-  if (!opened) co_return opened.error();
-  auto read = co_await record_all(std::move(batch), download.number, *opened);
-  if (!read) co_return read.error();
+  auto read = co_await doors_.file_worker.run(std::move(open));
+  if (read) read = co_await record_all(std::move(batch), file.number, reader);
   if (!recorded_new_) {
-    // Everything was known before: no outcome refers to this file.
-    auto remove = [files = &doors_.files, path = download.path] { return files->remove(path); };
+    // Nothing of it was new: no outcome refers to this file.
+    auto remove = [files = &doors_.files, path = file.path] { return files->remove(path); };
     static_cast<void>(co_await doors_.file_worker.run(std::move(remove)));
   }
-  co_return (*opened)->tally();
+  co_return read;
 }
 
 // One slice is recorded while the next one is read, each on its own worker.

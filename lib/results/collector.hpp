@@ -28,6 +28,7 @@
 #include "queue/queue.hpp"
 #include "results/collect_decisions.hpp"
 #include "results/download_reader.hpp"
+#include "results/results_transfer.hpp"
 
 namespace offpeak {
 
@@ -57,7 +58,9 @@ struct CollectorBells {
 
 class Collector {
  public:
-  Collector(CollectorDoors doors, CollectorBells bells) : doors_(doors), bells_(bells) {}
+  // Tests make the files of a download short.
+  Collector(CollectorDoors doors, CollectorBells bells, std::uint64_t file_bytes = download_file_bytes)
+      : doors_(doors), bells_(bells), file_bytes_(file_bytes) {}
   Collector(const Collector&) = delete;
   Collector& operator=(const Collector&) = delete;
 
@@ -65,13 +68,11 @@ class Collector {
   Task<> run();
 
  private:
+  // How a download ended.
   struct Download {
-    std::uint32_t number = 0;
-    std::string path;
     TransferEnd end = TransferEnd::complete;
     std::string problem;  // empty where complete
     std::optional<Duration> retry_after;
-    std::uint64_t bytes = 0;
   };
 
   using Reader = std::shared_ptr<DownloadReader>;  // shared with the function on the worker
@@ -85,10 +86,9 @@ class Collector {
   Task<bool> collect_next();
   Task<> wait_for_work();
   Task<> collect_batch(Batch batch);
-  Task<Download> download(Batch batch);
-  Task<Download> keep(Download download);
-  Task<ReadPlan> plan_for(Batch batch, bool complete);
-  Task<Result<ReadTally>> record(Batch batch, Download download);
+  Task<Result<ReadTally>> record_arriving(Batch batch, ResultsTransfer& transfer);
+  Task<ReadPlan> plan_for(Batch batch);
+  Task<Result<void>> record_file(Batch batch, DownloadFile file, Reader reader);
   Task<Result<void>> record_all(Batch batch, std::uint32_t download, Reader reader);
   Task<> read_slice(Reader reader, std::shared_ptr<Slice> slice);
   Task<> record_slice(Batch batch, std::uint32_t download, std::vector<ResultRow> rows);
@@ -107,9 +107,10 @@ class Collector {
 
   CollectorDoors doors_;
   CollectorBells bells_;
+  std::uint64_t file_bytes_;
   // By batch: what the lines of a download said that did not agree with the provider's counts.
   std::map<BatchId, std::array<std::int64_t, 4>> disagreed_;
-  bool recorded_new_ = false;  // by the download at hand
+  bool recorded_new_ = false;  // of the file at hand
 };
 
 }  // namespace offpeak

@@ -16,23 +16,26 @@ constexpr std::size_t copy_block_bytes = 256 * 1024;
 
 }  // namespace
 
-DownloadReader::DownloadReader(Files& files, std::unique_ptr<File> raw, ReadPlan plan)
-    : files_(files),
-      raw_(std::move(raw)),
-      plan_(std::move(plan)),
-      lines_(*raw_, result_line_bytes_max),
-      seen_(plan_.requests),
-      checksums_(plan_.requests) {}
+DownloadReader::DownloadReader(Files& files, ReadPlan plan)
+    : files_(files), plan_(std::move(plan)), seen_(plan_.requests), checksums_(plan_.requests) {}
 
 DownloadReader::~DownloadReader() = default;
+
+void DownloadReader::begin(std::unique_ptr<File> raw, bool complete) {
+  lines_.reset();
+  raw_ = std::move(raw);
+  lines_.emplace(*raw_, result_line_bytes_max);
+  complete_ = complete;
+  at_end_ = false;
+}
 
 Result<std::vector<ResultRow>> DownloadReader::next(std::size_t most_rows) {
   std::vector<ResultRow> rows;
   rows.reserve(std::min<std::size_t>(most_rows, plan_.requests));
-  const auto begin = lines_.offset();
-  while (rows.size() < most_rows && lines_.offset() - begin < slice_bytes) {
+  const auto begin = lines_->offset();
+  while (rows.size() < most_rows && lines_->offset() - begin < slice_bytes) {
     FileLine line;
-    auto found = lines_.next(line);
+    auto found = lines_->next(line);
     if (!found) return found.error();
     at_end_ = !*found;
     if (at_end_) break;
@@ -78,7 +81,7 @@ void DownloadReader::count_foreign(const std::optional<WireId>& id) {
 
 Result<void> DownloadReader::take_unreadable(const FileLine& line) {
   // Half a line at the end of a cut transfer is no line.
-  if (!line.terminated && !plan_.complete) return {};
+  if (!line.terminated && !complete_) return {};
   ++tally_.lines;
   ++tally_.unreadable;
   return keep_aside(line);

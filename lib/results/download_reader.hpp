@@ -1,4 +1,4 @@
-// Reads a raw download and makes rows of it, a slice a call: whose line it is, what it means, where its
+// Reads the raw files of a download and makes rows of them, a slice a call: whose line it is, what it means, where its
 // bytes lie, what it cost. On the file worker; the memory is a few blocks and one slice of rows, however
 // long the download is.
 //
@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,6 @@ struct ReadPlan {
   std::vector<Assignment> assignments;  // in wire order
   std::map<JobId, JobRule> jobs;
   PriceTable prices;
-  bool complete = true;    // false: the transfer was cut, and its last line may be half a line
   std::string aside_path;  // made when the first line goes there
 };
 
@@ -61,15 +61,20 @@ struct ReadTally {
 
 class DownloadReader {
  public:
-  DownloadReader(Files& files, std::unique_ptr<File> raw, ReadPlan plan);
+  DownloadReader(Files& files, ReadPlan plan);
   ~DownloadReader();
   DownloadReader(const DownloadReader&) = delete;
   DownloadReader& operator=(const DownloadReader&) = delete;
 
-  // The next rows by (job, seq): at most `most_rows`, fewer where the lines are long, none where none are
+  // The next file of the download. Not complete: the transfer was cut, and its last line may be half a line.
+  void begin(std::unique_ptr<File> raw, bool complete);
+  // What has become of the jobs since the plan was made.
+  void use(std::map<JobId, JobRule> jobs) { plan_.jobs = std::move(jobs); }
+  // The next rows of the file by (job, seq): at most `most_rows`, fewer where the lines are long, none where none are
   // ours.
   Result<std::vector<ResultRow>> next(std::size_t most_rows);
   bool at_end() const { return at_end_; }
+  // Of all files.
   const ReadTally& tally() const { return tally_; }
 
  private:
@@ -87,7 +92,8 @@ class DownloadReader {
   Files& files_;
   std::unique_ptr<File> raw_;
   ReadPlan plan_;
-  LineReader lines_;
+  bool complete_ = true;
+  std::optional<LineReader> lines_;
   JsonChecker checker_;
   ResultLine parsed_;
   std::unique_ptr<File> aside_;

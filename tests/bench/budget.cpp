@@ -67,7 +67,8 @@ void read_download(const std::string& folder) {
   assignment.range = {JobId{1}, 0, download_lines};
   plan.assignments.push_back(assignment);
   plan.jobs[JobId{1}] = {};
-  DownloadReader reader(files, std::move(*file), std::move(plan));
+  DownloadReader reader(files, std::move(plan));
+  reader.begin(std::move(*file), true);
   std::uint64_t rows = 0;
   while (!reader.at_end()) {
     const auto some = reader.next(8192);

@@ -197,7 +197,8 @@ HotPiece download(const std::shared_ptr<const Inputs>& inputs) {
             assignment.range = {JobId{1}, 0, lines_count};
             plan.assignments.push_back(assignment);
             plan.jobs[JobId{1}] = {};
-            DownloadReader reader(files, std::make_unique<BytesFile>(inputs->download), std::move(plan));
+            DownloadReader reader(files, std::move(plan));
+            reader.begin(std::make_unique<BytesFile>(inputs->download), true);
             const auto rows = reader.next(10'000);
             if (!rows || rows->size() != lines_count) fail("download_read");
           }};

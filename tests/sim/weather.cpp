@@ -11,6 +11,7 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
+constexpr std::array<std::uint64_t, 4> result_file_bytes{32'000'000, 1, 700, 5000};
 constexpr Duration longest_answer = minutes(9);  // within answer_timeout
 
 Duration between(Random& random, Duration least, Duration most) {
@@ -224,6 +225,7 @@ Weather make_weather(std::uint64_t seed, Size size) {
   Weather weather;
   weather.provider = make_settings(seed, random);
   weather.lag_broken = seed % 10 == 7;
+  weather.result_file_bytes = result_file_bytes[seed % result_file_bytes.size()];
   weather.restores = seed % 10 == 3;
   weather.faults = make_faults(random, weather.lag_broken);
   weather.storm = between(random, hours(48), hours(70));

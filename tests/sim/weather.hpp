@@ -25,6 +25,8 @@ struct Weather {
   std::vector<sim::FaultRule> faults;
   Config config;
 
+  // A download is kept in files of about this size: every line one, a few lines one, or all of them.
+  std::uint64_t result_file_bytes = 0;
   bool lag_broken = false;  // batches appear later than settle_unknown
   bool restores = false;    // an old backup is put back
   Duration storm{};         // how long things go wrong

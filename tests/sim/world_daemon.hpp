@@ -38,7 +38,7 @@ struct World::Daemon {
         worker(world.context_.get_executor()),
         database(queue, worker),
         stages({world.context_.get_executor(), world.clock_, world.daemon_random_, world.files_, worker, worker,
-                database, world.provider_, *world.log_, world.config_, prices},
+                database, world.provider_, *world.log_, world.config_, prices, world.weather_.result_file_bytes},
                nullptr),
         group(world.context_.get_executor()) {
     group.spawn("daemon", begin());

@@ -77,10 +77,10 @@ class DownloadReaderTest : public ::testing::Test {
     plan.requests = requests;
     // Places 0 and 1 are job 7 from request 10 on, the others job 3 from request 0 on.
     plan.assignments = {{0, {JobId{7}, 10, 2}, 0, 0, {}}, {2, {JobId{3}, 0, requests - 2}, 0, 0, {}}};
-    plan.complete = complete;
     plan.aside_path = folder / "aside";
     rows.clear();
-    DownloadReader reader(files, files.open(folder.write("raw", content), OpenFor::reading).value(), plan);
+    DownloadReader reader(files, plan);
+    reader.begin(files.open(folder.write("raw", content), OpenFor::reading).value(), complete);
     while (!reader.at_end()) {
       auto slice = reader.next(3).value();
       EXPECT_TRUE(std::is_sorted(slice.begin(), slice.end(),

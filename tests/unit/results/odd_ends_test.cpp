@@ -305,7 +305,8 @@ class OddDownload : public ::testing::Test {
     plan.nonce = nonce;
     plan.requests = 4;
     rows.clear();
-    DownloadReader reader(files, files.open(folder.write("raw", content), OpenFor::reading).value(), plan);
+    DownloadReader reader(files, plan);
+    reader.begin(files.open(folder.write("raw", content), OpenFor::reading).value(), true);
     while (!reader.at_end()) {
       auto slice = reader.next(100);
       if (!slice) return slice.error();

@@ -171,6 +171,7 @@ class FakeProvider : public Provider {
   std::vector<std::string> calls;
   std::vector<ListQuery> queries;
   std::size_t block_bytes = 1000;
+  std::function<void(std::size_t)> before_block;  // with how much of a download was given before
   std::function<void(const std::string& call)> during;  // what else happens while a call is under way
 
   ProviderBatch& batch(const std::string& id) {
@@ -230,6 +231,7 @@ class FakeProvider : public Provider {
     const Download download = queue.front();
     if (queue.size() > 1) queue.pop_front();
     for (std::size_t at = 0; at < download.body.size(); at += block_bytes) {
+      if (before_block) before_block(at);
       auto taken = co_await sink.take(std::string_view(download.body).substr(at, block_bytes));
       if (!taken) {
         auto failure = failed_call(CallFailureKind::stopped, 200);
