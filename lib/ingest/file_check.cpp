@@ -89,19 +89,22 @@ Result<void> FileCheck::find_options(std::uint64_t& budget) {
   return {};
 }
 
-// What lies whole in memory is gathered, and checked together when there is no more of it; anything else is taken alone,
-// in its turn.
+// What lies whole in memory is gathered, and checked together when there is no more of it, while more is read; anything
+// else is taken alone, in its turn.
 Result<void> FileCheck::read_requests(std::uint64_t& budget, CheckSlice& slice) {
   while (slice.made.size() < made_a_slice_max && phase_ == Phase::requests) {
     const auto found = reader_->next_held();
     const bool gathered = found == Found::piece && gather(reader_->piece());
     if (gathered && gathered_.size() < gathered_max) continue;
-    if (auto taken = take_gathered(slice); !taken) return taken;
+    Result<void> read;
+    std::function<void()> read_on;
+    if (found == Found::more && budget > 0) read_on = [&] { read = reader_->read(budget); };
+    if (auto taken = take_gathered(slice, read_on); !taken) return taken;
+    if (!read) return read;
     if (gathered || phase_ != Phase::requests) continue;
     switch (found) {
       case Found::more:
-        if (budget == 0) return {};
-        if (auto read = reader_->read(budget); !read) return read;
+        if (!read_on) return {};
         break;
       case Found::piece:
         if (auto taken = take_piece(reader_->piece(), slice); !taken) return taken;
@@ -137,8 +140,9 @@ void FileCheck::add_found(Piece piece, std::string_view text) {
   gathered_.push_back({piece, text, {}, {}, false});
 }
 
-Result<void> FileCheck::take_gathered(CheckSlice& slice) {
-  checks_.check(gathered_);
+// Once `meanwhile` is done, too.
+Result<void> FileCheck::take_gathered(CheckSlice& slice, const std::function<void()>& meanwhile) {
+  checks_.check(gathered_, meanwhile);
   for (auto& request : gathered_) {
     if (auto taken = take_request(request, slice); !taken) return taken;
     if (phase_ == Phase::finished) break;

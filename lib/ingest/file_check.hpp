@@ -27,7 +27,7 @@ struct CheckSettings {
   std::uint64_t file_bytes_max = 64'000'000'000;  // decompressed
   std::size_t window_bytes = 1024 * 1024;
   std::uint64_t together_bytes_min = 128 * 1024;  // of requests in memory that are checked on two threads
-  std::size_t run_entries = 64 * 1024;  // of custom_ids held in memory before they spill
+  std::size_t run_entries = 64 * 1024;            // of custom_ids held in memory before they spill
 };
 
 // What one step found, to be stored before the next.
@@ -69,7 +69,7 @@ class FileCheck {
   Result<void> find_options(std::uint64_t& budget);
   Result<void> read_requests(std::uint64_t& budget, CheckSlice& slice);
   bool gather(const Piece& piece);
-  Result<void> take_gathered(CheckSlice& slice);
+  Result<void> take_gathered(CheckSlice& slice, const std::function<void()>& meanwhile = {});
   void add_found(Piece piece, std::string_view text);
   Result<void> take_piece(const Piece& piece, CheckSlice& slice);
   bool take_options_line(const FoundRequest& line);

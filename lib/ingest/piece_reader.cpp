@@ -61,17 +61,17 @@ Result<void> PieceReader::begin() {
   return {};
 }
 
-// Moves what is still needed to the front of the window, which grows if it was full, and fills the rest. The beginning
-// of a piece that takes more than half of the window is let go: bytes_of() reads it again.
+// Takes what is still needed to the front of another window, which is larger if this one was full, and fills the rest.
+// The beginning of a piece that takes more than half of it is let go: bytes_of() reads it again.
 Result<std::size_t> PieceReader::read_block() {
-  if (window_bytes_ == window_.size() && window_.size() < window_bytes_max_) {
-    window_.resize(std::min(window_.size() * 2, window_bytes_max_));
-  }
+  const bool full = window_bytes_ == window_.size();
+  window_before_.resize(std::max(window_before_.size(), std::min(window_.size() * (full ? 2 : 1), window_bytes_max_)));
+  window_.swap(window_before_);
   const auto end = window_begin_ + window_bytes_;
   const auto from = std::max(splitter_->kept_from(), window_begin_);
   auto kept = static_cast<std::size_t>(end - std::min(from, end));
   if (kept > window_.size() / 2 || splitter_->kept_from() < window_begin_) kept = 0;
-  std::memmove(window_.data(), window_.data() + (window_bytes_ - kept), kept);
+  std::memcpy(window_.data(), window_before_.data() + (window_bytes_ - kept), kept);
   window_begin_ = end - kept;
   window_bytes_ = scanned_ = kept;
   auto got = file_.read_at(std::span(window_).subspan(kept), end);

@@ -1,4 +1,4 @@
-// Reads a job file block by block and gives its pieces, one after the other. Memory is one window, which grows with the
+// Reads a job file block by block and gives its pieces, one after the other. Memory is two windows, which grow with the
 // file up to `window_bytes`, plus one piece where that is longer. File worker only.
 #pragma once
 
@@ -29,7 +29,7 @@ class PieceReader {
 
   // The bytes of a piece that next() gave, valid until the next call.
   Result<std::string_view> bytes_of(std::uint64_t offset, std::uint64_t bytes);
-  // Where they are in memory: valid until the next read().
+  // Where they are in memory: valid until the next read() but one.
   std::optional<std::string_view> held_bytes_of(std::uint64_t offset, std::uint64_t bytes) const;
   void drop_long_piece() { std::string().swap(long_piece_); }
 
@@ -47,10 +47,11 @@ class PieceReader {
   std::unique_ptr<Splitter> splitter_;
   DigestStream digest_;
   std::string window_;
+  std::string window_before_;
   std::uint64_t window_begin_ = 0;  // of the window in the file
   std::size_t window_bytes_ = 0;    // how much of the window holds bytes
   std::size_t scanned_ = 0;         // how much of them the splitter has seen
-  bool at_end_ = false;           // of the file
+  bool at_end_ = false;             // of the file
   std::string long_piece_;
 };
 

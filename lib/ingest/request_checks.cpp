@@ -1,5 +1,7 @@
 #include "ingest/request_checks.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <exception>
 #include <system_error>
 #include <thread>
@@ -21,13 +23,14 @@ std::uint64_t bytes_of(std::span<const FoundRequest> requests) {
   return bytes;
 }
 
-// How many of the requests hold about half of their bytes; never all of two or more.
-std::size_t first_half(std::span<const FoundRequest> requests) {
-  const auto all = bytes_of(requests);
-  std::uint64_t bytes = 0;
-  std::size_t count = 0;
-  while (count + 1 < requests.size() && 2 * bytes < all) bytes += requests[count++].text.size();
-  return count;
+// Takes a few of the requests at a time until none is left; two threads may do so at once.
+void check_from(LineChecker& checker, std::span<FoundRequest> requests, std::atomic<std::size_t>& next) {
+  constexpr std::size_t at_once = 16;
+  for (;;) {
+    const auto first = next.fetch_add(at_once);
+    if (first >= requests.size()) return;
+    check_each(checker, requests.subspan(first, std::min(at_once, requests.size() - first)));
+  }
 }
 
 }  // namespace
@@ -55,31 +58,32 @@ void RequestChecks::make_beside() {
   beside_->checker.use(defaults_);
 }
 
-void RequestChecks::check(std::span<FoundRequest> requests) {
-  if (requests.size() < 2 || bytes_of(requests) < together_bytes_min_) return check_each(here_, requests);
-  if (!beside_) make_beside();
-  const auto half = first_half(requests);
+void RequestChecks::check(std::span<FoundRequest> requests, const std::function<void()>& meanwhile) {
+  std::atomic<std::size_t> next = 0;
   std::exception_ptr failure;
   std::thread second;
-  try {
-    second = std::thread([&] {
-      try {
-        check_each(beside_->checker, requests.subspan(half));
-      } catch (...) {
-        failure = std::current_exception();
-      }
-    });
-  } catch (const std::system_error&) {
-    // The system has no thread to give: then one has to do.
-    return check_each(here_, requests);
+  if (requests.size() > 1 && bytes_of(requests) >= together_bytes_min_) {
+    if (!beside_) make_beside();
+    try {
+      second = std::thread([&] {
+        try {
+          check_from(beside_->checker, requests, next);
+        } catch (...) {
+          failure = std::current_exception();
+        }
+      });
+    } catch (const std::system_error&) {
+      // The system has no thread to give: then one has to do.
+    }
   }
   try {
-    check_each(here_, requests.first(half));
+    if (meanwhile) meanwhile();
+    check_from(here_, requests, next);
   } catch (...) {
-    second.join();
+    if (second.joinable()) second.join();
     throw;
   }
-  second.join();
+  if (second.joinable()) second.join();
   if (failure) std::rethrow_exception(failure);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -34,8 +35,8 @@ class RequestChecks {
   RequestChecks& operator=(const RequestChecks&) = delete;
 
   void use(const Defaults& defaults);
-  // Fills in what is not `piece` or `text`.
-  void check(std::span<FoundRequest> requests);
+  // Fills in what is not `piece` or `text`. `meanwhile` runs on the caller's thread once the other one has begun.
+  void check(std::span<FoundRequest> requests, const std::function<void()>& meanwhile = {});
 
   // For what is checked alone.
   LineChecker& one() { return here_; }

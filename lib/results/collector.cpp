@@ -93,8 +93,7 @@ Task<> Collector::collect_batch(Batch batch) {
     co_return;
   }
   const auto executor = co_await boost::asio::this_coro::executor;
-  ResultsTransfer transfer(executor,
-                           {doors_.database, doors_.provider, doors_.files, doors_.file_worker, doors_.clock},
+  ResultsTransfer transfer(executor, {doors_.database, doors_.provider, doors_.files, doors_.file_worker, doors_.clock},
                            {doors_.config.paths.downloads(), file_bytes_}, batch);
   TaskGroup beside(executor);
   beside.spawn("download results", transfer.run());

@@ -234,7 +234,8 @@ TEST(FileCheck, ALongFileIsCheckedOnTwoThreadsAsOnOne) {
 
 TEST(FileCheck, TheElementsOfACreateBodyAreCheckedOnTwoThreadsAsOnOne) {
   std::string text = "{\"requests\": [";
-  for (int i = 0; i < 1000; ++i) text += (i > 0 ? ",\n" : "\n") + request(std::to_string(i % 997), std::string(600, 'x'));
+  for (int i = 0; i < 1000; ++i)
+    text += (i > 0 ? ",\n" : "\n") + request(std::to_string(i % 997), std::string(600, 'x'));
   text += "]}";
   CheckSettings alone;
   alone.together_bytes_min = UINT64_MAX;

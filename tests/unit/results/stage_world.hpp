@@ -171,7 +171,7 @@ class FakeProvider : public Provider {
   std::vector<std::string> calls;
   std::vector<ListQuery> queries;
   std::size_t block_bytes = 1000;
-  std::function<void(std::size_t)> before_block;  // with how much of a download was given before
+  std::function<void(std::size_t)> before_block;        // with how much of a download was given before
   std::function<void(const std::string& call)> during;  // what else happens while a call is under way
 
   ProviderBatch& batch(const std::string& id) {
