@@ -193,6 +193,8 @@ void Queue::pause(bool intake, bool submitting, bool paused) {
 
 bool Queue::intake_paused() { return integer_fact(*sql_, "intake_paused").value_or(0) != 0; }
 
+std::uint64_t Queue::changes() const { return static_cast<std::uint64_t>(sqlite3_total_changes64(sql_->connection())); }
+
 // Reads no row of a job that is done: it costs what is open, and a row for 4,096 jobs. A damaged job is noticed by
 // whoever uses its row, by the check at the next start and by the audit, which also proves the totals.
 Status Queue::status(Instant now) {
