@@ -82,7 +82,7 @@ class App {
   Worker file_worker_;
   Worker sync_worker_;  // waits for the disk while the file worker goes on
   Queue queue_;
-  Database database_{queue_, database_worker_};
+  Database database_{queue_, database_worker_, clock_};
   LiveProvider live_provider_;
 
   Stages stages_;

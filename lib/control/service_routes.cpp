@@ -31,8 +31,7 @@ Task<Reply> get_status(ControlContext& context) {
   extras.now = context.doors.clock.now();
   if (context.hooks.next_poll_at) extras.next_poll_at = context.hooks.next_poll_at();
   if (context.hooks.trouble) extras.trouble = context.hooks.trouble();
-  const auto read = [now = extras.now](Queue& queue) { return queue.status(now); };
-  const auto status = co_await context.doors.database.run(read);
+  const auto status = co_await context.doors.database.status(extras.now);
   co_return json_reply(status_json(status, extras));
 }
 

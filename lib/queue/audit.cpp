@@ -434,6 +434,61 @@ void check_orphans(Sql& sql, AuditReport& report) {
   }
 }
 
+// What the status says of the jobs of so many neighbouring ids.
+struct PartTotals {
+  std::int64_t jobs_open = 0;
+  RequestCounts counts;
+};
+
+PartTotals totals_of(Sql& sql, std::string_view text, std::int64_t part) {
+  PartTotals totals;
+  auto row = sql.query(text, part);
+  if (!row.step()) return totals;
+  totals.jobs_open = row.integer(0);
+  for (int i = 0; i < 7; ++i) totals.counts.by_state[static_cast<std::size_t>(i)] = row.integer(1 + i);
+  return totals;
+}
+
+void check_totals(Sql& sql, AuditReport& report, std::int64_t part) {
+  const auto kept = totals_of(sql,
+                              "SELECT jobs_open, pending, assigned, submitted, succeeded, errored, expired, canceled "
+                              "FROM job_total WHERE part = ? AND intact",
+                              part);
+  const auto found = totals_of(sql,
+                               "SELECT sum(state NOT IN ('done', 'canceled')), sum(pending), sum(assigned), "
+                               "sum(submitted), sum(succeeded), sum(errored), sum(expired), sum(canceled) FROM job "
+                               "WHERE id >= ?1 * 4096 AND id < (?1 + 1) * 4096 AND intact",
+                               part);
+  const auto compare_totals = [&](std::string_view what, std::int64_t counted, std::int64_t summed) {
+    if (counted == summed) return;
+    report.add_problem(fmt::format("the totals of jobs {} to {} count {} {}, the jobs say {}", part * 4096,
+                                   part * 4096 + 4095, counted, what, summed));
+  };
+  compare_totals("open jobs", kept.jobs_open, found.jobs_open);
+  for (const auto state :
+       {RequestState::pending, RequestState::assigned, RequestState::submitted, RequestState::succeeded,
+        RequestState::errored, RequestState::expired, RequestState::canceled}) {
+    compare_totals(to_text(state), kept.counts[state], found.counts[state]);
+  }
+}
+
+// The next part that has totals or jobs, in one moment; false where there is none.
+bool check_next_totals(Sql& sql, AuditProgress& progress) {
+  const auto next = sum_of(sql,
+                           "SELECT coalesce(min(part), -1) FROM (SELECT min(part) AS part FROM job_total WHERE part > "
+                           "?1 UNION ALL SELECT min(id) / 4096 FROM job WHERE id >= (?1 + 1) * 4096)",
+                           progress.totals);
+  if (next < 0) return false;
+  progress.totals = next;
+  try {
+    check_totals(sql, progress.report, next);
+  } catch (const QueueDamaged& damage) {
+    progress.report.add_problem(
+        fmt::format("the totals of jobs {} to {}: {}", next * 4096, next * 4096 + 4095, damage.what()));
+  }
+  return true;
+}
+
 using Part = AuditProgress::Part;
 
 // Finds the next job to read, or goes on to the intents.
@@ -512,8 +567,11 @@ bool Queue::audit_slice(AuditProgress& progress) {
         if (check_intents(*sql_, progress)) progress.part = progress.only ? Part::finished : Part::orphans;
         break;
       case Part::orphans:
-        progress.part = Part::finished;
+        progress.part = Part::totals;
         check_orphans(*sql_, progress.report);
+        break;
+      case Part::totals:
+        if (!check_next_totals(*sql_, progress)) progress.part = Part::finished;
         break;
       case Part::finished:
         break;
@@ -526,7 +584,7 @@ bool Queue::audit_slice(AuditProgress& progress) {
     // The job's own row: there is nothing to compare its rows with.
     if (part == Part::requests && progress.part == part && progress.next == next) progress.part = Part::next_job;
     // What cannot be read as a whole cannot be read on.
-    if (part == Part::next_job || part == Part::intents) progress.part = Part::finished;
+    if (part == Part::next_job || part == Part::intents || part == Part::totals) progress.part = Part::finished;
   }
   return progress.part != Part::finished;
 }

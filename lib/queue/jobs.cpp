@@ -193,14 +193,17 @@ void Queue::pause(bool intake, bool submitting, bool paused) {
 
 bool Queue::intake_paused() { return integer_fact(*sql_, "intake_paused").value_or(0) != 0; }
 
+std::uint64_t Queue::changes() const { return static_cast<std::uint64_t>(sqlite3_total_changes64(sql_->connection())); }
+
+// Reads no row of a job that is done: it costs what is open, and a row for 4,096 jobs. A damaged job is noticed by
+// whoever uses its row, by the check at the next start and by the audit, which also proves the totals.
 Status Queue::status(Instant now) {
   Status status;
   {
     auto row = sql_->query(
         "SELECT coalesce(sum(pending), 0), coalesce(sum(assigned), 0), coalesce(sum(submitted), 0), "
-        "coalesce(sum(succeeded), 0), coalesce(sum(errored), 0), coalesce(sum(expired), 0), coalesce(sum(canceled), "
-        "0), "
-        "coalesce(sum(state NOT IN ('done', 'canceled')), 0) FROM job WHERE intact");
+        "coalesce(sum(succeeded), 0), coalesce(sum(errored), 0), coalesce(sum(expired), 0), "
+        "coalesce(sum(canceled), 0), coalesce(sum(jobs_open), 0) FROM job_total WHERE intact");
     row.step();
     for (int i = 0; i < 7; ++i) status.counts.by_state[static_cast<std::size_t>(i)] = row.integer(i);
     status.jobs_open = row.integer(7);
@@ -210,8 +213,12 @@ Status Queue::status(Instant now) {
     row.step();
     return row.integer(0);
   };
-  status.open_batches = count("SELECT count(*) FROM batch WHERE state IN ('in_progress', 'canceling') AND intact");
-  status.unknown_intents = count("SELECT count(*) FROM intent WHERE state IN ('committing', 'unknown') AND intact");
+  // The condition of the index, word for word, and then what is wanted of it: SQLite would not see that it may use it.
+  status.open_batches = count(
+      "SELECT count(*) FROM batch WHERE state <> 'collected' AND state IN ('in_progress', 'canceling') AND intact");
+  status.unknown_intents = count(
+      "SELECT count(*) FROM intent WHERE state IN ('uploading', 'committing', 'unknown') AND state <> 'uploading' AND "
+      "intact");
   status.intakes = count("SELECT count(*) FROM intake WHERE intact AND state <> 'rejected'");
   status.account = account();
   status.delay = create_delay();

@@ -13,9 +13,11 @@ namespace {
 void read_jobs(Sql& sql, PackView& view, Instant now, std::uint32_t most_ranges) {
   std::vector<PackJob> waiting;
   {
+    // The condition of the index of open jobs, word for word, and then what is wanted of it: else SQLite would not see
+    // that it may use it, and read every job that was ever done.
     auto row = sql.query(
-        "SELECT id, priority, version, betas FROM job WHERE state IN ('queued', 'running') AND intact AND pending > 0 "
-        "ORDER BY priority DESC, id LIMIT ?",
+        "SELECT id, priority, version, betas FROM job WHERE state IN ('queued', 'running', 'held', 'canceling') AND "
+        "state IN ('queued', 'running') AND intact AND pending > 0 ORDER BY priority DESC, id LIMIT ?",
         most_ranges);
     while (row.step()) {
       PackJob job;
@@ -65,7 +67,8 @@ void read_in_flight(Sql& sql, PackView& view, Instant now) {
     while (row.step()) view.audited_counts.insert(static_cast<std::uint32_t>(row.integer(0)));
   }
   auto row = sql.query(
-      "SELECT count(*), coalesce(sum(requests), 0) FROM batch WHERE state IN ('in_progress', 'canceling') AND intact");
+      "SELECT count(*), coalesce(sum(requests), 0) FROM batch WHERE state <> 'collected' AND state IN ('in_progress', "
+      "'canceling') AND intact");
   row.step();
   view.open_batches += row.integer(0);
   view.queued_requests += row.integer(1);

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/worker.hpp"
+#include "queue/kept_status.hpp"
 #include "queue/rows.hpp"
 
 namespace offpeak {
@@ -199,6 +200,8 @@ class Queue {
 
   // ---- control
   Status status(Instant now);
+  // Rows written since it was opened: where it is what it was, nothing has changed.
+  std::uint64_t changes() const;
   std::vector<Job> jobs(const ListOptions& options);
   std::optional<Job> job(JobId id);
   std::vector<Batch> batches(const ListOptions& options);
@@ -231,25 +234,34 @@ class Queue {
 };
 
 // The queue on its worker: co_await database.run([](Queue& queue) { return queue.jobs({}); });
+// Nothing else may change what the queue holds while there are askers of status().
 class Database {
  public:
-  Database(Queue& queue, Worker& worker) : queue_(queue), worker_(worker) {}
+  Database(Queue& queue, Worker& worker, const Clock& clock) : queue_(queue), worker_(worker), kept_status_(clock) {}
 
   template <class Function>
   Task<std::invoke_result_t<Function, Queue&>> run(Function function) {
-    return worker_.run(Call<Function>(queue_, std::move(function)));
+    return worker_.run(Call<Function>(*this, std::move(function)));
   }
+
+  // For showing: every write that was awaited is in it. At once, mostly, although the worker is busy. What is decided
+  // on it belongs into one function with the decision.
+  Task<Status> status(Instant now);
 
  private:
   template <class Function>
   struct Call {
-    Call(Queue& q, Function f) : queue(&q), function(std::move(f)) {}
-    auto operator()() { return function(*queue); }
-    Queue* queue;
+    Call(Database& d, Function f) : database(&d), function(std::move(f)) {}
+    auto operator()() {
+      const KeptStatus::Turn turn(database->kept_status_, database->queue_);
+      return function(database->queue_);
+    }
+    Database* database;
     Function function;
   };
   Queue& queue_;
   Worker& worker_;
+  KeptStatus kept_status_;
 };
 
 }  // namespace offpeak

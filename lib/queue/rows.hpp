@@ -398,12 +398,13 @@ struct AuditProgress {
   std::optional<JobId> only;  // one job; none: everything
   AuditReport report;
 
-  enum class Part : std::uint8_t { next_job, requests, sums, intents, orphans, finished };
+  enum class Part : std::uint8_t { next_job, requests, sums, intents, orphans, totals, finished };
   Part part = Part::next_job;
-  JobId job;             // being read
-  Seq next = 0;          // its next request
-  IntentId intent;       // the last one that was read
-  bool damaged = false;  // a row of this job could not be read: its sums say nothing
+  JobId job;                 // being read
+  Seq next = 0;              // its next request
+  IntentId intent;           // the last one that was read
+  std::int64_t totals = -1;  // the last part of job_total that was read
+  bool damaged = false;      // a row of this job could not be read: its sums say nothing
   std::uint64_t moves = 0;
   RequestCounts found;  // outcomes of this job, as rows say
 };

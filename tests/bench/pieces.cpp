@@ -17,6 +17,7 @@
 #include "pack/plan.hpp"
 #include "queue/queue.hpp"
 #include "queue/result_lines.hpp"
+#include "queue/sql.hpp"
 
 namespace offpeak::bench {
 
@@ -210,6 +211,32 @@ void result_windows(benchmark::State& state) {
   count_lines(state, lines);
 }
 BENCHMARK(result_windows)->Unit(benchmark::kMillisecond);
+
+// What GET /v1/status reads, beside so many jobs that are done.
+void status(benchmark::State& state) {
+  const Folder folder;
+  const auto path = folder.path() + "/offpeak.db";
+  {
+    const Queue made(path);
+  }
+  {
+    Sql sql(path);
+    sql.run(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) INSERT INTO job (id, name, "
+        "file, state, created_at, done_at, priority, version, betas, max_attempts, max_cost, digest, format, "
+        "data_name, "
+        "options_line, defaults, requests, pending, assigned, submitted, succeeded, errored, expired, canceled, cost) "
+        "SELECT i, i, CAST(i || '.jsonl' AS BLOB), 'done', ?2, ?2, 0, '2023-06-01', '', 5, 0, randomblob(16), 'lines', "
+        "i, '', '', 1, 0, 0, 0, 1, 0, 0, 0, 1000000 FROM n",
+        state.range(0), now);
+  }
+  Queue queue(path);
+  for (auto _ : state) {
+    const auto found = queue.status(now);
+    if (found.counts[RequestState::succeeded] != state.range(0)) throw std::runtime_error("status: not all jobs");
+  }
+}
+BENCHMARK(status)->Arg(100)->Arg(10'000)->Arg(100'000)->Unit(benchmark::kMicrosecond);
 
 void run_piece(benchmark::State& state, const HotPiece& piece) {
   for (auto _ : state) piece.run();

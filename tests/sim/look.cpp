@@ -57,6 +57,7 @@ class Look {
     read_outcomes();
     read_waiting();
     for (const auto& [id, job] : jobs_) balance(id, job);
+    compare_totals();
     ask("SELECT id FROM job WHERE state = 'held' AND coalesce(reason, '') = ''", "held job {} has no reason");
     ask("SELECT id FROM intent WHERE state = 'unknown' AND coalesce(reason, '') = ''",
         "unknown intent {} has no reason");
@@ -147,6 +148,29 @@ class Look {
     for (std::size_t i = 1; i < seen.size(); ++i) {
       if (seen[i] == job.counted[i]) continue;
       found_.push_back(fmt::format("job {} counts {} {} and has {}", id, job.counted[i], place_names[i], seen[i]));
+    }
+  }
+
+  // What the status shows of all jobs is what the jobs add up to.
+  void compare_totals() {
+    std::map<std::string, std::array<std::int64_t, 2>> sums;
+    const auto read = [&](std::size_t side, const char* sql) {
+      each_row(db_, sql, [&](sqlite3_stmt* row) {
+        for (int i = 0; i < sqlite3_column_count(row); ++i) {
+          sums[sqlite3_column_name(row, i)][side] = sqlite3_column_int64(row, i);
+        }
+      });
+    };
+    read(0,
+         "SELECT sum(jobs_open) AS open, sum(pending) AS pending, sum(assigned) AS assigned, sum(submitted) AS "
+         "submitted, sum(succeeded) AS succeeded, sum(errored) AS errored, sum(expired) AS expired, sum(canceled) AS "
+         "canceled FROM job_total");
+    read(1,
+         "SELECT sum(state NOT IN ('done', 'canceled')) AS open, sum(pending) AS pending, sum(assigned) AS assigned, "
+         "sum(submitted) AS submitted, sum(succeeded) AS succeeded, sum(errored) AS errored, sum(expired) AS expired, "
+         "sum(canceled) AS canceled FROM job");
+    for (const auto& [name, sum] : sums) {
+      if (sum[0] != sum[1]) found_.push_back(fmt::format("the totals count {} {}, the jobs {}", sum[0], name, sum[1]));
     }
   }
 

@@ -36,7 +36,7 @@ struct World::Daemon {
   explicit Daemon(World& world)
       : queue(world.config_.paths.database()),
         worker(world.context_.get_executor()),
-        database(queue, worker),
+        database(queue, worker, world.clock_),
         stages({world.context_.get_executor(), world.clock_, world.daemon_random_, world.files_, worker, worker,
                 database, world.provider_, *world.log_, world.config_, prices, world.weather_.result_file_bytes},
                nullptr),

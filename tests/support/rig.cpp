@@ -29,7 +29,7 @@ void MemoryLog::emit(LogLevel, std::string_view event, LogFields fields) { lines
 struct Rig::Run {
   explicit Run(Rig& rig)
       : worker(rig.context.get_executor()),
-        database(*rig.queue, worker),
+        database(*rig.queue, worker, rig.clock),
         stages({rig.context.get_executor(), rig.clock, rig.random_, rig.files_, worker, worker, database, *rig.provider,
                 rig.log, rig.config, prices},
                nullptr),

@@ -6,8 +6,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
 #include <future>
 #include <thread>
 
@@ -76,26 +78,33 @@ struct RunningControl::Parts {
         intake(how),
         queue(owner.folder_ / "offpeak.db"),
         worker(context.get_executor()),
-        database(queue, worker),
+        database(queue, worker, clock),
         control(ControlDoors{context.get_executor(), database, files, worker, clock, log},
                 ControlFolders{claimed, owner.downloads()}, ControlHooks{[this] { take_intakes(); }, {}, {}, {}, {}}),
         server(context.get_executor(), control, log, ControlServerOptions{{owner.socket()}, limits, sessions_max}),
         group(context.get_executor()) {}
 
   void take_intakes() {
-    if (intake == Intake::wait) return;
-    for (const auto& found : queue.intakes()) {
+    if (intake == Intake::decide) group.spawn("intakes", settle_intakes());
+  }
+
+  Task<> settle_intakes() {
+    co_await database.run([this](Queue& used) { settle(used); });
+    control.intake_settled();
+  }
+
+  void settle(Queue& used) {
+    for (const auto& found : used.intakes()) {
       if (found.state != IntakeState::checking) continue;
       const auto text = read_small_file(files, claimed + "/" + std::to_string(found.id.value), 1 << 26).value();
       if (text.find("REJECT") == std::string::npos) {
-        accept(queue, found, text);
+        accept(used, found, text);
       } else {
-        queue.reject_intake(found.id,
-                            R"({"file":"bad.jsonl","error_count":1,"errors":[{"line":3,"column":14,"offset":210,)"
-                            R"("message":"bad \u001b line","hint":"mend it"}]})");
+        used.reject_intake(found.id,
+                           R"({"file":"bad.jsonl","error_count":1,"errors":[{"line":3,"column":14,"offset":210,)"
+                           R"("message":"bad \u001b line","hint":"mend it"}]})");
       }
     }
-    control.intake_settled();
   }
 
   std::string claimed;
@@ -132,9 +141,7 @@ void RunningControl::stop() {
 }
 
 void RunningControl::with_queue(const std::function<void(Queue&)>& function) {
-  std::packaged_task<void()> task([this, &function] { function(parts_->queue); });
-  auto done = task.get_future();
-  asio::post(parts_->context, [&task] { task(); });
+  auto done = asio::co_spawn(parts_->context, parts_->database.run(function), asio::use_future);
   done.get();
 }
 

@@ -93,6 +93,16 @@ TEST_F(Described, AnUploadBecomesAJob) {
   EXPECT_THAT(status.body, HasSubstr(R"("command":"offpeak release 1")"));
 }
 
+TEST_F(Described, TheStatusShowsWhatWasDoneBeforeItWasAsked) {
+  for (const auto* jobs : {"1", "2", "3"}) {
+    server_.add_job(fmt::format(R"({{"custom_id":"{}","params":{{}}}})", jobs));
+    for (int asked = 0; asked < 2; ++asked) {
+      const auto status = get("/v1/status", "/v1/status");
+      EXPECT_THAT(status.body, HasSubstr(fmt::format(R"("counts":{{"pending":{},)", jobs)));
+    }
+  }
+}
+
 TEST_F(Described, ARejectedFileIsA422WithItsErrors) {
   const auto response = post("/v1/jobs", "/v1/jobs", "REJECT");
   EXPECT_EQ(response.status, 422);

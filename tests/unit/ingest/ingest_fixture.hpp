@@ -61,7 +61,7 @@ class IngestFixture : public ::testing::Test {
     testing::VirtualClock clock{context};
     Worker worker{context.get_executor()};
     Queue queue;
-    Database database{queue, worker};
+    Database database{queue, worker, clock};
     Wakeup bell{clock, context.get_executor()};
     std::set<std::string> moved_in;
     std::vector<JobId> accepted, rejected;

@@ -37,7 +37,7 @@ class SyncBeforeAccept : public IngestFixture {
     Worker worker{context.get_executor()};
     Worker sync_worker{disk.get_executor()};
     Queue queue;
-    Database database{queue, worker};
+    Database database{queue, worker, clock};
     Wakeup bell{clock, context.get_executor()};
     std::set<std::string> moved_in;
     Ingester ingester;

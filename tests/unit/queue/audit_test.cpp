@@ -150,6 +150,26 @@ TEST_F(AuditTest, FindsASequenceThatWouldGiveAnIdTwice) {
               ::testing::HasSubstr("only 1 ids of intake were given"));
 }
 
+TEST_F(AuditTest, FindsTotalsThatAreNotThoseOfTheJobs) {
+  const auto found = problems_after("UPDATE job_total SET pending = pending - 1, jobs_open = jobs_open + 1");
+  EXPECT_THAT(found, ::testing::HasSubstr("the totals of jobs 0 to 4095 count 3 open jobs, the jobs say 2"));
+  EXPECT_THAT(found, ::testing::ContainsRegex("count [0-9]+ pending"));
+  EXPECT_THAT(found, ::testing::Not(::testing::HasSubstr("succeeded")));
+}
+
+TEST_F(AuditTest, FindsTotalsThatAreMissing) {
+  world_.queue->skip_job_ids(JobId{5000});
+  world_.add_job(6);
+  EXPECT_EQ(problems_after("DELETE FROM job_total WHERE part = 1"),
+            "the totals of jobs 4096 to 8191 count 0 open jobs, the jobs say 1\n"
+            "the totals of jobs 4096 to 8191 count 0 pending, the jobs say 6\n");
+}
+
+TEST_F(AuditTest, FindsTotalsOfJobsThatAreNotThere) {
+  EXPECT_EQ(problems_after("INSERT INTO job_total VALUES (3, 0, 0, 0, 0, 2, 0, 0, 0)"),
+            "the totals of jobs 12288 to 16383 count 2 succeeded, the jobs say 0\n");
+}
+
 TEST_F(AuditTest, ListsTheFirstHundredAndCountsAll) {
   world_.tamper(
       "DELETE FROM outcome; WITH RECURSIVE n(i) AS (SELECT 51 UNION ALL SELECT i + 2 FROM n WHERE i < 999) INSERT INTO "

@@ -85,6 +85,9 @@ std::string everything(Queue& queue) {
     text += fmt::format("{} {} {}\n", intake.id.value, intake.name, intake.overrides.again);
   }
   text += fmt::format("{} {}\n", queue.intake_paused(), to_millis(queue.newest_known_at().value_or(Instant())));
+  const auto status = queue.status(world_now);
+  text += fmt::format("{} {} {} {} {}\n", status.jobs_open, fmt::join(status.counts.by_state, " "), status.open_batches,
+                      status.unknown_intents, status.intakes);
   return text;
 }
 
@@ -215,6 +218,19 @@ TEST_F(DamageTest, ADamagedRowIsNotWrittenAgain) {
   write_file(world_.path(), bytes);
   Queue queue(world_.path(), Queue::OpeningCheck::none);
   EXPECT_THROW(queue.note_intent(IntentId{4}, "reason", world_now), QueueDamaged);
+}
+
+// Shows what is read: the status looks at no job that is done, however many there are.
+TEST_F(DamageTest, AJobThatIsDoneIsNotReadByTheStatus) {
+  world_.tamper("UPDATE job SET name = 'finished' WHERE state = 'done'");
+  world_.close();
+  auto bytes = read_file(world_.path());
+  bytes[place_of(bytes, "finished")] ^= 1;
+  write_file(world_.path(), bytes);
+  Queue queue(world_.path(), Queue::OpeningCheck::none);
+  EXPECT_THROW(queue.jobs({}), QueueDamaged);
+  EXPECT_GT(queue.status(world_now).counts[RequestState::succeeded], 0);
+  EXPECT_FALSE(queue.audit(std::nullopt).ok());
 }
 
 void run_raw(sqlite3* db, const std::string& sql) {

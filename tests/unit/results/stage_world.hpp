@@ -291,7 +291,7 @@ class StageWorld {
         clock(context),
         queue(folder / "offpeak.db"),
         worker(context.get_executor()),
-        database(queue, worker),
+        database(queue, worker, clock),
         group(context.get_executor()),
         poll_bell(clock, context.get_executor()),
         collect_bell(clock, context.get_executor()),

@@ -1,0 +1,66 @@
+#include "queue/kept_status.hpp"
+
+#include <algorithm>
+#include <exception>
+
+#include "queue/queue.hpp"
+
+namespace offpeak {
+
+namespace {
+
+constexpr auto asked_lately = std::chrono::seconds(2);
+constexpr auto refresh_interval = std::chrono::milliseconds(1);
+
+std::chrono::sys_days day_of(Instant now) { return std::chrono::floor<std::chrono::days>(now); }
+
+}  // namespace
+
+std::optional<Status> KeptStatus::ask(Instant now) {
+  const std::scoped_lock lock(mutex_);
+  asked_at_ = clock_.steady_now();
+  if (!is_of(day_of(now))) return std::nullopt;
+  return kept_->status;
+}
+
+Status KeptStatus::read(Queue& queue, Instant now) {
+  {
+    // Where several wait, the first one has read it for all.
+    const std::scoped_lock lock(mutex_);
+    if (is_of(day_of(now))) return kept_->status;
+  }
+  Kept fresh{queue.status(now), day_of(now), queue.changes()};
+  const std::scoped_lock lock(mutex_);
+  kept_ = std::move(fresh);
+  return kept_->status;
+}
+
+bool KeptStatus::should_refresh(Instant now, SteadyTime steady) {
+  const std::scoped_lock lock(mutex_);
+  return asked_at_ && steady - *asked_at_ <= asked_lately && steady >= next_refresh_ && !is_of(day_of(now));
+}
+
+void KeptStatus::begin_function(Queue& queue) {
+  const auto now = clock_.now();
+  if (!should_refresh(now, clock_.steady_now())) return;
+  try {
+    read(queue, now);
+  } catch (const std::exception&) {
+    // The function has nothing to do with it. Nothing is kept, and who asks next is told by the worker.
+  }
+  next_refresh_ = clock_.steady_now() + refresh_interval;
+}
+
+void KeptStatus::end_function(const Queue& queue) {
+  const auto changes = queue.changes();
+  const std::scoped_lock lock(mutex_);
+  if (kept_ && kept_->changes != changes) kept_.reset();
+}
+
+Task<Status> Database::status(Instant now) {
+  if (auto kept = kept_status_.ask(now)) co_return std::move(*kept);
+  const auto read = [kept = &kept_status_, queue = &queue_, now] { return kept->read(*queue, now); };
+  co_return co_await worker_.run(read);
+}
+
+}  // namespace offpeak
