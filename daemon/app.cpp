@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -32,6 +33,12 @@ const char* system_environment(const char* name) { return std::getenv(name); }
 
 std::shared_ptr<Provider> make_provider(boost::asio::any_io_executor executor, const Config& config, std::string key) {
   return std::make_shared<HttpProvider>(std::move(executor), config.provider, std::move(key), system_environment);
+}
+
+std::vector<Worker*> pointers_to(std::array<Worker, 4>& workers) {
+  std::vector<Worker*> pointers;
+  for (auto& worker : workers) pointers.push_back(&worker);
+  return pointers;
 }
 
 // The folders of the contract, with the modes of a well-kept spool. Existing ones keep theirs.
@@ -81,6 +88,7 @@ class App {
   Worker database_worker_;
   Worker file_worker_;
   Worker sync_worker_;  // waits for the disk while the file worker goes on
+  std::array<Worker, 4> results_sync_workers_;
   Queue queue_;
   Database database_{queue_, database_worker_, clock_};
   LiveProvider live_provider_;
@@ -101,8 +109,8 @@ App::App(boost::asio::io_context& context, const DaemonOptions& options, Setting
       log_(log),
       queue_(config_.paths.database()),
       live_provider_(make_provider(executor_, config_, std::move(key))),
-      stages_({executor_, clock_, random_, files_, file_worker_, sync_worker_, database_, live_provider_, log_, config_,
-               settings_.prices},
+      stages_({executor_, clock_, random_, files_, file_worker_, sync_worker_, pointers_to(results_sync_workers_),
+               database_, live_provider_, log_, config_, settings_.prices},
               [this] { control_.intake_settled(); }),
       control_({executor_, database_, files_, file_worker_, clock_, log_},
                {config_.paths.claimed(), config_.paths.downloads(), config_.paths.results(), config_.paths.state},

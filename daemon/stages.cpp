@@ -39,7 +39,8 @@ Stages::Stages(const StageDoors& doors, std::function<void()> intake_settled)
       claimer_({doors.database, provider_, doors.files, doors.file_worker, doors.clock, doors.random, doors.log,
                 doors.config},
                {claim_bell_, pack_bell_, poll_bell_}),
-      exporter_({doors.database, doors.files, doors.file_worker, doors.clock, doors.random, doors.log, doors.config},
+      exporter_({doors.database, doors.files, doors.file_worker, doors.results_sync_workers, doors.clock, doors.random,
+                 doors.log, doors.config},
                 {export_bell_, jobs_bell_}),
       retention_({doors.database, doors.files, doors.file_worker, doors.clock, doors.log, doors.config},
                  retention_bell_) {}

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/task_group.hpp"
 #include "export/exporter.hpp"
@@ -33,6 +34,7 @@ struct StageDoors {
   Files& files;
   Worker& file_worker;
   Worker& sync_worker;  // waits for the disk while the file worker goes on
+  std::vector<Worker*> results_sync_workers;
   Database& database;
   Provider& provider;
   Log& log;

@@ -160,8 +160,13 @@ Result<void> SystemFiles::make_folders(const std::string& path, unsigned mode) {
   return {};
 }
 
-Result<void> SystemFiles::move(const std::string& from, const std::string& to) {
+Result<void> SystemFiles::move_unsynced(const std::string& from, const std::string& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) return os_error("move", fmt::format("{} to {}", from, to), errno);
+  return {};
+}
+
+Result<void> SystemFiles::move(const std::string& from, const std::string& to) {
+  if (auto moved = move_unsynced(from, to); !moved) return moved;
   if (auto synced = sync_folder(folder_of(to)); !synced) return synced.error();
   return sync_folder(folder_of(from));
 }
@@ -197,13 +202,21 @@ Result<void> SystemFiles::sync_folder(const std::string& path) {
 
 Result<void> SystemFiles::set_mode(const std::string& path, unsigned mode, const std::string& group) {
   if (!group.empty()) {
-    const struct group* entry = ::getgrnam(group.c_str());
-    if (entry != nullptr && ::lchown(path.c_str(), static_cast<uid_t>(-1), entry->gr_gid) != 0 && errno != EPERM) {
+    const auto id = group_id(group);
+    if (id && ::lchown(path.c_str(), static_cast<uid_t>(-1), *id) != 0 && errno != EPERM) {
       return os_error("set the group of", path, errno);
     }
   }
   // After the group: changing it clears the set-group-id bit.
   return apply_mode(path, mode);
+}
+
+std::optional<unsigned> SystemFiles::group_id(const std::string& name) {
+  const std::scoped_lock lock(groups_mutex_);
+  const auto known = groups_.find(name);
+  if (known != groups_.end()) return known->second;
+  const struct group* entry = ::getgrnam(name.c_str());
+  return groups_[name] = entry == nullptr ? std::nullopt : std::optional<unsigned>(entry->gr_gid);
 }
 
 Result<std::uint64_t> SystemFiles::free_bytes(const std::string& path) {

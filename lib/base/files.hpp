@@ -3,7 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -59,6 +62,8 @@ class Files {
   virtual Result<void> move(const std::string& from, const std::string& to) = 0;
   // The same, refusing (EEXIST) where `to` exists.
   virtual Result<void> move_new(const std::string& from, const std::string& to) = 0;
+  // As move(), but durable only once the caller has synced both folders: many of them share these syncs.
+  virtual Result<void> move_unsynced(const std::string& from, const std::string& to) = 0;
   // Missing already is success.
   virtual Result<void> remove(const std::string& path) = 0;
   virtual Result<void> remove_tree(const std::string& path) = 0;
@@ -76,11 +81,19 @@ class SystemFiles final : public Files {
   Result<void> make_folders(const std::string& path, unsigned mode) override;
   Result<void> move(const std::string& from, const std::string& to) override;
   Result<void> move_new(const std::string& from, const std::string& to) override;
+  Result<void> move_unsynced(const std::string& from, const std::string& to) override;
   Result<void> remove(const std::string& path) override;
   Result<void> remove_tree(const std::string& path) override;
   Result<void> sync_folder(const std::string& path) override;
   Result<void> set_mode(const std::string& path, unsigned mode, const std::string& group) override;
   Result<std::uint64_t> free_bytes(const std::string& path) override;
+
+ private:
+  std::optional<unsigned> group_id(const std::string& name);
+
+  // Asked for once: where systemd answers for groups, every question costs a hundred operations on files.
+  std::mutex groups_mutex_;
+  std::map<std::string, std::optional<unsigned>> groups_;
 };
 
 // Reads exactly `bytes` bytes from `offset`; ErrorKind::io where the file is shorter.

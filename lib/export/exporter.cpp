@@ -6,6 +6,7 @@
 #include "base/backoff.hpp"
 #include "base/crash_point.hpp"
 #include "base/task_group.hpp"
+#include "export/export_group.hpp"
 #include "export/summary.hpp"
 
 namespace offpeak {
@@ -45,69 +46,69 @@ Task<> Exporter::remove_leftovers() {
   co_await doors_.file_worker.run(std::move(remove));
 }
 
+// One job on its way.
+struct Exporter::Export {
+  Job job;
+  JobTallies tallies;
+  std::vector<Batch> batches;
+  std::shared_ptr<ResultsWriter> writer;
+  std::optional<Instant> exported_before;  // its results stand there already, complete
+  Instant done_at{};
+  std::string summary;
+  Result<void> written;
+};
+
 // True where a job was finished: there may be more behind the first hundred.
 Task<bool> Exporter::export_ready() {
   auto read = [](Queue& queue) { return queue.jobs_to_export(); };
   auto jobs = co_await doors_.database.run(std::move(read));
   bool finished_some = false;
-  for (auto& job : jobs) {
-    const auto stuck = stuck_.find(job.id);
-    if (stuck != stuck_.end() && stuck->second == job.state) continue;
-    const bool finished = co_await export_job(std::move(job));
+  for (auto next = jobs.begin(); next != jobs.end();) {
+    const auto exports = std::make_shared<std::vector<Export>>();
+    ExportGroup group;
+    for (; next != jobs.end() && group.takes(next->requests); ++next) {
+      const auto stuck = stuck_.find(next->id);
+      if (stuck != stuck_.end() && stuck->second == next->state) continue;
+      auto written = co_await write(*next);
+      group.add(next->requests, written.writer->bytes());
+      exports->push_back(std::move(written));
+    }
+    const bool finished = co_await conclude(exports);
     finished_some = finished_some || finished;
   }
   co_return finished_some;
 }
 
-Task<bool> Exporter::export_job(Job job) {
-  auto read = [id = job.id](Queue& queue) { return Facts{queue.tallies(id), queue.batches_of(id)}; };
-  auto facts = co_await doors_.database.run(std::move(read));
-  if (const auto done_at = co_await exported_before(job, facts)) co_return co_await finish(job, *done_at);
-  auto written = co_await write(job, std::move(facts));
-  if (!written) {
-    co_await fail(std::move(job), written.error());
-    co_return false;
-  }
-  crash_point("results_written");
-  co_return co_await finish(std::move(job), *written);
-}
-
-Task<std::optional<Instant>> Exporter::exported_before(Job job, Facts facts) {
-  auto look = [files = &doors_.files, folder = doors_.config.paths.results(), job = std::move(job),
-               facts = std::move(facts)] {
-    auto done_at = already_exported(*files, folder, job, facts.tallies, facts.batches);
-    // The move may have been made by a run that could not sync it.
-    if (done_at && !files->sync_folder(folder)) done_at.reset();
-    return done_at;
+// All but the last step of each, which they take together.
+Task<Exporter::Export> Exporter::write(Job job) {
+  const auto window = std::make_shared<ResultWindow>();
+  const auto one = std::make_shared<Export>();
+  one->job = job;
+  one->writer = std::make_shared<ResultsWriter>(doors_.files, places(), job);
+  auto read = [window, one](Queue& queue) {
+    *window = read_result_window(queue, one->job.id, 0, result_window_requests);
+    one->tallies = queue.tallies(one->job.id);
+    one->batches = queue.batches_of(one->job.id);
   };
-  co_return co_await doors_.file_worker.run(std::move(look));
-}
-
-Task<Result<Instant>> Exporter::write(Job job, Facts facts) {
-  const auto writer = std::make_shared<ResultsWriter>(doors_.files, places(), job);
-  auto written = co_await write_lines(writer, job);
+  co_await doors_.database.run(std::move(read));
+  auto begin = [files = &doors_.files, folder = doors_.config.paths.results(), one] {
+    one->exported_before = already_exported(*files, folder, one->job, one->tallies, one->batches);
+    if (!one->exported_before) one->written = one->writer->begin();
+  };
+  co_await doors_.file_worker.run(std::move(begin));
+  one->done_at = one->exported_before.value_or(doors_.clock.now());
+  if (one->exported_before || !one->written) co_return std::move(*one);
+  one->written = co_await write_lines(one->writer, job, window);
   crash_point("lines_written");
-  const auto done_at = doors_.clock.now();
-  if (written) {
-    auto seal = [writer, summary = summary_json(as_finished(job, done_at), facts.tallies, facts.batches)] {
-      return writer->finish(summary);
-    };
-    written = co_await doors_.file_worker.run(std::move(seal));
-  }
-  if (written) co_return done_at;
-  auto abandon = [writer] { writer->abandon(); };
-  co_await doors_.file_worker.run(std::move(abandon));
-  co_return written.error();
+  one->done_at = doors_.clock.now();
+  one->summary = summary_json(as_finished(job, one->done_at), one->tallies, one->batches);
+  co_return std::move(*one);
 }
 
 // One window is written while the next one is read, each on its own worker.
-Task<Result<void>> Exporter::write_lines(std::shared_ptr<ResultsWriter> writer, Job job) {
-  auto begin = [writer] { return writer->begin(); };
-  auto begun = co_await doors_.file_worker.run(std::move(begin));
-  if (!begun) co_return begun;
+Task<Result<void>> Exporter::write_lines(std::shared_ptr<ResultsWriter> writer, Job job,
+                                         std::shared_ptr<ResultWindow> window) {
   TaskGroup ahead(co_await boost::asio::this_coro::executor);
-  auto window = std::make_shared<ResultWindow>();
-  co_await read_window(job.id, 0, window);
   for (std::int64_t behind = result_window_requests; !window->lines.empty(); behind += result_window_requests) {
     const auto next = std::make_shared<ResultWindow>();
     if (behind < job.requests) ahead.spawn("read ahead", read_window(job.id, static_cast<Seq>(behind), next));
@@ -144,26 +145,82 @@ Task<Result<void>> Exporter::write_window(std::shared_ptr<ResultsWriter> writer,
   }
 }
 
-// False where the job was canceled meanwhile: its summary would not say so, and it is exported again.
-Task<bool> Exporter::finish(Job job, Instant done_at) {
-  const auto finished = as_finished(job, done_at);
-  auto record = [id = job.id, state = finished.state, done_at](Queue& queue) {
-    const auto now = queue.job(id);
-    if (!now || !may_change(now->state, state)) return false;
-    queue.finish_job(id, state, done_at);
-    return true;
-  };
-  const bool recorded = co_await doors_.database.run(std::move(record));
-  crash_point("job_finished");
-  if (!recorded) {
-    bells_.own.notify();
-    co_return false;
+// All are complete and synced before any gets its name, and all names are synced before the queue knows of one.
+Task<bool> Exporter::conclude(Exports exports) {
+  if (exports->empty()) co_return false;
+  co_await seal(exports);
+  co_await put_in_place(exports);
+  crash_point("results_written");
+  const bool finished_some = co_await finish(exports);
+  for (auto& one : *exports) {
+    if (!one.written) co_await fail(std::move(one.job), one.written.error());
   }
-  stuck_.erase(job.id);
-  doors_.log.info(finished.state == JobState::done ? "job.done" : "job.canceled",
-                  {{"job", job.id}, {"name", job.name}, {"requests", job.requests}});
-  bells_.jobs_changed.notify();
-  co_return true;
+  co_return finished_some;
+}
+
+Task<> Exporter::seal(Exports exports) {
+  TaskGroup shares(co_await boost::asio::this_coro::executor);
+  const auto count = std::min(doors_.sync_workers.size(), exports->size());
+  for (std::size_t share = 0; share < count; ++share) shares.spawn("seal", seal_share(exports, share));
+  // Canceled or not, what was spawned ends before this frame does.
+  co_await boost::asio::this_coro::throw_if_cancelled(false);
+  co_await shares.join();
+  co_await boost::asio::this_coro::throw_if_cancelled(true);
+}
+
+Task<> Exporter::seal_share(Exports exports, std::size_t share) {
+  auto seal = [exports, share, step = doors_.sync_workers.size()] {
+    for (auto place = share; place < exports->size(); place += step) {
+      auto& one = (*exports)[place];
+      if (one.written && !one.exported_before) one.written = one.writer->seal(one.summary);
+    }
+  };
+  co_await doors_.sync_workers[share]->run(std::move(seal));
+}
+
+Task<> Exporter::put_in_place(Exports exports) {
+  auto put = [files = &doors_.files, folder = doors_.config.paths.results(), exports] {
+    for (auto& one : *exports) {
+      if (one.written && !one.exported_before) one.written = one.writer->put_in_place();
+    }
+    // Also for what was there before: its move may have been made by a run that could not sync it.
+    const auto synced = files->sync_folder(folder);
+    for (auto& one : *exports) {
+      if (one.written) one.written = synced;
+      if (!one.written && !one.exported_before) one.writer->abandon();
+    }
+  };
+  co_await doors_.file_worker.run(std::move(put));
+}
+
+// True where one was finished. A job that was canceled meanwhile is not: its summary would not say so, and it is
+// exported again.
+Task<bool> Exporter::finish(Exports exports) {
+  std::vector<Job> written;
+  std::vector<FinishedJob> wanted;
+  for (const auto& one : *exports) {
+    if (!one.written) continue;
+    written.push_back(as_finished(one.job, one.done_at));
+    wanted.push_back({one.job.id, written.back().state, one.done_at});
+  }
+  if (wanted.empty()) co_return false;
+  auto record = [wanted = std::move(wanted)](Queue& queue) { return queue.finish_jobs(wanted); };
+  const auto recorded = co_await doors_.database.run(std::move(record));
+  crash_point("job_finished");
+  bool finished_some = false;
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    const auto& job = written[i];
+    if (!recorded[i]) {
+      bells_.own.notify();
+      continue;
+    }
+    finished_some = true;
+    stuck_.erase(job.id);
+    doors_.log.info(job.state == JobState::done ? "job.done" : "job.canceled",
+                    {{"job", job.id}, {"name", job.name}, {"requests", job.requests}});
+  }
+  if (finished_some) bells_.jobs_changed.notify();
+  co_return finished_some;
 }
 
 Task<> Exporter::fail(Job job, Error error) {

@@ -6,12 +6,14 @@
 // When it fails  a full disk: its own half-written folder goes, and it tries again by itself. Bytes that changed or are
 //           missing: the job is held with that reason, and an error is logged; never a wrong result.
 //
-// I/O thread; one job at a time. Notified when outcomes were recorded.
+// I/O thread. Small jobs that are ready together share the syncs and the transaction; one of them that fails stops none
+// of the others. Notified when outcomes were recorded.
 #pragma once
 
 #include <map>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/files.hpp"
@@ -31,6 +33,8 @@ struct ExporterDoors {
   Database& database;
   Files& files;
   Worker& file_worker;
+  // These sync results at the same time: what waits for the disk together is written together.
+  std::vector<Worker*> sync_workers;
   Clock& clock;
   Random& random;
   Log& log;
@@ -52,20 +56,20 @@ class Exporter {
   Task<> run();
 
  private:
-  struct Facts {  // what the queue knows of a job besides its lines
-    JobTallies tallies;
-    std::vector<Batch> batches;
-  };
+  struct Export;  // one job on its way
+  using Exports = std::shared_ptr<std::vector<Export>>;
 
   Task<> remove_leftovers();
   Task<bool> export_ready();
-  Task<bool> export_job(Job job);
-  Task<std::optional<Instant>> exported_before(Job job, Facts facts);
-  Task<Result<Instant>> write(Job job, Facts facts);
-  Task<Result<void>> write_lines(std::shared_ptr<ResultsWriter> writer, Job job);
+  Task<Export> write(Job job);
+  Task<Result<void>> write_lines(std::shared_ptr<ResultsWriter> writer, Job job, std::shared_ptr<ResultWindow> window);
   Task<> read_window(JobId job, Seq first, std::shared_ptr<ResultWindow> into);
   Task<Result<void>> write_window(std::shared_ptr<ResultsWriter> writer, std::shared_ptr<const ResultWindow> window);
-  Task<bool> finish(Job job, Instant done_at);
+  Task<bool> conclude(Exports exports);
+  Task<> seal(Exports exports);
+  Task<> seal_share(Exports exports, std::size_t share);
+  Task<> put_in_place(Exports exports);
+  Task<bool> finish(Exports exports);
   Task<> fail(Job job, Error error);
   ExportPlaces places() const;
 

@@ -26,8 +26,9 @@ ResultsWriter::ResultsWriter(Files& files, ExportPlaces places, const Job& job)
       places_(std::move(places)),
       job_(job),
       folder_(join_path(places_.results, unfinished_folder_name(job))),
-      target_(join_path(places_.results, results_folder_name(job))),
-      lines_(files, places_.sources, job) {}
+      target_(join_path(places_.results, results_folder_name(job))) {
+  lines_.emplace(files, places_.sources, job);
+}
 
 ResultsWriter::~ResultsWriter() = default;
 
@@ -41,7 +42,7 @@ Result<void> ResultsWriter::begin() {
   if (!failed) return failed.error();
   failed_ = std::move(*failed);
   if (job_.options_line.empty()) return {};
-  return failed_->append(json_on_one_line(job_.options_line) + '\n');
+  return put(*failed_, json_on_one_line(job_.options_line) + '\n');
 }
 
 Result<bool> ResultsWriter::write_some(const ResultWindow& window) {
@@ -49,26 +50,38 @@ Result<bool> ResultsWriter::write_some(const ResultWindow& window) {
     return make_error(ErrorKind::internal,
                       fmt::format("job {}: a request from {} on has no outcome", job_.id.value, window.first));
   }
-  block_.clear();
   if (at_ < window.outcomes.size()) {
     const auto begin = at_;
-    auto next = lines_.append_results(window, at_, block_bytes, std::nullopt, block_);
+    block_.clear();
+    auto next = lines_->append_results(window, at_, block_bytes, std::nullopt, block_);
     if (!next) return next.error();
     at_ = *next;
-    if (auto put = results_->append(block_); !put) return put.error();
+    if (auto done = put(*results_, block_); !done) return done.error();
     for (auto i = begin; i < at_; ++i) ++written_[as_request_state(window.outcomes[i].type)];
-    return false;
+    if (at_ < window.outcomes.size()) return false;
   }
-  auto next = lines_.append_failed(window, failed_at_, block_bytes, block_);
+  block_.clear();
+  auto next = lines_->append_failed(window, failed_at_, block_bytes, block_);
   if (!next) return next.error();
   failed_at_ = *next;
-  if (!block_.empty()) {
-    if (auto put = failed_->append(block_); !put) return put.error();
-  }
+  if (auto done = put(*failed_, block_); !done) return done.error();
   if (failed_at_.at < window.outcomes.size()) return false;
+  end_window(window);
+  return true;
+}
+
+void ResultsWriter::end_window(const ResultWindow& window) {
   at_ = 0;
   failed_at_ = {};
-  return true;
+  const auto written = std::int64_t{window.first} + static_cast<std::int64_t>(window.lines.size());
+  if (written < job_.requests) return;
+  lines_.reset();
+  block_ = std::string();
+}
+
+Result<void> ResultsWriter::put(File& file, std::string_view bytes) {
+  bytes_ += bytes.size();
+  return bytes.empty() ? Result<void>() : file.append(bytes);
 }
 
 Result<void> ResultsWriter::check_counts() const {
@@ -78,26 +91,27 @@ Result<void> ResultsWriter::check_counts() const {
                                 job_.id.value, written_.total(), to_json(written_), to_json(job_.counts)));
 }
 
-Result<void> ResultsWriter::finish(const std::string& summary) {
+Result<void> ResultsWriter::seal(const std::string& summary) {
   if (auto checked = check_counts(); !checked) return checked;
-  if (auto sealed = seal(*results_, results_name); !sealed) return sealed;
-  if (auto sealed = seal(*failed_, failed_name); !sealed) return sealed;
-  if (auto written = write_file(summary_name, summary); !written) return written;
+  auto file = files_.open(join_path(folder_, summary_name), OpenFor::writing_new);
+  if (!file) return file.error();
+  if (auto done = put(**file, summary); !done) return done;
+  if (auto sealed = seal_file(*results_, results_name); !sealed) return sealed;
+  if (auto sealed = seal_file(*failed_, failed_name); !sealed) return sealed;
+  if (auto sealed = seal_file(**file, summary_name); !sealed) return sealed;
+  results_.reset();
+  failed_.reset();
   // Only a wish: the group may not exist, and then our own stays.
   static_cast<void>(files_.set_mode(folder_, folder_mode, group));
-  if (auto synced = files_.sync_folder(folder_); !synced) return synced;
+  return files_.sync_folder(folder_);
+}
+
+Result<void> ResultsWriter::put_in_place() {
   if (auto made = make_room(); !made) return made;
-  return files_.move(folder_, target_);
+  return files_.move_unsynced(folder_, target_);
 }
 
-Result<void> ResultsWriter::write_file(const std::string& name, const std::string& text) {
-  auto file = files_.open(join_path(folder_, name), OpenFor::writing_new);
-  if (!file) return file.error();
-  if (auto put = (*file)->append(text); !put) return put;
-  return seal(**file, name);
-}
-
-Result<void> ResultsWriter::seal(File& file, const std::string& name) {
+Result<void> ResultsWriter::seal_file(File& file, const std::string& name) {
   if (auto synced = file.sync(); !synced) return synced;
   static_cast<void>(files_.set_mode(join_path(folder_, name), file_mode, group));
   return {};

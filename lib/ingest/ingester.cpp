@@ -15,12 +15,8 @@ namespace offpeak {
 
 namespace {
 
-constexpr std::size_t open_max = 4;
 constexpr std::size_t complaints_max = 1000;
 constexpr std::size_t ready_enough = 256;
-constexpr std::size_t stuck_max = 10'000;
-// One of the open files is always small, so that a small one never waits for three huge ones.
-constexpr std::uint64_t small_bytes = 16 * 1024 * 1024;
 constexpr Duration first_backoff = std::chrono::seconds(1);
 
 Result<std::uint64_t> size_of(Files& files, const std::string& path) {
@@ -179,16 +175,23 @@ Task<> Ingester::round() {
 SteadyTime Ingester::next_due() const {
   auto due = can_begin() ? doors_.clock.steady_now() : next_look_;
   for (const auto& open : open_) {
-    const bool waits_for_sync = open->finished && !open->start_over && !is_ready(*open);
+    const bool waits_for_sync = open->finding && !open->start_over && !is_ready(*open);
     if (!waits_for_sync) due = std::min(due, open->not_before);
   }
   return std::max(due, full_until_);
 }
 
 bool Ingester::can_begin() const {
-  if (open_.size() >= open_max) return false;
-  const auto fits = [this](const FileInfo& info) { return has_room(info.bytes); };
-  return !waiting_.empty() || (!paused_ && std::ranges::any_of(ready_, fits));
+  const auto open = load();
+  const auto goes_on = [&](const Waiting& one) { return open.has_room(weight_of(one.intake.name, one.bytes)); };
+  const auto fits = [&](const FileInfo& info) { return open.has_room(weight_of(info.name, info.bytes)); };
+  return std::ranges::any_of(waiting_, goes_on) || (!paused_ && std::ranges::any_of(ready_, fits));
+}
+
+OpenLoad Ingester::load() const {
+  OpenLoad load;
+  for (const auto& open : open_) load.add(open->weight);
+  return load;
 }
 
 Task<> Ingester::look() {
@@ -219,45 +222,73 @@ Task<> Ingester::look() {
 }
 
 Task<> Ingester::look_into_queue() {
-  auto intakes = co_await doors_.database.run([](Queue& queue) { return queue.intakes(); });
-  std::erase_if(intakes, [this](const Intake& intake) { return is_open(intake.id); });
-  waiting_.assign(intakes.begin(), intakes.end());
+  const auto intakes = co_await doors_.database.run([](Queue& queue) { return queue.intakes(); });
+  waiting_.clear();
+  for (const auto& intake : intakes) {
+    // An upload that is going on: control rings when it is whole.
+    const bool arrives = intake.source == IntakeSource::socket && intake.state == IntakeState::claiming;
+    if (!arrives && !is_open(intake.id)) waiting_.push_back({intake, 0});
+  }
 }
 
+// Goes on where these intakes were left.
 Task<> Ingester::open_waiting() {
-  while (!waiting_.empty() && open_.size() < open_max) {
-    const auto intake = waiting_.front();
-    co_await open_one(intake);
-    waiting_.pop_front();
+  const auto group = take_waiting();
+  if (group.empty()) co_return;
+  auto looked = co_await doors_.file_worker.run([&files = doors_.files, claimed = config_.paths.claimed(), &group] {
+    std::vector<Result<std::uint64_t>> sizes;
+    for (const auto& one : group) sizes.push_back(size_of(files, claimed_path(claimed, one.intake.id)));
+    return sizes;
+  });
+  std::vector<Waiting> found;
+  auto room = load();
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const auto& intake = group[i].intake;
+    const auto& bytes = looked[i];
+    if (!bytes && bytes.error().kind == ErrorKind::not_found) {
+      co_await drop_missing(intake);
+    } else if (!bytes) {
+      complain_once(claimed_path(config_.paths.claimed(), intake.id), "intake.waiting",
+                    {{"intake", intake.id}, {"error", bytes.error().message}});
+    } else if (const auto weight = weight_of(intake.name, *bytes); !room.has_room(weight)) {
+      waiting_.push_back({intake, *bytes});
+    } else {
+      room.add(weight);
+      found.push_back({intake, *bytes});
+    }
   }
+  co_await open_found(std::move(found));
 }
 
-// Goes on where this intake was left.
-Task<> Ingester::open_one(Intake intake) {
-  // An upload that is going on: control rings when it is whole.
-  if (intake.source == IntakeSource::socket && intake.state == IntakeState::claiming) co_return;
-  const auto path = claimed_path(config_.paths.claimed(), intake.id);
-  const auto bytes = co_await doors_.file_worker.run([&files = doors_.files, path] { return size_of(files, path); });
-  if (!bytes && bytes.error().kind != ErrorKind::not_found) {
-    complain_once(path, "intake.waiting", {{"intake", intake.id}, {"error", bytes.error().message}});
-    co_return;
+std::vector<Ingester::Waiting> Ingester::take_waiting() {
+  std::vector<std::uint64_t> sizes;
+  for (const auto& one : waiting_) sizes.push_back(weight_of(one.intake.name, one.bytes));
+  const auto places = files_with_room(load(), sizes);
+  std::vector<Waiting> taken;
+  for (const auto place : places) taken.push_back(waiting_[place]);
+  std::erase_if(waiting_, [&](const Waiting& one) {
+    return std::ranges::any_of(taken, [&](const Waiting& gone) { return gone.intake.id == one.intake.id; });
+  });
+  return taken;
+}
+
+// They are in claimed/; that this is durable may not be recorded yet.
+Task<> Ingester::open_found(std::vector<Waiting> found) {
+  std::vector<JobId> claiming;
+  for (const auto& one : found) {
+    if (one.intake.state == IntakeState::claiming) claiming.push_back(one.intake.id);
   }
-  if (!bytes) {
-    co_await drop_missing(intake);
-    co_return;
-  }
-  if (intake.state == IntakeState::claiming) {
+  if (!claiming.empty()) {
     const auto paths = config_.paths;
-    const auto synced = co_await doors_.file_worker.run([&files = doors_.files, paths]() -> Result<void> {
-      if (auto done = files.sync_folder(paths.claimed()); !done) return done;
-      return files.sync_folder(paths.incoming());
-    });
+    const auto synced = co_await doors_.file_worker.run(
+        [&files = doors_.files, paths] { return sync_claims(files, paths.claimed(), paths.incoming()); });
     if (!synced) co_return;
-    co_await doors_.database.run([id = intake.id](Queue& queue) { queue.intake_in_claimed(id); });
-    intake.state = IntakeState::checking;
+    co_await doors_.database.run([&claiming](Queue& queue) { queue.intakes_in_claimed(claiming); });
   }
-  begin(intake, *bytes);
-  open_.back()->start_over = true;  // whatever an earlier check stored goes first
+  for (auto& one : found) {
+    one.intake.state = IntakeState::checking;
+    begin(one.intake, one.bytes).start_over = true;  // whatever an earlier check stored goes first
+  }
 }
 
 // The file never came into claimed/ (it is still in incoming/), or it went to rejected/ just before a crash.
@@ -273,87 +304,16 @@ Task<> Ingester::drop_missing(Intake intake) {
   if (intake.source == IntakeSource::socket && calls_.rejected) calls_.rejected(intake.id);
 }
 
-Task<> Ingester::claim_ready() {
-  if (ready_.empty()) co_return;
-  paused_ = co_await doors_.database.run([](Queue& queue) { return queue.intake_paused(); });
-  if (paused_) co_return;
-  while (open_.size() < open_max) {
-    const auto next = std::ranges::find_if(ready_, [this](const FileInfo& info) { return has_room(info.bytes); });
-    if (next == ready_.end()) break;
-    const auto info = *next;
-    ready_.erase(next);
-    co_await claim(info);
-  }
-  if (ready_.empty() && look_skipped_) next_look_ = doors_.clock.steady_now();
-}
-
-bool Ingester::has_room(std::uint64_t bytes) const {
-  if (open_.size() >= open_max) return false;
-  const auto large = std::ranges::count_if(open_, [](const auto& open) { return open->bytes > small_bytes; });
-  return bytes <= small_bytes || static_cast<std::size_t>(large) + 1 < open_max;
-}
-
-// First the row, then the move: so no file is ever in claimed/ that nobody knows of.
-Task<> Ingester::claim(FileInfo info) {
-  const auto now = doors_.clock.steady_now();
-  if (const auto stuck = stuck_.find(info.name); stuck != stuck_.end()) {
-    if (now < stuck->second) co_return;
-    stuck_.erase(stuck);
-  }
-  const auto path = join_path(config_.paths.incoming(), info.name);
-  const auto there = co_await doors_.file_worker.run([&files = doors_.files, path] { return files.info(path); });
-  if (!there || *there != info) {
-    // Gone, or written to since the last look: the next one will tell.
-    if (there) next_look_ = std::min(next_look_, now + config_.intake.settle);
-    if (!there) complain_once(path, "intake.vanished", {{"file", info.name}});
-    co_return;
-  }
-  Intake intake;
-  intake.name = info.name;
-  intake.created_at = doors_.clock.now();
-  intake.id = co_await doors_.database.run([name = info.name, at = intake.created_at](Queue& queue) {
-    return queue.announce_intake(IntakeSource::folder, name, {}, at);
-  });
-  crash_point("intake_announced");
-  if (!co_await move_to_claimed(info.name, intake.id)) co_return;
-  crash_point("file_claimed");
-  co_await doors_.database.run([id = intake.id](Queue& queue) { queue.intake_in_claimed(id); });
-  intake.state = IntakeState::checking;
-  seen_.erase(info.name);
-  begin(intake, info.bytes);
-}
-
-Task<bool> Ingester::move_to_claimed(std::string name, JobId id) {
-  const auto from = join_path(config_.paths.incoming(), name);
-  const auto to = claimed_path(config_.paths.claimed(), id);
-  const auto moved =
-      co_await doors_.file_worker.run([&files = doors_.files, from, to] { return files.move(from, to); });
-  if (moved) co_return true;
-  const auto arrived =
-      co_await doors_.file_worker.run([&files = doors_.files, to] { return files.info(to).has_value(); });
-  // Moved, but a folder was not synced: the row stays, and the next look goes on from there.
-  if (arrived) co_return false;
-  co_await doors_.database.run([id](Queue& queue) { queue.reject_intake(id, ""); });
-  if (moved.error().kind == ErrorKind::not_found) {
-    complain_once(from, "intake.vanished", {{"file", name}});
-    co_return false;
-  }
-  complain_once(from, "intake.stuck", {{"file", name}, {"error", moved.error().message}});
-  if (stuck_.size() >= stuck_max) stuck_.clear();
-  stuck_[name] = doors_.clock.steady_now() + config_.intake.rescan;
-  co_return false;
-}
-
 bool Ingester::is_open(JobId id) const {
   return std::ranges::any_of(open_, [id](const auto& open) { return open->intake.id == id; });
 }
 
-void Ingester::begin(const Intake& intake, std::uint64_t bytes) {
+Ingester::Open& Ingester::begin(const Intake& intake, std::uint64_t bytes) {
   auto open = std::make_unique<Open>();
   open->intake = intake;
-  open->bytes = bytes;
+  open->weight = weight_of(intake.name, bytes);
   look_at_again(*open);
-  open_.push_back(std::move(open));
+  return *open_.emplace_back(std::move(open));
 }
 
 void Ingester::complain_once(const std::string& about, std::string_view event, LogFields fields) {

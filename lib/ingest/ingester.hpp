@@ -2,7 +2,8 @@
 // Gets      a bell (watch, control), the folders of the spool, intakes that control announced
 // Gives     jobs with their line index; rejected files with NAME.error.json; two calls for whoever waits
 // Promises  each step is recorded before the next, so a crash at any point is gone on from; one bad or huge file never
-//           stops the others; memory does not grow with a file
+//           stops the others; memory does not grow with a file, nor with the number of files. Small files that are
+//           found together share the syncs of their folders and the transactions
 // When it fails  a full disk or a read that fails: everything is kept, said once, tried again by itself. QueueError
 //           goes up: the daemon stops
 #pragma once
@@ -22,6 +23,7 @@
 #include "base/task.hpp"
 #include "base/wakeup.hpp"
 #include "config/config.hpp"
+#include "ingest/grouping.hpp"
 #include "ingest/intake_check.hpp"
 #include "queue/queue.hpp"
 #include "watch/settle.hpp"
@@ -60,8 +62,16 @@ class Ingester {
 
  private:
   struct Open;
+  struct Waiting {  // announced, not open yet
+    Intake intake;
+    std::uint64_t bytes = 0;  // 0 where nobody has looked
+  };
+  struct Claim;  // one file of a group on its way from incoming/ to claimed/
+  using Claims = std::shared_ptr<std::vector<Claim>>;
+  struct Turn;  // one slice of a check
+  struct ToSync;
 
-  // ingester.cpp: the loop, looking and claiming
+  // ingester.cpp: the loop, and what is known from before
   Task<> recover_unknown();
   Task<> take_in_again(JobId old, std::string file);
   Task<> take_in();
@@ -70,32 +80,47 @@ class Ingester {
   Task<> look();
   Task<> look_into_queue();
   Task<> open_waiting();
-  Task<> open_one(Intake intake);
+  std::vector<Waiting> take_waiting();
+  Task<> open_found(std::vector<Waiting> found);
   Task<> drop_missing(Intake intake);
-  Task<> claim_ready();
-  Task<> claim(FileInfo info);
-  Task<bool> move_to_claimed(std::string name, JobId id);
-  bool has_room(std::uint64_t bytes) const;
+  OpenLoad load() const;
   bool can_begin() const;
   bool is_open(JobId id) const;
-  void begin(const Intake& intake, std::uint64_t bytes);
+  Open& begin(const Intake& intake, std::uint64_t bytes);
   void complain_once(const std::string& about, std::string_view event, LogFields fields);
+
+  // ingester_claims.cpp: from incoming/ to claimed/
+  Task<> claim_ready();
+  Claims take_ready();
+  bool is_stuck(const std::string& name);
+  Task<> leave_changed(Claims claims);
+  Task<> claim(Claims claims);
+  void begin(const FileInfo& claimed, JobId id, Instant now);
+  Task<> give_up(const Claim& claim);
 
   // ingester_checks.cpp: open files, their slices and their ends
   Task<> advance_all();
-  Task<> advance(Open& open);
+  std::vector<Open*> due();
+  Task<> check_some();
+  Task<> check_group(std::vector<Open*> group);
+  void end_turn(Open& open, Turn& turn);
   Task<> restart(Open& open);
   Task<> store(Open& open);
+  Task<> conclude_some();
   Task<> conclude(Open& open);
-  Task<> accept(Open& open);
+  Task<> accept(std::vector<Open*> group);
+  void tell_accepted(Open& open, const Accepted& verdict);
+  Task<> remove_originals(std::vector<Open*> group);
   Task<> reject(Open& open);
   Task<> drop(Open& open);
   Task<> discard_index(JobId id);
   Task<> sync_files();
+  std::vector<ToSync> take_to_sync();
   bool is_ready(const Open& open) const;
+  bool is_acceptable(const Open& open) const;
   void look_at_again(Open& open);
   void put_off(Open& open, const Error& error);
-  Job make_job(const Open& open) const;
+  void fill_job(Open& open) const;
   CheckSettings settings() const;
 
   IngestDoors doors_;
@@ -106,7 +131,7 @@ class Ingester {
   Wakeup sync_wanted_;
   JsonChecker json_;  // file worker only
   std::vector<std::unique_ptr<Open>> open_;
-  std::deque<Intake> waiting_;  // announced, not open yet
+  std::deque<Waiting> waiting_;
   std::deque<FileInfo> ready_;  // in incoming/, not claimed yet
   SeenFiles seen_;
   std::map<std::string, SteadyTime> stuck_;  // names that could not be claimed, and until when they are left alone

@@ -64,6 +64,11 @@ std::string claimed_path(const std::string& claimed, JobId id) { return join_pat
 std::string data_path(const std::string& claimed, JobId id) { return join_path(claimed, data_name(id)); }
 std::string ids_path(const std::string& claimed, JobId id) { return claimed_path(claimed, id).append(ids_suffix); }
 
+Result<void> sync_claims(Files& files, const std::string& claimed, const std::string& incoming) {
+  if (auto synced = files.sync_folder(claimed); !synced) return synced;
+  return files.sync_folder(incoming);
+}
+
 std::string rejected_name(std::string_view name) {
   auto shown = escape_for_display(name, 4 * name.size() + 1);
   for (char& c : shown) {

@@ -22,6 +22,9 @@ std::string claimed_path(const std::string& claimed, JobId id);
 std::string data_path(const std::string& claimed, JobId id);
 std::string ids_path(const std::string& claimed, JobId id);
 
+// Makes moves from incoming/ to claimed/ durable: first where the files are now, so that none is ever nowhere.
+Result<void> sync_claims(Files& files, const std::string& claimed, const std::string& incoming);
+
 // A name for rejected/: odd bytes escaped, at most 200 bytes with the suffix kept. The result may be taken
 // already.
 std::string rejected_name(std::string_view name);

@@ -54,6 +54,45 @@ void insert_job(Sql& sql, const Job& job, JobState state, std::int64_t errored, 
       job.requests, job.requests - errored, errored);
 }
 
+void insert_intake(Sql& sql, IntakeSource source, const std::string& name, const IntakeOverrides& overrides,
+                   Instant now) {
+  sql.run(
+      "INSERT INTO intake (source, name, state, over_name, over_priority, over_hold, over_again, created_at) "
+      "VALUES (?, ?, 'claiming', ?, ?, ?, ?, ?)",
+      source == IntakeSource::socket ? "socket" : "folder", Blob{name}, overrides.name, overrides.priority,
+      overrides.hold, overrides.again, now);
+}
+
+void insert_segments(Sql& sql, JobId id, std::uint32_t first_number, const std::vector<std::string>& segments) {
+  for (const auto& segment : segments) {
+    sql.run("INSERT INTO segment VALUES (?, ?, ?)", id, first_number++, Blob{segment});
+  }
+}
+
+void insert_made_outcomes(Sql& sql, JobId id, const std::vector<MadeOutcome>& outcomes) {
+  for (const auto& made : outcomes) {
+    sql.run("INSERT OR IGNORE INTO made_outcome VALUES (?, ?, ?, ?, ?)", id, made.first, made.count, to_text(made.type),
+            made.result);
+  }
+}
+
+void accept_one(Sql& sql, const NewJob& wanted, Instant now) {
+  const auto& job = wanted.job;
+  insert_segments(sql, job.id, wanted.first_segment, wanted.segments);
+  insert_made_outcomes(sql, job.id, wanted.made);
+  const auto runs = runs_without_outcome(sql, job.id, static_cast<Seq>(job.requests));
+  std::int64_t pending = 0;
+  for (const auto& run : runs) pending += run.count;
+  insert_job(sql, job, wanted.hold ? JobState::held : JobState::queued, job.requests - pending, now);
+  for (const auto& run : runs) {
+    PendingRange waiting;
+    waiting.range = run;
+    waiting.since = now;
+    add_pending(sql, waiting);
+  }
+  sql.run("DELETE FROM intake WHERE id = ?", job.id);
+}
+
 }  // namespace
 
 KnownClaims Queue::known_claims() {
@@ -89,16 +128,25 @@ void Queue::skip_job_ids(JobId highest) {
 
 JobId Queue::announce_intake(IntakeSource source, const std::string& name, const IntakeOverrides& overrides,
                              Instant now) {
-  sql_->run(
-      "INSERT INTO intake (source, name, state, over_name, over_priority, over_hold, over_again, created_at) "
-      "VALUES (?, ?, 'claiming', ?, ?, ?, ?, ?)",
-      source == IntakeSource::socket ? "socket" : "folder", Blob{name}, overrides.name, overrides.priority,
-      overrides.hold, overrides.again, now);
+  insert_intake(*sql_, source, name, overrides, now);
   return JobId{sql_->last_id()};
 }
 
-void Queue::intake_in_claimed(JobId id) {
-  sql_->run("UPDATE intake SET state = 'checking' WHERE id = ? AND state = 'claiming'", id);
+std::vector<JobId> Queue::announce_intakes(const std::vector<std::string>& names, Instant now) {
+  Transaction transaction(*sql_);
+  std::vector<JobId> ids;
+  for (const auto& name : names) {
+    insert_intake(*sql_, IntakeSource::folder, name, {}, now);
+    ids.push_back(JobId{sql_->last_id()});
+  }
+  transaction.commit();
+  return ids;
+}
+
+void Queue::intakes_in_claimed(const std::vector<JobId>& ids) {
+  Transaction transaction(*sql_);
+  for (const auto id : ids) sql_->run("UPDATE intake SET state = 'checking' WHERE id = ? AND state = 'claiming'", id);
+  transaction.commit();
 }
 
 std::vector<Intake> Queue::intakes() {
@@ -118,18 +166,13 @@ std::optional<Intake> Queue::intake(JobId id) {
 
 void Queue::add_segments(JobId id, std::uint32_t first_number, const std::vector<std::string>& segments) {
   Transaction transaction(*sql_);
-  for (const auto& segment : segments) {
-    sql_->run("INSERT INTO segment VALUES (?, ?, ?)", id, first_number++, Blob{segment});
-  }
+  insert_segments(*sql_, id, first_number, segments);
   transaction.commit();
 }
 
 void Queue::add_made_outcomes(JobId id, const std::vector<MadeOutcome>& outcomes) {
   Transaction transaction(*sql_);
-  for (const auto& made : outcomes) {
-    sql_->run("INSERT OR IGNORE INTO made_outcome VALUES (?, ?, ?, ?, ?)", id, made.first, made.count,
-              to_text(made.type), made.result);
-  }
+  insert_made_outcomes(*sql_, id, outcomes);
   transaction.commit();
 }
 
@@ -144,24 +187,24 @@ std::optional<JobId> Queue::job_with_digest(const Digest128& digest) {
   return JobId{row.integer(0)};
 }
 
-Accepted Queue::accept_job(const Job& job, bool again, bool hold, Instant now) {
+std::vector<Accepted> Queue::accept_jobs(const std::vector<const NewJob*>& jobs, Instant now) {
   Transaction transaction(*sql_);
-  if (!again) {
-    if (const auto existing = job_with_digest(job.digest)) return Accepted{existing};
+  std::vector<Accepted> accepted;
+  for (const auto* wanted : jobs) {
+    const auto duplicate_of = wanted->again ? std::nullopt : job_with_digest(wanted->job.digest);
+    if (!duplicate_of) accept_one(*sql_, *wanted, now);
+    accepted.push_back({duplicate_of});
   }
-  const auto runs = runs_without_outcome(*sql_, job.id, static_cast<Seq>(job.requests));
-  std::int64_t pending = 0;
-  for (const auto& run : runs) pending += run.count;
-  insert_job(*sql_, job, hold ? JobState::held : JobState::queued, job.requests - pending, now);
-  for (const auto& run : runs) {
-    PendingRange waiting;
-    waiting.range = run;
-    waiting.since = now;
-    add_pending(*sql_, waiting);
-  }
-  sql_->run("DELETE FROM intake WHERE id = ?", job.id);
   transaction.commit();
-  return {};
+  return accepted;
+}
+
+Accepted Queue::accept_job(const Job& job, bool again, bool hold, Instant now) {
+  NewJob wanted;
+  wanted.job = job;
+  wanted.again = again;
+  wanted.hold = hold;
+  return accept_jobs({&wanted}, now).front();
 }
 
 void Queue::reject_intake(JobId id, const std::string& document) {

@@ -120,11 +120,21 @@ JobTallies Queue::tallies(JobId job) {
 }
 
 void Queue::finish_job(JobId id, JobState state, Instant now) {
+  if (!finish_jobs({{id, state, now}}).front()) throw QueueError("database: a job cannot finish from its state");
+}
+
+std::vector<bool> Queue::finish_jobs(const std::vector<FinishedJob>& jobs) {
   Transaction transaction(*sql_);
-  if (!may_change(job_state(*sql_, id), state)) throw QueueError("database: a job cannot finish from its state");
-  sql_->run("UPDATE job SET state = ?2, reason = NULL, next_action_at = NULL, done_at = ?3 WHERE id = ?1", id,
-            to_text(state), now);
+  std::vector<bool> finished;
+  for (const auto& one : jobs) {
+    const auto now = job(one.id);
+    finished.push_back(now && may_change(now->state, one.state));
+    if (!finished.back()) continue;
+    sql_->run("UPDATE job SET state = ?2, reason = NULL, next_action_at = NULL, done_at = ?3 WHERE id = ?1", one.id,
+              to_text(one.state), one.done_at);
+  }
   transaction.commit();
+  return finished;
 }
 
 std::vector<Job> Queue::jobs(const ListOptions& options) {

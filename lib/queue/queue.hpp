@@ -60,8 +60,11 @@ class Queue {
   KnownClaims known_claims();
   void skip_job_ids(JobId highest);  // the ids up to this one are taken, whatever the state says
   JobId announce_intake(IntakeSource source, const std::string& name, const IntakeOverrides& overrides, Instant now);
-  void intake_in_claimed(JobId id);  // claiming -> checking
-  std::vector<Intake> intakes();     // claiming and checking, oldest first
+  // Of files that are claimed together: one of the folder for each name, and later all of them in claimed/.
+  std::vector<JobId> announce_intakes(const std::vector<std::string>& names, Instant now);
+  void intakes_in_claimed(const std::vector<JobId>& ids);
+  void intake_in_claimed(JobId id) { intakes_in_claimed({id}); }  // claiming -> checking
+  std::vector<Intake> intakes();                                  // claiming and checking, oldest first
   std::optional<Intake> intake(JobId id);
   // The index and the outcomes of skipped lines grow while the file is checked; they count once the job is accepted.
   // Segment numbers are consecutive from 0.
@@ -69,8 +72,10 @@ class Queue {
   void add_made_outcomes(JobId id, const std::vector<MadeOutcome>& outcomes);
   // The job that already has this content, if any.
   std::optional<JobId> job_with_digest(const Digest128& digest);
-  // Queues the job (id, requests, and what it was accepted with; counts are made here) and ends the intake. With
-  // `again` false the same content is refused as a duplicate.
+  // Queues the jobs (id, requests, and what they were accepted with; counts are made here) in the order given and ends
+  // their intakes. With `again` false the same content is refused as a duplicate, also of one before it in the same
+  // call: of that one nothing is stored and its intake stays.
+  std::vector<Accepted> accept_jobs(const std::vector<const NewJob*>& jobs, Instant now);
   Accepted accept_job(const Job& job, bool again, bool hold, Instant now);
   // Ends the intake without a job; a socket's keeps its document until forget_intake.
   void reject_intake(JobId id, const std::string& document);
@@ -185,6 +190,8 @@ class Queue {
   JobTallies tallies(JobId job);
   std::vector<Batch> batches_of(JobId job);
   void finish_job(JobId id, JobState state, Instant now);
+  // The same for some; of those that may not finish so any more nothing happens. One answer each: was it finished?
+  std::vector<bool> finish_jobs(const std::vector<FinishedJob>& jobs);
 
   // ---- retention: what finished before `done_before` leaves; results folders are the user's and stay
   // The next job that nothing asks about any more: no unsettled intent, no open batch, no audit.

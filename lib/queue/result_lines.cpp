@@ -216,7 +216,9 @@ Result<std::string_view> ResultLines::claimed_bytes(std::uint64_t offset, std::s
   if (offset < block_offset_ || offset + bytes > block_offset_ + block_.size()) {
     auto file = claimed_file();
     if (!file) return file.error();
-    block_.resize(std::max(bytes, block_bytes));
+    // Of a small file no more room is made than it needs.
+    const auto left = claimed_bytes_ > offset ? claimed_bytes_ - offset : 0;
+    block_.resize(std::max(bytes, static_cast<std::size_t>(std::min<std::uint64_t>(left, block_bytes))));
     block_offset_ = offset;
     std::size_t filled = 0;
     while (filled < block_.size()) {
@@ -240,6 +242,9 @@ Result<File*> ResultLines::claimed_file() {
   if (!claimed_) {
     auto file = open_needed(files_, join_path(folders_.claimed, data_name_));
     if (!file) return file.error();
+    const auto info = (*file)->info();
+    if (!info) return info.error();
+    claimed_bytes_ = info->bytes;
     claimed_ = std::move(*file);
   }
   return claimed_.get();

@@ -110,7 +110,8 @@ class ResultLines {
   std::string data_name_;
   JobFormat format_;
   std::unique_ptr<File> claimed_;
-  std::string block_;  // claimed bytes from block_offset_ on
+  std::uint64_t claimed_bytes_ = 0;  // when it was opened
+  std::string block_;                // claimed bytes from block_offset_ on
   std::uint64_t block_offset_ = 0;
   std::list<Download> downloads_;  // the last used first
   std::vector<Placed> placed_;

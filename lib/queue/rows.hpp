@@ -62,6 +62,16 @@ struct MadeOutcome {
   std::string result;  // the result value as it stands in results.jsonl
 };
 
+// A file whose check has ended well: the job that it becomes, and what of its index is not stored yet.
+struct NewJob {
+  Job job;
+  bool again = false;  // allowed to have the content of another job
+  bool hold = false;
+  std::uint32_t first_segment = 0;
+  std::vector<std::string> segments;
+  std::vector<MadeOutcome> made;
+};
+
 struct Accepted {
   std::optional<JobId> duplicate_of;  // set: nothing was queued
 };
@@ -335,6 +345,13 @@ struct OutcomeRow {
   std::uint32_t bytes = 0;
   std::uint32_t checksum = 0;
   std::string made_result;  // made by offpeak: the value itself
+};
+
+// A job whose results are written, as it is to be recorded.
+struct FinishedJob {
+  JobId id;
+  JobState state = JobState::done;
+  Instant done_at{};
 };
 
 struct JobTallies {

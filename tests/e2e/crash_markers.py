@@ -2,6 +2,7 @@
 answers, and once more during the recovery: marker_pairs.py has all pairs. Judged by the provider's own ledger and the
 results. SIGTERM at each, too. Shows faults 1, 2, 3, 4, 37, 38 and 56."""
 
+import pathlib
 import re
 
 from harness import SOURCE, TestCase, World, check_paid_once, check_results, jsonl, main, request, simple_requests, wait_until
@@ -41,8 +42,16 @@ def through(daemon):
         return False  # killed while it answered
 
 
+def accepted_or_dead(daemon):
+    """The first job is queued, so that the second is claimed and accepted in a group of its own."""
+    try:
+        return not daemon.alive() or daemon.jobs()
+    except OSError:
+        return False
+
+
 def play(crashes, faults=(), note_passed=None):
-    """Two jobs, with the daemon killed at each of `crashes` in turn. Each is a marker, or marker:n for its n-th passing
+    """Two jobs, one after the other, with the daemon killed at each of `crashes` in turn. Each is a marker, or marker:n for its n-th passing
     in that run, or marker:n:term to be asked to end there; one that a run never passes does no harm, and is noted. Gives the number of requests and the ledger."""
     requests, second = job(), simple_requests(2, "s")
     with World({"faults": list(faults)}, CONFIG, start=False) as world:
@@ -53,6 +62,7 @@ def play(crashes, faults=(), note_passed=None):
             if number == 0:
                 wait_until(lambda: daemon.incoming.is_dir() or not daemon.alive(), "incoming/ is there")
                 daemon.drop("k.jsonl", jsonl(requests))
+                wait_until(lambda: accepted_or_dead(daemon), "the first job is accepted")
                 daemon.drop("second.jsonl", jsonl(second))
             wait_until(lambda: not daemon.alive() or through(daemon), f"killed at {crash}, or through")
             if daemon.alive():
@@ -73,6 +83,44 @@ def play(crashes, faults=(), note_passed=None):
         assert [one for one in status["counts"].values() if one] == [len(requests) + len(second)], status
         assert daemon.terminate() == 0
         return len(requests) + len(second), ledger["totals"]
+
+
+def play_group(crashes):
+    """Six jobs of one request that are there together, one of them with the content of another and one bad, with the daemon
+    killed at each of `crashes` in turn."""
+    jobs = {f"g{i}": simple_requests(1, f"g{i}") for i in range(6)}
+    with World({}, CONFIG, start=False) as world:
+        daemon = world.daemon
+        daemon.incoming.mkdir(parents=True)
+        for name, requests in jobs.items():
+            (daemon.incoming / f"{name}.jsonl").write_bytes(jsonl(requests))
+        (daemon.incoming / "twin.jsonl").write_bytes(jsonl(jobs["g3"]))
+        (daemon.incoming / "bad.jsonl").write_bytes(b"bad\n")
+
+        def results():
+            return {one["file"] for one in daemon.jobs() if one["done_at"]}
+
+        def through_all():
+            try:
+                return len(results()) == len(jobs)
+            except OSError:
+                return False
+
+        for crash in crashes:
+            daemon.start(crash, wait=False)
+            wait_until(lambda: not daemon.alive() or through_all(), f"killed at {crash}, or through")
+            assert not daemon.alive(), f"{crash} was never reached"
+            assert daemon.process.popen.returncode == -9, daemon.process.popen.returncode
+        daemon.start()
+        wait_until(through_all, "all jobs are done")
+        done = {pathlib.PurePath(name).stem for name in results()}
+        # Which of the two with one content came first is not promised after a crash.
+        assert len(done & {"g3", "twin"}) == 1 and set(jobs) - {"g3"} <= done, done
+        for name in done:
+            check_results(daemon.wait_results(name), jobs["g3" if name == "twin" else name])
+        check_paid_once(world.sim, [one for requests in jobs.values() for one in requests])
+        wait_until(lambda: len(list((daemon.spool / "rejected").iterdir())) == 4, "the twin and the bad one are rejected")
+        assert daemon.terminate() == 0
 
 
 LOSES_AFTER = [{"on": "create", "every": 2, "do": {"action": "lose_answer", "when": "after"}}]
@@ -107,6 +155,14 @@ class CrashMarkers(TestCase):
         missed = []
         self.run_scenarios([(one, lambda one=one: play([one], NEEDS.get(one, ()), note_passed=missed)) for one in markers()])
         self.assertEqual(missed, [], "these markers were never reached")
+
+    def test_each_marker_of_a_group(self):
+        steps = ["intake_announced", "file_claimed", "before_accepted", "after_accepted", "lines_written", "lines_written:4",
+                 "results_written", "job_finished"]
+        self.run_scenarios([(one, lambda one=one: play_group([one])) for one in steps])
+        self.run_scenarios([(f"{one} and {two}", lambda one=one, two=two: play_group([one, two]))
+                            for one, two in (("intake_announced", "before_accepted"), ("file_claimed", "results_written"),
+                                             ("results_written", "job_finished"))])
 
     def test_each_marker_at_its_second_passing(self):
         missed = []

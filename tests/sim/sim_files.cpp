@@ -64,19 +64,29 @@ Result<void> SimFiles::make_folders(const std::string& path, unsigned) {
   return done("make the folder", path, disk_.make_folders(path));
 }
 
-Result<void> SimFiles::move_and_sync(const std::string& from, const std::string& to, bool replace) {
+Result<void> SimFiles::move_as(const std::string& from, const std::string& to, bool replace) {
   if (const int failed = disk_.rename(from, to, replace); failed != 0) {
     return os_error("move", from + " to " + to, failed);
   }
+  return {};
+}
+
+Result<void> SimFiles::sync_both(const std::string& from, const std::string& to) {
   if (auto synced = sync_folder(folder_of(to)); !synced) return synced;
   return sync_folder(folder_of(from));
 }
 
-Result<void> SimFiles::move(const std::string& from, const std::string& to) { return move_and_sync(from, to, true); }
+Result<void> SimFiles::move(const std::string& from, const std::string& to) {
+  if (auto moved = move_as(from, to, true); !moved) return moved;
+  return sync_both(from, to);
+}
 
 Result<void> SimFiles::move_new(const std::string& from, const std::string& to) {
-  return move_and_sync(from, to, false);
+  if (auto moved = move_as(from, to, false); !moved) return moved;
+  return sync_both(from, to);
 }
+
+Result<void> SimFiles::move_unsynced(const std::string& from, const std::string& to) { return move_as(from, to, true); }
 
 Result<void> SimFiles::remove(const std::string& path) {
   const int failed = disk_.unlink(path);

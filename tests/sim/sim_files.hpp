@@ -16,6 +16,7 @@ class SimFiles final : public Files {
   Result<void> make_folders(const std::string& path, unsigned mode) override;
   Result<void> move(const std::string& from, const std::string& to) override;
   Result<void> move_new(const std::string& from, const std::string& to) override;
+  Result<void> move_unsynced(const std::string& from, const std::string& to) override;
   Result<void> remove(const std::string& path) override;
   Result<void> remove_tree(const std::string& path) override;
   Result<void> sync_folder(const std::string& path) override;
@@ -23,7 +24,8 @@ class SimFiles final : public Files {
   Result<std::uint64_t> free_bytes(const std::string& path) override;
 
  private:
-  Result<void> move_and_sync(const std::string& from, const std::string& to, bool replace);
+  Result<void> move_as(const std::string& from, const std::string& to, bool replace);
+  Result<void> sync_both(const std::string& from, const std::string& to);
 
   SimDisk& disk_;
 };

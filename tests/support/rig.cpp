@@ -30,8 +30,18 @@ struct Rig::Run {
   explicit Run(Rig& rig)
       : worker(rig.context.get_executor()),
         database(*rig.queue, worker, rig.clock),
-        stages({rig.context.get_executor(), rig.clock, rig.random_, rig.files_, worker, worker, database, *rig.provider,
-                rig.log, rig.config, prices},
+        stages({rig.context.get_executor(),
+                rig.clock,
+                rig.random_,
+                rig.files_,
+                worker,
+                worker,
+                {&worker, &worker},
+                database,
+                *rig.provider,
+                rig.log,
+                rig.config,
+                prices},
                nullptr),
         group(rig.context.get_executor()) {
     group.spawn("daemon", start());

@@ -2,7 +2,11 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <numeric>
+
 #include "export/summary.hpp"
+#include "support/sync_spy.hpp"
 #include "unit/results/stage_world.hpp"
 
 namespace offpeak {
@@ -15,7 +19,8 @@ using testing::succeeded_value;
 using Trouble = testing::TroubledFiles::Trouble;
 
 ExporterDoors doors_of(StageWorld& world) {
-  return {world.database, world.files, world.worker, world.clock, world.random, world.log, world.config};
+  return {world.database, world.files,  world.worker, {&world.worker, &world.worker},
+          world.clock,    world.random, world.log,    world.config};
 }
 ExporterBells bells_of(StageWorld& world) { return {world.export_bell, world.jobs_bell}; }
 
@@ -279,14 +284,113 @@ TEST_F(ExporterTest, AFinishedJobWakesWhoeverWatches) {
   EXPECT_TRUE(rung);
 }
 
+// Jobs that are ready together.
+class ExportGroupTest : public ExporterTest {
+ protected:
+  // "0", "1", ... of one request each, all done in one batch; their ids count from 1.
+  void make_ready(int count) {
+    std::vector<std::string> values;
+    for (int i = 0; i < count; ++i) {
+      world.add_job(1, std::to_string(i));
+      values.push_back(succeeded_value(std::to_string(i)));
+    }
+    record(world, world.submit(), values);
+  }
+  std::size_t done() {
+    ListOptions all;
+    all.limit = 1000;
+    std::size_t n = 0;
+    for (const auto& job : world.queue.jobs(all)) n += job.state == JobState::done ? 1 : 0;
+    return n;
+  }
+  std::string folder_name(int place) { return folder / fmt::format("results/{}-{}", place + 1, place); }
+};
+
+TEST_F(ExportGroupTest, SmallJobsShareTheSyncOfTheResultsFolderAndTheTransaction) {
+  make_ready(40);
+  const testing::SyncSpy spy;
+  world.start(exporter.run());
+  EXPECT_EQ(done(), 40u);
+  std::size_t names = 0, rows = 0, files = 0;
+  for (const auto& step : spy.steps()) {
+    names += step == "sync " + (folder / "results") ? 1 : 0;
+    rows += step.find(".db-wal") != std::string::npos && step.starts_with("sync") ? 1 : 0;
+    files += step.starts_with("sync ") && step.find("/results/.") != std::string::npos ? 1 : 0;
+  }
+  EXPECT_EQ(names, 1u) << spy.text();
+  EXPECT_EQ(rows, 1u) << spy.text();
+  EXPECT_EQ(files, 160u) << "three files and their folder, of every job";
+  // No name before all of its bytes, no row before all of the names.
+  EXPECT_LT(spy.last("sync " + (folder / "results/.")), spy.first("rename")) << spy.text();
+  const auto steps = spy.steps();
+  const auto synced = std::ranges::find(steps, "sync " + (folder / "results")) - steps.begin();
+  EXPECT_LT(spy.last("rename"), synced) << spy.text();
+  EXPECT_LT(synced, spy.last("sync " + (folder / "offpeak.db-wal"))) << spy.text();
+}
+
+TEST_F(ExportGroupTest, ADamagedNeighbourIsHeldAndTheOthersAreDone) {
+  make_ready(3);
+  for (int damaged : {0, 1}) std::filesystem::remove(folder / fmt::format("claimed/{}", damaged + 1));
+  world.start(exporter.run());
+  EXPECT_EQ(world.job(JobId{1}).state, JobState::held);
+  EXPECT_EQ(world.job(JobId{2}).state, JobState::held);
+  EXPECT_EQ(world.job(JobId{3}).state, JobState::done);
+  EXPECT_EQ(world.files.list(folder / "results").value().size(), 1u);
+}
+
+TEST_F(ExportGroupTest, ANeighbourThatMeetsAFullDiskIsTriedAgainAlone) {
+  make_ready(3);
+  world.files.trouble_at(Trouble::disk_full, 3);
+  world.start(exporter.run());
+  EXPECT_EQ(done(), 2u);
+  EXPECT_EQ(world.log.count("error export.failed"), 1u);
+  world.clock.advance(2h);
+  EXPECT_EQ(done(), 3u);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(std::filesystem::exists(folder_name(i))) << i;
+}
+
+TEST_F(ExportGroupTest, AJobThatIsCanceledMeanwhileIsExportedAgainAndTheOthersAreDone) {
+  make_ready(3);
+  world.group.spawn("exporter", exporter.run());
+  // Somewhere between two steps, after the queue was read.
+  world.run_steps(8);
+  ASSERT_EQ(done(), 0u);
+  ASSERT_EQ(world.queue.cancel_job(JobId{2}, world.clock.now()), Queue::Change::done);
+  world.clock.run_until_idle();
+  EXPECT_EQ(world.job(JobId{2}).state, JobState::canceled);
+  EXPECT_EQ(done(), 2u);
+  EXPECT_NE(folder.read("results/2-1/summary.json").find(R"("state":"canceled")"), std::string::npos);
+}
+
+TEST_F(ExportGroupTest, WhereTheNamesCannotBeSyncedNoneIsDoneUntilTheyAre) {
+  make_ready(3);
+  world.files.set_unsyncable(true);
+  world.start(exporter.run());
+  EXPECT_EQ(done(), 0u);
+  world.files.set_unsyncable(false);
+  world.clock.advance(2h);
+  EXPECT_EQ(done(), 3u);
+}
+
+TEST_F(ExportGroupTest, HundredsOfJobsAreAllDone) {
+  make_ready(230);
+  world.start(exporter.run());
+  EXPECT_EQ(done(), 230u);
+  EXPECT_EQ(world.files.list(folder / "results").value().size(), 230u);
+}
+
 // A life with trouble at its n-th operation, then another one without; what stands in the end.
-std::map<std::string, std::string> export_after_trouble(Trouble trouble, int operation, int steps, bool& hit) {
+std::map<std::string, std::string> export_after_trouble(const std::vector<std::uint32_t>& sizes, Trouble trouble,
+                                                        int operation, int steps, bool& hit) {
   TemporaryFolder folder;
+  const auto requests = std::accumulate(sizes.begin(), sizes.end(), std::uint32_t{0});
+  JobId job;  // the last one
   {
     StageWorld world(folder);
-    const auto job = world.add_job(60);
+    for (const auto size : sizes) job = world.add_job(size);
     std::vector<std::string> values;
-    for (int i = 0; i < 60; ++i) values.push_back(i % 3 == 0 ? errored_value("not_found_error") : succeeded_value("x"));
+    for (std::uint32_t i = 0; i < requests; ++i)
+      values.push_back(i % 3 == 0 ? errored_value("not_found_error") : succeeded_value("x"));
     record(world, world.submit(), values);
     world.files.trouble_at(trouble, operation);
     Exporter exporter(doors_of(world), bells_of(world));
@@ -299,8 +403,9 @@ std::map<std::string, std::string> export_after_trouble(Trouble trouble, int ope
       hit = world.files.hit();
     }
     // All three or none, at any time.
-    if (std::filesystem::exists(folder / "results/1-job")) {
-      EXPECT_EQ(world.files.list(folder / "results/1-job").value().size(), 3u);
+    for (std::size_t id = 1; id <= sizes.size(); ++id) {
+      const auto name = folder / fmt::format("results/{}-job", id);
+      if (std::filesystem::exists(name)) EXPECT_EQ(world.files.list(name).value().size(), 3u);
     }
     world.stop();
   }
@@ -308,7 +413,6 @@ std::map<std::string, std::string> export_after_trouble(Trouble trouble, int ope
   Exporter exporter(doors_of(world), bells_of(world));
   world.start(exporter.run());
   world.clock.advance(2h);
-  EXPECT_EQ(world.job(JobId{1}).state, JobState::done);
   std::map<std::string, std::string> found;
   for (const auto& entry : world.files.list(folder / "results").value()) {
     for (const auto& file : world.files.list(join_path(folder / "results", entry.name)).value()) {
@@ -316,44 +420,45 @@ std::map<std::string, std::string> export_after_trouble(Trouble trouble, int ope
       found[name] = folder.read("results/" + name);
     }
   }
-  EXPECT_EQ(found["1-job/summary.json"].find("{\"job\":" + to_json(world.job(JobId{1})) + ","), 0u);
+  for (const auto& one : world.queue.jobs({})) {
+    EXPECT_EQ(one.state, JobState::done);
+    const auto& summary = found[fmt::format("{}-job/summary.json", one.id.value)];
+    EXPECT_EQ(summary.find("{\"job\":" + to_json(one) + ","), 0u) << summary;
+  }
   return found;
 }
 
-// faults.md 38
-TEST(ExporterCrash, AKillAtAnyFileOperationLeavesAllThreeFilesOrNoneAndTheSameBytes) {
-  bool hit = true;
-  const auto expected = export_after_trouble(Trouble::none, 0, 0, hit);
-  EXPECT_EQ(expected.size(), 3u);
-  int operation = 1;
-  for (hit = true; hit && operation < 100; ++operation) {
-    EXPECT_EQ(export_after_trouble(Trouble::kill, operation, 0, hit), expected) << operation;
+// One job alone, and several together.
+class ExporterCrash : public ::testing::TestWithParam<std::vector<std::uint32_t>> {
+ protected:
+  // The same with trouble at the first operation or step, at the second and so on, until there is none.
+  void expect_the_same(Trouble trouble, bool steps) {
+    bool hit = true;
+    const auto expected = export_after_trouble(GetParam(), Trouble::none, 0, 0, hit);
+    EXPECT_EQ(expected.size(), 3 * GetParam().size());
+    int at = 1;
+    for (hit = true; hit && at < 200; ++at) {
+      const auto found = export_after_trouble(GetParam(), trouble, steps ? 0 : at, steps ? at : 0, hit);
+      EXPECT_EQ(found, expected) << at;
+    }
+    EXPECT_GT(at, 10);
+    EXPECT_LT(at, 200);
   }
-  EXPECT_GT(operation, 10);
+};
+
+// faults.md 38
+TEST_P(ExporterCrash, AKillAtAnyFileOperationLeavesAllThreeFilesOrNoneAndTheSameBytes) {
+  expect_the_same(Trouble::kill, false);
 }
 
 // faults.md 39
-TEST(ExporterCrash, AFullDiskAtAnyFileOperationEndsInTheSameBytes) {
-  bool hit = true;
-  const auto expected = export_after_trouble(Trouble::none, 0, 0, hit);
-  int operation = 1;
-  for (hit = true; hit && operation < 100; ++operation) {
-    auto found = export_after_trouble(Trouble::disk_full, operation, 0, hit);
-    EXPECT_EQ(found, expected) << operation;
-  }
-  EXPECT_GT(operation, 10);
-}
+TEST_P(ExporterCrash, AFullDiskAtAnyFileOperationEndsInTheSameBytes) { expect_the_same(Trouble::disk_full, false); }
 
 // faults.md 38
-TEST(ExporterCrash, AStopBetweenAnyTwoStepsEndsInTheSameBytes) {
-  bool hit = true;
-  const auto expected = export_after_trouble(Trouble::none, 0, 0, hit);
-  int steps = 1;
-  for (hit = true; hit && steps < 200; ++steps) {
-    EXPECT_EQ(export_after_trouble(Trouble::none, 0, steps, hit), expected) << steps;
-  }
-  EXPECT_GT(steps, 10);
-}
+TEST_P(ExporterCrash, AStopBetweenAnyTwoStepsEndsInTheSameBytes) { expect_the_same(Trouble::none, true); }
+
+INSTANTIATE_TEST_SUITE_P(Jobs, ExporterCrash,
+                         ::testing::Values(std::vector<std::uint32_t>{60}, std::vector<std::uint32_t>{2, 30, 1, 5}));
 
 }  // namespace
 }  // namespace offpeak

@@ -43,6 +43,9 @@ class FaultyFiles final : public Files {
   Result<void> move_new(const std::string& from, const std::string& to) override {
     return wrap<Result<void>>("move", from, [&] { return real_.move_new(from, to); });
   }
+  Result<void> move_unsynced(const std::string& from, const std::string& to) override {
+    return wrap<Result<void>>("move", from, [&] { return real_.move_unsynced(from, to); });
+  }
   Result<void> remove(const std::string& path) override {
     return wrap<Result<void>>("remove", path, [&] { return real_.remove(path); });
   }

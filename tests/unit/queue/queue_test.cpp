@@ -103,6 +103,61 @@ class QueueTest : public testing::Test {
   int nonces_ = 0;
 };
 
+// Files that are accepted together, the second of them with the content of the first.
+TEST_F(QueueTest, OfAGroupEveryJobGetsItsOwnAnswerAndADuplicateLeavesNothing) {
+  const auto ids = queue_->announce_intakes({"a.jsonl", "b.jsonl", "c.jsonl"}, now);
+  ASSERT_EQ(ids.size(), 3u);
+  queue_->intakes_in_claimed(ids);
+  std::vector<NewJob> wanted(3);
+  std::vector<const NewJob*> jobs;
+  for (std::size_t i = 0; i < 3; ++i) {
+    std::vector<LineEntry> entries(2);
+    entries[1].offset = 100;
+    wanted[i].segments = {encode_segment(entries)};
+    wanted[i].made = {{0, 1, OutcomeType::errored, "{}"}};
+    wanted[i].hold = i == 2;
+    auto& job = wanted[i].job;
+    job.id = ids[i];
+    job.requests = 2;
+    job.headers = {"2023-06-01", {}};
+    job.digest.bytes[0] = i == 2 ? 2 : 1;
+    job.data_name = std::to_string(ids[i].value);
+    jobs.push_back(&wanted[i]);
+  }
+  const auto accepted = queue_->accept_jobs(jobs, now);
+  ASSERT_EQ(accepted.size(), 3u);
+  EXPECT_FALSE(accepted[0].duplicate_of);
+  EXPECT_EQ(accepted[1].duplicate_of, ids[0]);
+  EXPECT_FALSE(accepted[2].duplicate_of);
+  open();
+  EXPECT_EQ(queue_->job(ids[0])->counts[RequestState::pending], 1);
+  EXPECT_EQ(queue_->job(ids[0])->counts[RequestState::errored], 1);
+  EXPECT_EQ(queue_->job(ids[2])->state, JobState::held);
+  EXPECT_EQ(queue_->lines(ids[2], 0, 10).size(), 2u);
+  EXPECT_FALSE(queue_->job(ids[1]));
+  EXPECT_TRUE(queue_->lines(ids[1], 0, 10).empty());
+  EXPECT_TRUE(queue_->outcomes(ids[1], 0, 10).empty());
+  ASSERT_EQ(queue_->intakes().size(), 1u) << "it is still to be rejected";
+  EXPECT_EQ(queue_->intakes()[0].id, ids[1]);
+}
+
+TEST_F(QueueTest, OfAGroupThatIsFinishedAJobThatMayNotIsLeftAsItIs) {
+  const auto first = add_job(1, {{0, 1, OutcomeType::errored, "{}"}}, 1);
+  const auto second = add_job(1, {{0, 1, OutcomeType::errored, "{}"}}, 2);
+  const auto third = add_job(1, {{0, 1, OutcomeType::errored, "{}"}}, 3);
+  ASSERT_EQ(queue_->cancel_job(second, now), Queue::Change::done);
+  const auto finished = queue_->finish_jobs({{first, JobState::done, now},
+                                             {second, JobState::done, now},
+                                             {JobId{99}, JobState::done, now},
+                                             {third, JobState::done, now}});
+  EXPECT_EQ(finished, (std::vector<bool>{true, false, false, true}));
+  open();
+  EXPECT_EQ(queue_->job(first)->state, JobState::done);
+  EXPECT_EQ(queue_->job(first)->done_at, now);
+  EXPECT_EQ(queue_->job(second)->state, JobState::canceling);
+  EXPECT_EQ(queue_->job(third)->state, JobState::done);
+}
+
 TEST_F(QueueTest, ASecondDaemonIsRefused) { EXPECT_THROW(Queue second(path()), QueueInUse); }
 
 TEST_F(QueueTest, AFileThatIsNoDatabaseIsNamedAsDamaged) {

@@ -101,6 +101,10 @@ class TroubledFiles final : public Files {
     if (auto ok = check("move"); !ok) return ok;
     return real_.move_new(from, to);
   }
+  Result<void> move_unsynced(const std::string& from, const std::string& to) override {
+    if (auto ok = check("move"); !ok) return ok;
+    return real_.move_unsynced(from, to);
+  }
   Result<void> remove(const std::string& path) override { return real_.remove(path); }
   Result<void> remove_tree(const std::string& path) override { return real_.remove_tree(path); }
   Result<void> sync_folder(const std::string& path) override {
