@@ -29,29 +29,36 @@ Status KeptStatus::read(Queue& queue, Instant now) {
     const std::scoped_lock lock(mutex_);
     if (is_of(day_of(now))) return kept_->status;
   }
+  return keep(queue, now);
+}
+
+Status KeptStatus::keep(Queue& queue, Instant now) {
   Kept fresh{queue.status(now), day_of(now), queue.changes()};
   const std::scoped_lock lock(mutex_);
   kept_ = std::move(fresh);
   return kept_->status;
 }
 
-bool KeptStatus::should_refresh(Instant now, SteadyTime steady) {
+bool KeptStatus::should_refresh(Instant now, std::uint64_t changes) {
+  const auto steady = clock_.steady_now();
   const std::scoped_lock lock(mutex_);
-  return asked_at_ && steady - *asked_at_ <= asked_lately && steady >= next_refresh_ && !is_of(day_of(now));
+  if (!asked_at_ || steady - *asked_at_ > asked_lately || steady < next_refresh_) return false;
+  return !is_of(day_of(now)) || kept_->changes != changes;
 }
 
-void KeptStatus::begin_function(Queue& queue) {
+void KeptStatus::refresh(Queue& queue) {
   const auto now = clock_.now();
-  if (!should_refresh(now, clock_.steady_now())) return;
+  if (!should_refresh(now, queue.changes())) return;
   try {
-    read(queue, now);
+    keep(queue, now);
   } catch (const std::exception&) {
-    // The function has nothing to do with it. Nothing is kept, and who asks next is told by the worker.
+    // The function has nothing to do with it. Who asks next is told by the worker.
   }
   next_refresh_ = clock_.steady_now() + refresh_interval;
 }
 
-void KeptStatus::end_function(const Queue& queue) {
+void KeptStatus::end_function(Queue& queue) {
+  refresh(queue);
   const auto changes = queue.changes();
   const std::scoped_lock lock(mutex_);
   if (kept_ && kept_->changes != changes) kept_.reset();

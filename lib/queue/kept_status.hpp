@@ -2,9 +2,10 @@
 // worker is busy. Part of Database (queue.hpp), which makes a Turn of every function that the worker runs.
 //
 // It is never older than what a function has made whose caller goes on: the end of a function that wrote anything drops
-// it. So that there is one while a long function runs, it is read anew just before a function, where somebody asked
-// lately, and not so often that the others wait for it. spent_today is of a day: where that is not the asker's, the
-// kept status does not count.
+// it. So that there is one while the next function runs, it is read anew at that end and before that begin, where
+// somebody asked lately, and not so often that the others wait for it. At the end too, because who asks between the two
+// would stand behind the next function. spent_today is of a day: if it is not the asker's, the kept status does not
+// count.
 //
 // Any thread. The mutex is never held while the database is read.
 #pragma once
@@ -49,9 +50,11 @@ class KeptStatus {
     std::uint64_t changes = 0;  // Queue::changes() when it was read
   };
 
-  void begin_function(Queue& queue);
-  void end_function(const Queue& queue);
-  bool should_refresh(Instant now, SteadyTime steady);
+  void begin_function(Queue& queue) { refresh(queue); }
+  void end_function(Queue& queue);
+  void refresh(Queue& queue);
+  bool should_refresh(Instant now, std::uint64_t changes);
+  Status keep(Queue& queue, Instant now);
   bool is_of(std::chrono::sys_days day) const { return kept_ && kept_->day == day; }
 
   const Clock& clock_;

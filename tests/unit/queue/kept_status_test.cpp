@@ -108,6 +108,15 @@ TEST_F(KeptStatusTest, IsAnsweredWhileAFunctionHoldsTheWorker) {
   EXPECT_EQ(asked.answer->counts[RequestState::pending], 3);
 }
 
+// Nobody comes between the end of a write and the begin of what waits behind it.
+TEST_F(KeptStatusTest, IsThereAtTheEndOfAWriteAlready) {
+  ask_and_wait();
+  pause_intake(true);
+  const auto& asked = ask();
+  ASSERT_TRUE(asked.answer);
+  EXPECT_TRUE(asked.answer->intake_paused);
+}
+
 TEST_F(KeptStatusTest, ShowsEveryWriteThatWasAwaited) {
   for (const bool paused : {true, false, true, true, false}) {
     pause_intake(paused);
@@ -144,8 +153,8 @@ TEST_F(KeptStatusTest, IsNotReadForNobody) {
 
 TEST_F(KeptStatusTest, IsNotReadWhereNobodyAskedLately) {
   ask_and_wait();
-  pause_intake(true);
   clock_.advance(3s);
+  pause_intake(true);
   Busy busy(*this);
   const auto& asked = ask();
   EXPECT_FALSE(asked.answer);
@@ -157,8 +166,8 @@ TEST_F(KeptStatusTest, IsNotReadWhereNobodyAskedLately) {
 // Not before every function, or a crowd of short ones would cost twice what it costs.
 TEST_F(KeptStatusTest, IsReadAtMostOnceAMillisecond) {
   ask_and_wait();
-  pause_intake(true);
-  pause_intake(false);  // before it, the kept status was read
+  pause_intake(true);  // at its end the kept status is read
+  pause_intake(false);
   {
     Busy busy(*this);
     const auto& asked = ask();
