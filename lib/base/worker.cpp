@@ -10,6 +10,10 @@ namespace offpeak {
 
 Task<std::unique_ptr<Worker::Work>> Worker::finish(std::unique_ptr<Work> work) {
   namespace asio = boost::asio;
+  if (!executor_) {
+    pool_ = std::make_unique<asio::thread_pool>(1);
+    executor_ = pool_->get_executor();
+  }
   auto initiate = [this](auto handler, std::unique_ptr<Work> moved) {
     auto target = asio::get_associated_executor(handler, executor_);
     auto guard = asio::make_work_guard(target);

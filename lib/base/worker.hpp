@@ -19,7 +19,8 @@ namespace offpeak {
 
 class Worker {
  public:
-  Worker() : pool_(std::make_unique<boost::asio::thread_pool>(1)), executor_(pool_->get_executor()) {}
+  // The thread begins with the first function: one that has nothing to do costs nothing.
+  Worker() = default;
   // Inline: functions run on `executor`, between other handlers.
   explicit Worker(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
   ~Worker() {
@@ -67,7 +68,7 @@ class Worker {
   Task<std::unique_ptr<Work>> finish(std::unique_ptr<Work> work);
 
   std::unique_ptr<boost::asio::thread_pool> pool_;
-  boost::asio::any_io_executor executor_;
+  boost::asio::any_io_executor executor_;  // none yet: the thread's, once it has begun
 };
 
 }  // namespace offpeak

@@ -142,8 +142,9 @@ Task<> ResultsTransfer::close(std::unique_ptr<DownloadSink> sink, DownloadFile f
 }
 
 Task<Result<void>> ResultsTransfer::keep(DownloadFile file) {
-  auto keep = [files = &doors_.files, path = std::move(file.path)] {
-    return files->move(path + std::string(unfinished_suffix), path);
+  auto keep = [files = &doors_.files, folder = settings_.folder, path = std::move(file.path)]() -> Result<void> {
+    if (auto moved = files->move_unsynced(path + std::string(unfinished_suffix), path); !moved) return moved;
+    return files->sync_folder(folder);
   };
   co_return co_await doors_.file_worker.run(std::move(keep));
 }
