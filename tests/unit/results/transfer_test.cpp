@@ -1,5 +1,5 @@
 // A download that comes as several files: recorded while it arrives, and whatever becomes of one of them, the lines of
-// the others count once (faults 29, 36, 37, 40, 44).
+// the others count once (faults 29, 37, 39, 40).
 #include "results/collector.hpp"
 #include "results/results_transfer.hpp"
 #include "unit/ingest/faulty_files.hpp"
