@@ -23,17 +23,15 @@ import time
 
 import report
 import scale
-from measure import (BUILD, PROGRAMS, SOURCE, WORK, Daemon, Provider, bench_program, check_results, cpu_seconds, harness,
+from measure import (BUILD, PROGRAMS, SOURCE, WORK, Asking, Daemon, Provider, Skipped, bench_program, check_results, cpu_seconds, harness,
                      latency, log_time, make_job, median, peak_mib, private_mib, read_bytes, rss_mib, run_timed, spread,
                      stat_ticks, switches)
+from nginx import Nginx
 
 JOB_REQUESTS = 100_000
+RECORDED_REQUESTS = 1_000, 18_000  # their answers are one file of a download
 LARGE_JOB_REQUESTS = 1_000_000
 QUEUED_REQUESTS = 10_000_000
-
-
-class Skipped(Exception):
-    """What is missing for a part."""
 
 
 def say(text):
@@ -47,7 +45,7 @@ class Job:
 
     def __init__(self):
         self.wall, self.cpu, self.peak = [], [], []
-        self.intake, self.record, self.upload, self.download = [], [], [], []
+        self.intake, self.upload, self.download = [], [], []
 
     def add(self, wall, cpu, peak):
         self.wall.append(wall)
@@ -85,9 +83,7 @@ def run_offpeak(provider, job, requests, into, tls=False):
         wall = time.monotonic() - began
         into.add(wall, cpu_seconds(daemon.pid) - cpu, peak_mib(daemon.pid))
         into.intake.append(log_time(daemon, "job.accepted") - dropped_at)
-        download = daemon.state / "downloads" / "1.1.jsonl"
         first = provider.counted()["uploads"][0]
-        into.record.append(first["requests"] / (log_time(daemon, "batch.collected", 0) - download.stat().st_mtime))
         into.upload.append(first["bytes"] / first["seconds"])
         check_results(provider, job, folder, requests)
         if daemon.terminate() != 0:
@@ -136,6 +132,29 @@ def run_peer(provider, folder, script, job, requests, into):
         path.unlink()
 
 
+def recording(provider, runs):
+    """Lines a second once they have arrived: what long downloads of one file take more than short ones."""
+    few, many = RECORDED_REQUESTS
+    took = {requests: median([recorded(provider, requests) for _ in range(runs)]) for requests in RECORDED_REQUESTS}
+    return (many - few) / (took[many] - took[few])
+
+
+def recorded(provider, requests):
+    """Seconds from the last byte of a download to the end of its batch."""
+    job = make_job(requests)
+    provider.reset()
+    daemon = Daemon(provider)
+    try:
+        daemon.place(job)
+        daemon.start()
+        daemon.drop_placed()
+        daemon.wait_for_results()
+        arrived = (daemon.state / "downloads" / "1.1.jsonl").stat().st_mtime
+        return log_time(daemon, "batch.collected") - arrived
+    finally:
+        daemon.remove()
+
+
 def part_job(provider, options, results):
     """Alternately: the floor, offpeakd, the floor over TLS, offpeakd over TLS; then the peers."""
     job = make_job(JOB_REQUESTS)
@@ -162,7 +181,7 @@ def part_job(provider, options, results):
     results["job_bytes"] = job.stat().st_size
     results["intake"] = {"seconds": median(ours.intake), "lines": JOB_REQUESTS / median(ours.intake),
                          "mb": job.stat().st_size / median(ours.intake) / 1e6}
-    results["record"] = median(ours.record)
+    results["record"] = recording(provider, options.runs)
     results["tls_upload"] = {"ours": median(kinds["offpeakd over TLS"].upload) / 1e6, "floor": median(tls_floor) / 1e6}
 
 
@@ -208,51 +227,6 @@ def part_calls(provider, _options, results):
 
 # ---- the status socket
 
-def find_nginx():
-    """nginx of the system, else its package unpacked in the build folder: no service is started."""
-    found = shutil.which("nginx") or (pathlib.Path("/usr/sbin/nginx").exists() and "/usr/sbin/nginx")
-    if found:
-        return found
-    folder = WORK / "nginx"
-    binary = folder / "root" / "usr" / "sbin" / "nginx"
-    if not binary.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        got = subprocess.run(["apt-get", "download", "-q", "nginx"], cwd=folder, capture_output=True, check=False)
-        packages = list(folder.glob("nginx_*.deb"))
-        if got.returncode != 0 or not packages:
-            raise Skipped("nginx is not installed and its package could not be had")
-        subprocess.run(["dpkg-deb", "-x", str(packages[0]), str(folder / "root")], check=True)
-    return str(binary)
-
-
-class Nginx:
-    """`return 200` over a Unix socket, one worker."""
-
-    def __init__(self):
-        folder = WORK / "nginx-run"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        self.socket = folder / "socket"
-        (folder / "nginx.conf").write_text(
-            f"daemon off; worker_processes 1; pid {folder}/pid; error_log stderr;\n"
-            "events { worker_connections 64; }\n"
-            f"http {{ access_log off; keepalive_requests 1000000000; client_body_temp_path {folder}/a;"
-            f" proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c; uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;\n"
-            f"server {{ listen unix:{self.socket}; location / {{ return 200 'ok'; }} }} }}\n")
-        self.process = subprocess.Popen([find_nginx(), "-p", str(folder), "-c", str(folder / "nginx.conf")],
-                                        stdin=subprocess.DEVNULL, stderr=open(folder / "log", "wb"))
-        until = time.monotonic() + 10
-        while not self.socket.exists():
-            if self.process.poll() is not None or time.monotonic() > until:
-                self.close()
-                raise Skipped(f"nginx does not start: {(folder / 'log').read_text()[-300:]}")
-            time.sleep(0.01)
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait()
-
-
 def part_status(provider, options, results):
     provider.reset()
     nginx = Nginx()
@@ -272,12 +246,12 @@ def part_status(provider, options, results):
         daemon.post("/v1/pause")
         daemon.place(job, "large")
         daemon.drop_placed("large")
-        busy = []
+        asking = Asking(daemon.socket, "/v1/status")
+        asking.start()
         while not daemon.job_named("large"):
-            busy.append(latency(daemon.socket, "/v1/status", 500, 1000))
             daemon.fail_if_rejected("large")
-        results["status_busy"] = {"p99_us": max(one["p99_us"] for one in busy), "gigabytes": job.stat().st_size / 1e9,
-                                  "max_us": max(one["max_us"] for one in busy)}
+            time.sleep(0.01)
+        results["status_busy"] = {"gigabytes": job.stat().st_size / 1e9, **asking.stop()}
         daemon.terminate()
     finally:
         nginx.close()
@@ -407,6 +381,13 @@ def queued(provider, requests):
         figures["claim_s"] = claims(daemon)
         figures["peak"] = peak_mib(daemon.pid)
         daemon.kill9()
+        # One batch more each time, where there is one.
+        more = [figures["claim_s"]]
+        for _ in range(4 if requests > 1_000_000 else 0):
+            restart(daemon)
+            more.append(claims(daemon))
+            daemon.kill9()
+        figures["claim_s"] = median(more)
     finally:
         daemon.remove()
     return figures

@@ -2,8 +2,9 @@
 //
 //   bench_latency SOCKET TARGET COUNT [PAUSE-US]
 //
-// Prints {"count":n,"p50_us":...,"p99_us":...,"max_us":...}. For offpeakd and for the server that it is compared with.
+// Prints {"count":n,"p50_us":...,"p99_us":...,"max_us":...,"took_us":[each, sorted]}. For offpeakd and for the server that it is compared with.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -87,7 +88,7 @@ int main(int argc, char** argv) {
   const auto at = [&](double part) {
     return took[std::min(took.size() - 1, static_cast<std::size_t>(part * static_cast<double>(took.size())))];
   };
-  fmt::print(R"({{"count":{},"p50_us":{:.1f},"p99_us":{:.1f},"max_us":{:.1f}}})"
+  fmt::print(R"({{"count":{},"p50_us":{:.1f},"p99_us":{:.1f},"max_us":{:.1f},"took_us":[{:.1f}]}})"
              "\n",
-             took.size(), at(0.5), at(0.99), took.back());
+             took.size(), at(0.5), at(0.99), took.back(), fmt::join(took, ","));
 }

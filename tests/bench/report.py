@@ -21,8 +21,8 @@ class Goals:
     def add(self, what, figure, wanted, met, beside="", ratio=""):
         self.rows.append((what, figure, beside, ratio, wanted, "met" if met else "**not met**"))
 
-    def at_most(self, what, value, limit, unit="", digits=0):
-        self.add(what, f"{value:,.{digits}f} {unit}".strip(), f"at most {limit:,} {unit}".strip(), value <= limit)
+    def at_most(self, what, value, limit, unit="", digits=0, beside=""):
+        self.add(what, f"{value:,.{digits}f} {unit}".strip(), f"at most {limit:,} {unit}".strip(), value <= limit, beside)
 
     def ratio(self, what, ours, other, limit, beside, show):
         """At most `limit` times what stands beside it."""
@@ -80,7 +80,7 @@ def add_job(goals, results):
     goals.add("taking in a job file", f"{intake['lines']:,.0f} lines/s, {intake['mb']:.0f} MB/s", "at least 100,000 and 250",
               intake["lines"] >= 100_000 and intake["mb"] >= 250)
     record = results["record"]
-    goals.add("recording results", f"{record:,.0f} lines/s", "at least 200,000", record >= 200_000)
+    goals.add("recording results that have arrived", f"{record:,.0f} lines/s", "at least 200,000", record >= 200_000)
 
 
 def add_status(goals, results):
@@ -92,7 +92,12 @@ def add_status(goals, results):
     if "status_busy" in results:
         busy = results["status_busy"]
         what = f"`/v1/status`, p99, while {busy['gigabytes']:.1f} GB are taken in"
-        goals.at_most(what, busy["p99_us"] / 1000, 5, "ms", 2)
+        goals.at_most(what, busy["p99_us"] / 1000, 5, "ms", 2, worst(busy))
+
+
+# Of a third of a second.
+def worst(asked):
+    return f"in its worst third of a second {asked['worst_p99_us'] / 1000:.1f} ms"
 
 
 def add_idle(goals, results):
@@ -117,12 +122,15 @@ def add_scale(goals, results):
         goals.add(what, f"{one['wall_s']:.2f} s, {one['peak']:.1f} MiB", f"at most {limit} MiB", one["peak"] <= limit)
     asked = [one for one in results.get("scale", []) if one["requests"] >= 1_000_000]
     if asked:
-        goals.at_most("... `/v1/status` meanwhile, p99", max(one["p99_us"] for one in asked) / 1000, 5, "ms", 2)
+        slowest = max(asked, key=lambda one: one["p99_us"])
+        nginx = results.get("scale_nginx")
+        beside = f"; nginx beside a million {nginx['p99_us'] / 1000:.2f}, {nginx['worst_p99_us'] / 1000:.1f} ms" if nginx else ""
+        goals.at_most("... `/v1/status` meanwhile, p99", slowest["p99_us"] / 1000, 5, "ms", 2, worst(slowest) + beside)
     if "many" in results:
         many = results["many"]
         goals.add(f"{many['jobs']:,} jobs of one request, dropped at once",
                   f"{many['wall_s']:.1f} s, {many['peak']:.1f} MiB, {many['batches']} batches", "at most 48 MiB", many["peak"] <= 48)
-        goals.at_most("... `/v1/status` meanwhile, p99", many["p99_us"] / 1000, 5, "ms", 2)
+        goals.at_most("... `/v1/status` meanwhile, p99", many["p99_us"] / 1000, 5, "ms", 2, worst(many))
 
 
 def add_queue(goals, queue):

@@ -2,38 +2,22 @@
 request, each with somebody who asks for the status all the time. Parts of bench.py."""
 
 import os
-import threading
 import time
 
-from measure import Daemon, check_results, cpu_seconds, latency, log_time, make_job, peak_mib
+from measure import Asking, Daemon, Skipped, check_results, cpu_seconds, latency, log_time, make_job, peak_mib
+from nginx import Nginx
 
 SIZES = (10_000, 100_000, 1_000_000)
 LARGEST = 10_000_000
 JOBS = 10_000
 
 
-class Asking(threading.Thread):
-    """GET /v1/status a thousand times a second, a few hundred to a measurement, until it is told to stop."""
-
-    def __init__(self, socket):
-        super().__init__(daemon=True)
-        self.socket, self.figures, self.stopped = socket, [], threading.Event()
-
-    def run(self):
-        while not self.stopped.is_set():
-            self.figures.append(latency(self.socket, "/v1/status", 300, 1000))
-
-    def stop(self):
-        self.stopped.set()
-        self.join()
-        return {"p99_us": max(one["p99_us"] for one in self.figures), "max_us": max(one["max_us"] for one in self.figures)}
-
-
 def database_bytes(daemon):
     return sum(path.stat().st_size for path in daemon.state.iterdir() if path.name.startswith("offpeak.db"))
 
 
-def whole_job(provider, requests):
+def whole_job(provider, requests, asked=None):
+    """`asked`: another (socket, path) that is asked all the time, instead of the status."""
     job = make_job(requests, short=True)
     provider.reset()
     daemon = Daemon(provider, {"batch": {"max_queued_requests": 2 * LARGEST}})
@@ -41,7 +25,7 @@ def whole_job(provider, requests):
         daemon.place(job)
         daemon.start()
         cpu, dropped_at = cpu_seconds(daemon.pid), time.time()
-        asking = Asking(daemon.socket)
+        asking = Asking(*(asked or (daemon.socket, "/v1/status")))
         asking.start()
         daemon.drop_placed()
         folder = daemon.wait_for_results()
@@ -59,6 +43,15 @@ def whole_job(provider, requests):
 
 def part_scale(provider, options, results):
     results["scale"] = [whole_job(provider, requests) for requests in SIZES + ((LARGEST,) if options.all else ())]
+    try:
+        nginx = Nginx()
+    except Skipped:
+        return
+    try:
+        # What an answer that takes no work needs while the machine is that busy.
+        results["scale_nginx"] = whole_job(provider, SIZES[-1], (nginx.socket, "/"))
+    finally:
+        nginx.close()
 
 
 def part_many(provider, _options, results):
@@ -75,7 +68,7 @@ def part_many(provider, _options, results):
         os.sync()
         daemon.start()
         cpu = cpu_seconds(daemon.pid)
-        asking = Asking(daemon.socket)
+        asking = Asking(daemon.socket, "/v1/status")
         asking.start()
         began = time.monotonic()
         for place in range(JOBS):
