@@ -89,7 +89,6 @@ Task<Transfer> download_results(Provider& provider, Files& files, Worker& worker
   co_await boost::asio::this_coro::throw_if_cancelled(true);
   if (thrown) std::rethrow_exception(thrown);
   transfer.bytes = sink.bytes();
-  if (sink.failure()) transfer.failure = sink.failure();
   co_return transfer;
 }
 

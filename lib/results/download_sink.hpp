@@ -19,13 +19,12 @@ class DownloadSink final : public ResultsSink {
   DownloadSink(boost::asio::any_io_executor executor, Files& files, Worker& worker, std::string path);
 
   Task<Result<void>> take(std::string_view block) override;
-  // Writes what is left and syncs; the file exists afterwards, even if it is empty.
+  // Writes what is left and syncs; the file exists afterwards, even if it is empty. The error of whatever failed first:
+  // a write that fails is known at the next block, and here.
   Task<Result<void>> finish();
   // No write is under way any more. To be awaited before the sink dies, whatever happened.
   Task<> settle() { return behind_.join(); }
   std::uint64_t bytes() const { return bytes_; }
-  // Why a take or finish failed. A write that fails is known at the next block.
-  const std::optional<Error>& failure() const { return failure_; }
 
  private:
   Task<Result<void>> flush();

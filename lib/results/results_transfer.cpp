@@ -126,7 +126,6 @@ Task<> ResultsTransfer::close(std::unique_ptr<DownloadSink> sink, DownloadFile f
   co_await sink->settle();
   co_await boost::asio::this_coro::throw_if_cancelled(true);
   if (thrown) std::rethrow_exception(thrown);
-  if (written && sink->failure()) written = *sink->failure();
   if (written && sink->bytes() > 0) written = co_await keep(file);
   if (written && sink->bytes() > 0) {
     crash_point("download_kept");

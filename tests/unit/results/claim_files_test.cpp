@@ -87,6 +87,26 @@ TEST_F(ClaimFiles, ADownloadThatFailsBehindItsFirstSliceIsMadeAgain) {
   expect_claimed(job, 12);
 }
 
+// Canceled at any block: nothing was decided, and the next run downloads it all.
+TEST_F(ClaimFiles, AStopDuringADownloadDecidesNothing) {
+  const auto job = lose_job(40);
+  const auto blocks = world.provider.downloads[lost].front().body.size() / world.provider.block_bytes;
+  for (std::size_t stop_at = 0; stop_at <= blocks; ++stop_at) {
+    TaskGroup group(world.context.get_executor());
+    world.provider.before_block = [&, block = std::size_t{0}](std::size_t) mutable {
+      if (block++ == stop_at) group.cancel();
+    };
+    group.spawn("claimer", claimer.run());
+    look();
+    ASSERT_EQ(group.size(), 0U);
+    ASSERT_EQ(claim().state, "claiming");
+    ASSERT_EQ(claimed_of(job), 0U);
+  }
+  world.provider.before_block = nullptr;
+  start();
+  expect_claimed(job, 40);
+}
+
 TEST_F(ClaimFiles, ADownloadThatLacksLinesIsMadeAgain) {
   const auto job = lose_job(3);
   download_first(line_of(job, 0, 0) + line_of(job, 2, 2));

@@ -5,6 +5,7 @@
 
 #include "support/rig.hpp"
 #include "support/sync_spy.hpp"
+#include "unit/base/temporary_folder.hpp"
 
 namespace offpeak {
 namespace {
@@ -71,6 +72,22 @@ TEST_F(Durability, TheResultsFilesAreSyncedBeforeTheirFolderGetsItsName) {
   }
   EXPECT_GT(names_synced, spy.first(sync(unfinished + "/summary.json"))) << "the names in the folder\n" << spy.text();
   expect_order(named, spy.last(sync(results)), "the folder's own name");
+}
+
+// Of a move that shares its syncs with nobody.
+TEST_F(Durability, AMoveIsDurableInBothFolders) {
+  TemporaryFolder folder;
+  SystemFiles files;
+  for (const auto* name : {"from", "to"}) ASSERT_TRUE(files.make_folders(folder / name, 0700));
+  for (const auto* name : {"one", "two"}) folder.write(std::string("from/") + name, "bytes");
+  ASSERT_TRUE(files.move(folder / "from/one", folder / "to/one"));
+  ASSERT_EQ(spy.steps().size(), 3U) << spy.text();
+  expect_order(spy.first("rename "), spy.first(sync(folder / "to")), "the folder that it came into");
+  expect_order(spy.first("rename "), spy.first(sync(folder / "from")), "the folder that it left");
+  spy.clear();
+  ASSERT_TRUE(files.move_new(folder / "from/two", folder / "to/two"));
+  EXPECT_TRUE(spy.has(sync(folder / "to"))) << spy.text();
+  EXPECT_TRUE(spy.has(sync(folder / "from"))) << spy.text();
 }
 
 }  // namespace
