@@ -87,6 +87,7 @@ class App {
   SystemFiles files_;
   Worker database_worker_;
   Worker file_worker_;
+  Worker read_worker_;  // reads results while the file worker writes them
   Worker sync_worker_;  // waits for the disk while the file worker goes on
   std::array<Worker, 4> results_sync_workers_;
   Queue queue_;
@@ -109,8 +110,8 @@ App::App(boost::asio::io_context& context, const DaemonOptions& options, Setting
       log_(log),
       queue_(config_.paths.database()),
       live_provider_(make_provider(executor_, config_, std::move(key))),
-      stages_({executor_, clock_, random_, files_, file_worker_, sync_worker_, pointers_to(results_sync_workers_),
-               database_, live_provider_, log_, config_, settings_.prices},
+      stages_({executor_, clock_, random_, files_, file_worker_, read_worker_, sync_worker_,
+               pointers_to(results_sync_workers_), database_, live_provider_, log_, config_, settings_.prices},
               [this] { control_.intake_settled(); }),
       control_({executor_, database_, files_, file_worker_, clock_, log_},
                {config_.paths.claimed(), config_.paths.downloads(), config_.paths.results(), config_.paths.state},

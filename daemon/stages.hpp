@@ -33,6 +33,7 @@ struct StageDoors {
   Random& random;
   Files& files;
   Worker& file_worker;
+  Worker& read_worker;  // reads results while the file worker writes them
   Worker& sync_worker;  // waits for the disk while the file worker goes on
   std::vector<Worker*> results_sync_workers;
   Database& database;

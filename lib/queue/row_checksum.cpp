@@ -32,19 +32,16 @@ class RowBytes {
  public:
   void put(sqlite3_value* value) {
     const int type = sqlite3_value_type(value);
-    const auto tag = static_cast<char>(type);
-    append(&tag, 1);
     if (type == SQLITE_INTEGER) {
-      const auto number = sqlite3_value_int64(value);
-      append(&number, sizeof number);
+      put_number(type, sqlite3_value_int64(value), 0);
     } else if (type == SQLITE_FLOAT) {
-      const auto number = sqlite3_value_double(value);
-      append(&number, sizeof number);
-    } else if (type != SQLITE_NULL) {
+      put_number(type, sqlite3_value_double(value), 0);
+    } else if (type == SQLITE_NULL) {
+      *room_for(1) = static_cast<char>(type);
+    } else {
       const auto text = bytes_of(value);
-      const std::uint64_t size = text.size();
-      append(&size, sizeof size);
-      append(text.data(), text.size());
+      auto* data = put_number(type, std::uint64_t{text.size()}, text.size());
+      if (!text.empty()) std::memcpy(data, text.data(), text.size());
     }
   }
   std::string_view view() const {
@@ -52,14 +49,23 @@ class RowBytes {
   }
 
  private:
-  void append(const void* data, std::size_t bytes) {
+  // The type, the number, and room for so many bytes more, which begins where it says.
+  template <class Number>
+  char* put_number(int type, Number number, std::size_t more) {
+    auto* at = room_for(1 + sizeof number + more);
+    *at = static_cast<char>(type);
+    std::memcpy(at + 1, &number, sizeof number);
+    return at + 1 + sizeof number;
+  }
+
+  char* room_for(std::size_t bytes) {
     if (overflow_.empty() && size_ + bytes <= small_.size()) {
-      if (bytes != 0) std::memcpy(small_.data() + size_, data, bytes);
       size_ += bytes;
-      return;
+      return small_.data() + size_ - bytes;
     }
     if (overflow_.empty()) overflow_.assign(small_.data(), size_);
-    if (bytes != 0) overflow_.append(static_cast<const char*>(data), bytes);
+    overflow_.resize(overflow_.size() + bytes);
+    return overflow_.data() + overflow_.size() - bytes;
   }
 
   std::array<char, 512> small_;

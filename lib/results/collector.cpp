@@ -14,9 +14,6 @@ namespace offpeak {
 
 namespace {
 
-// Rows of one transaction: large enough to be fast, small enough that the status socket does not wait long
-// behind it.
-constexpr std::size_t slice_rows = 8192;
 constexpr Duration longest_sleep = std::chrono::hours(1);
 
 std::vector<std::string> unfinished_names(Files& files, const std::string& folder) {
@@ -95,19 +92,27 @@ Task<> Collector::collect_batch(Batch batch) {
   const auto executor = co_await boost::asio::this_coro::executor;
   ResultsTransfer transfer(executor, {doors_.database, doors_.provider, doors_.files, doors_.file_worker, doors_.clock},
                            {doors_.config.paths.downloads(), file_bytes_}, batch);
+  ArrivingRows rows(executor, {doors_.database, doors_.files, doors_.read_worker, doors_.clock}, transfer, batch.intent,
+                    plan_for(batch));
   TaskGroup beside(executor);
   beside.spawn("download results", transfer.run());
-  Result<ReadTally> recorded = ReadTally();
+  beside.spawn("read results", rows.run());
+  Result<void> recorded;
   std::exception_ptr thrown;
   try {
-    recorded = co_await record_arriving(batch, transfer);
+    recorded = co_await record_arriving(batch, rows, transfer);
+    if (recorded) co_await beside.join();
   } catch (...) {
     thrown = std::current_exception();
   }
   if (thrown || !recorded) beside.cancel();
   // Canceled or not, what was spawned ends before this frame does.
   co_await boost::asio::this_coro::throw_if_cancelled(false);
-  co_await beside.join();
+  try {
+    co_await beside.join();
+  } catch (...) {
+    if (!thrown) thrown = std::current_exception();
+  }
   co_await boost::asio::this_coro::throw_if_cancelled(true);
   // Somebody who waits for space may need that of what will be downloaded again.
   if (thrown || !recorded) co_await transfer.drop_rest();
@@ -117,107 +122,39 @@ Task<> Collector::collect_batch(Batch batch) {
     co_return;
   }
   Download download{transfer.end(), transfer.problem(), transfer.retry_after()};
-  co_await conclude(std::move(batch), std::move(download), std::move(*recorded));
+  co_await conclude(std::move(batch), std::move(download), rows.tally());
 }
 
-Task<Result<ReadTally>> Collector::record_arriving(Batch batch, ResultsTransfer& transfer) {
-  Reader reader;
-  while (auto file = co_await transfer.next()) {
-    auto plan = co_await plan_for(batch);
-    if (reader) {
-      reader->use(std::move(plan.jobs));
-    } else {
-      reader = std::make_shared<DownloadReader>(doors_.files, std::move(plan));
-    }
-    auto recorded = co_await record_file(batch, std::move(*file), reader);
-    if (!recorded) co_return recorded.error();
-    batch.proven = batch.proven || reader->tally().own > 0;
-  }
-  co_return reader ? reader->tally() : ReadTally();
-}
-
-Task<ReadPlan> Collector::plan_for(Batch batch) {
+ReadPlan Collector::plan_for(const Batch& batch) const {
   ReadPlan plan;
   plan.nonce = batch.nonce;
   plan.requests = batch.requests;
   plan.prices = doors_.prices;
   plan.aside_path = join_path(doors_.config.paths.downloads(), aside_name(batch.id));
-  auto read = [plan = std::move(plan), intent = batch.intent](Queue& queue) mutable {
-    plan.assignments = queue.assignments(intent);
-    for (const auto& assignment : plan.assignments) {
-      if (plan.jobs.contains(assignment.range.job)) continue;
-      const auto job = queue.job(assignment.range.job);
-      if (!job) continue;
-      const bool canceling = job->state == JobState::canceling || job->state == JobState::canceled;
-      plan.jobs[job->id] = {job->max_attempts, canceling};
-    }
-    return std::move(plan);
-  };
-  co_return co_await doors_.database.run(std::move(read));
+  return plan;
 }
 
-Task<Result<void>> Collector::record_file(Batch batch, DownloadFile file, Reader reader) {
-  recorded_new_ = false;
-  auto open = [files = &doors_.files, file, reader]() -> Result<void> {
-    auto raw = files->open(file.path, OpenFor::reading);
-    if (!raw) return raw.error();
-    reader->begin(std::move(*raw), file.complete);
-    return {};
-  };
-  auto read = co_await doors_.file_worker.run(std::move(open));
-  if (read) read = co_await record_all(std::move(batch), file.number, reader);
-  if (!recorded_new_) {
-    // Nothing of it was new: no outcome refers to this file.
-    auto remove = [files = &doors_.files, path = file.path] { return files->remove(path); };
-    static_cast<void>(co_await doors_.file_worker.run(std::move(remove)));
-  }
-  co_return read;
-}
-
-// One slice is recorded while the next one is read, each on its own worker.
-Task<Result<void>> Collector::record_all(Batch batch, std::uint32_t download, Reader reader) {
-  TaskGroup ahead(co_await boost::asio::this_coro::executor);
-  auto slice = std::make_shared<Slice>();
-  co_await read_slice(reader, slice);
-  while (slice->problem.message.empty()) {
-    const bool last = slice->at_end;
+Task<Result<void>> Collector::record_arriving(Batch batch, ArrivingRows& rows, ResultsTransfer& transfer) {
+  bool new_of_file = false;
+  while (auto slice = co_await rows.next()) {
     const bool some_ours = !slice->rows.empty();
-    const auto next = std::make_shared<Slice>();
-    if (!last) ahead.spawn("read ahead", read_slice(reader, next));
-    std::exception_ptr failure;
-    try {
-      co_await record_slice(batch, download, std::move(slice->rows));
-    } catch (...) {
-      failure = std::current_exception();
+    if (some_ours) {
+      transfer.refer_to(slice->file);
+      const auto recorded = co_await record_slice(batch, slice->file.number, std::move(slice->rows));
+      new_of_file = new_of_file || recorded.recorded > 0;
     }
-    // Canceled or not, what was spawned ends before this frame does; it never takes longer than a slice.
-    co_await boost::asio::this_coro::throw_if_cancelled(false);
-    co_await ahead.join();
-    co_await boost::asio::this_coro::throw_if_cancelled(true);
-    if (failure) std::rethrow_exception(failure);
-    if (last) co_return Result<void>();
     batch.proven = batch.proven || some_ours;
-    slice = next;
+    const bool failed = !slice->problem.message.empty();
+    if (!slice->ends_file && !failed) continue;
+    // Where nothing of it was new, no outcome refers to this file.
+    if (!new_of_file) co_await remove(std::move(slice->file));
+    new_of_file = false;
+    if (failed) co_return slice->problem;
   }
-  co_return slice->problem;
+  co_return Result<void>();
 }
 
-Task<> Collector::read_slice(Reader reader, std::shared_ptr<Slice> slice) {
-  auto next = [reader] {
-    Slice read;
-    if (auto rows = reader->next(slice_rows)) {
-      read.rows = std::move(*rows);
-    } else {
-      read.problem = rows.error();
-    }
-    read.at_end = reader->at_end();
-    return read;
-  };
-  *slice = co_await doors_.file_worker.run(std::move(next));
-}
-
-Task<> Collector::record_slice(Batch batch, std::uint32_t download, std::vector<ResultRow> rows) {
-  if (rows.empty()) co_return;
+Task<RecordedResults> Collector::record_slice(Batch batch, std::uint32_t download, std::vector<ResultRow> rows) {
   auto record = [id = batch.id, prove = !batch.proven, download, rows = std::move(rows),
                  now = doors_.clock.now()](Queue& queue) {
     // A line that carries our nonce: this batch is ours.
@@ -226,7 +163,12 @@ Task<> Collector::record_slice(Batch batch, std::uint32_t download, std::vector<
   };
   const auto recorded = co_await doors_.database.run(std::move(record));
   crash_point("results_recorded");
-  recorded_new_ = recorded_new_ || recorded.recorded > 0;
+  co_return recorded;
+}
+
+Task<> Collector::remove(DownloadFile file) {
+  auto remove = [files = &doors_.files, path = std::move(file.path)] { return files->remove(path); };
+  static_cast<void>(co_await doors_.file_worker.run(std::move(remove)));
 }
 
 }  // namespace offpeak

@@ -26,6 +26,7 @@
 #include "model/money.hpp"
 #include "provider/provider.hpp"
 #include "queue/queue.hpp"
+#include "results/arriving_rows.hpp"
 #include "results/collect_decisions.hpp"
 #include "results/download_reader.hpp"
 #include "results/results_transfer.hpp"
@@ -39,6 +40,7 @@ struct CollectorDoors {
   Provider& provider;
   Files& files;
   Worker& file_worker;
+  Worker& read_worker;  // reads what came while the file worker writes what comes
   Clock& clock;
   Random& random;
   Log& log;
@@ -75,23 +77,14 @@ class Collector {
     std::optional<Duration> retry_after;
   };
 
-  using Reader = std::shared_ptr<DownloadReader>;  // shared with the function on the worker
-  struct Slice {
-    std::vector<ResultRow> rows;
-    Error problem;  // without a message: none
-    bool at_end = false;
-  };
-
   Task<> remove_leftovers();
   Task<bool> collect_next();
   Task<> wait_for_work();
   Task<> collect_batch(Batch batch);
-  Task<Result<ReadTally>> record_arriving(Batch batch, ResultsTransfer& transfer);
-  Task<ReadPlan> plan_for(Batch batch);
-  Task<Result<void>> record_file(Batch batch, DownloadFile file, Reader reader);
-  Task<Result<void>> record_all(Batch batch, std::uint32_t download, Reader reader);
-  Task<> read_slice(Reader reader, std::shared_ptr<Slice> slice);
-  Task<> record_slice(Batch batch, std::uint32_t download, std::vector<ResultRow> rows);
+  ReadPlan plan_for(const Batch& batch) const;
+  Task<Result<void>> record_arriving(Batch batch, ArrivingRows& rows, ResultsTransfer& transfer);
+  Task<RecordedResults> record_slice(Batch batch, std::uint32_t download, std::vector<ResultRow> rows);
+  Task<> remove(DownloadFile file);
   Task<> pause_for(Batch batch, std::string error_type);
   Task<> conclude(Batch batch, Download download, ReadTally tally);
   Task<> finish(Batch batch, ReadTally tally);
@@ -110,7 +103,6 @@ class Collector {
   std::uint64_t file_bytes_;
   // By batch: what the lines of a download said that did not agree with the provider's counts.
   std::map<BatchId, std::array<std::int64_t, 4>> disagreed_;
-  bool recorded_new_ = false;  // of the file at hand
 };
 
 }  // namespace offpeak

@@ -58,17 +58,25 @@ Task<> ResultsTransfer::settle() {
 }
 
 Task<std::optional<DownloadFile>> ResultsTransfer::next() {
-  while (kept_.empty() && !over_) co_await changed_.wait();
-  if (kept_.empty()) co_return std::nullopt;
-  auto file = std::move(kept_.front());
-  kept_.pop_front();
-  co_return file;
+  while (given_ == kept_.size() && !over_) co_await changed_.wait();
+  if (given_ == kept_.size()) co_return std::nullopt;
+  co_return kept_[given_++];
+}
+
+void ResultsTransfer::refer_to(const DownloadFile& file) {
+  const auto given = kept_.begin() + static_cast<std::ptrdiff_t>(given_);
+  const auto found =
+      std::find_if(kept_.begin(), given, [&](const DownloadFile& kept) { return kept.number == file.number; });
+  if (found == given) return;  // known already
+  kept_.erase(found);
+  --given_;
 }
 
 Task<> ResultsTransfer::drop_rest() {
   std::vector<std::string> paths{file_.path + std::string(unfinished_suffix)};
   for (const auto& file : kept_) paths.push_back(file.path);
   kept_.clear();
+  given_ = 0;
   auto remove = [files = &doors_.files, paths = std::move(paths)] {
     for (const auto& path : paths) static_cast<void>(files->remove(path));
   };

@@ -55,7 +55,9 @@ class ResultsTransfer final : public ResultsSink {
   Task<> run();
   // The next file, in order; nothing where the transfer is over and all were given.
   Task<std::optional<DownloadFile>> next();
-  // After run() has ended: removes what nobody was given.
+  // Outcomes may refer to this one: it is no longer the transfer's.
+  void refer_to(const DownloadFile& file);
+  // After run() has ended: removes what no outcome refers to.
   Task<> drop_rest();
 
   // How it went, once next() gave nothing.
@@ -85,7 +87,8 @@ class ResultsTransfer final : public ResultsSink {
   std::unique_ptr<DownloadSink> sink_;
   std::optional<Error> failure_;  // why a file could not be kept
 
-  std::deque<DownloadFile> kept_;
+  std::deque<DownloadFile> kept_;  // what outcomes may refer to is taken out
+  std::size_t given_ = 0;          // so many of them were given by next()
   bool over_ = false;
   Wakeup changed_;
 

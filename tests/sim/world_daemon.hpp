@@ -43,6 +43,7 @@ struct World::Daemon {
                 world.files_,
                 worker,
                 worker,
+                worker,
                 {&worker, &worker},
                 database,
                 world.provider_,

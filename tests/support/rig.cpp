@@ -36,6 +36,7 @@ struct Rig::Run {
                 rig.files_,
                 worker,
                 worker,
+                worker,
                 {&worker, &worker},
                 database,
                 *rig.provider,

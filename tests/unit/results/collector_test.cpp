@@ -17,8 +17,8 @@ constexpr const char* expired_value = R"({"type":"expired"})";
 constexpr const char* canceled_value = R"({"type":"canceled"})";
 
 CollectorDoors doors_of(StageWorld& world) {
-  return {world.database, world.provider, world.files,  world.worker, world.clock,
-          world.random,   world.log,      world.config, world.prices};
+  return {world.database, world.provider, world.files, world.worker, world.worker,
+          world.clock,    world.random,   world.log,   world.config, world.prices};
 }
 CollectorBells bells_of(StageWorld& world) {
   return {world.collect_bell, world.pack_bell, world.settle_bell, world.export_bell, world.poll_bell};

@@ -22,8 +22,8 @@ class OddEnds : public ::testing::Test {
  protected:
   OddEnds()
       : world(folder),
-        collector({world.database, world.provider, files, world.worker, world.clock, world.random, world.log,
-                   world.config, world.prices},
+        collector({world.database, world.provider, files, world.worker, world.worker, world.clock, world.random,
+                   world.log, world.config, world.prices},
                   {world.collect_bell, world.pack_bell, world.settle_bell, world.export_bell, world.poll_bell}) {}
   ~OddEnds() override { world.stop(); }
 

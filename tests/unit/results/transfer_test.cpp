@@ -1,7 +1,11 @@
 // A download that comes as several files: recorded while it arrives, and whatever becomes of one of them, the lines of
 // the others count once (faults 29, 37, 39, 40).
+#include <optional>
+#include <set>
+
 #include "results/collector.hpp"
 #include "results/results_transfer.hpp"
+#include "support/full_disk.hpp"
 #include "unit/ingest/faulty_files.hpp"
 #include "unit/results/stage_world.hpp"
 
@@ -21,8 +25,8 @@ class TransferTest : public ::testing::Test {
  protected:
   TransferTest()
       : world(folder),
-        collector({world.database, world.provider, files, world.worker, world.clock, world.random, world.log,
-                   world.config, world.prices},
+        collector({world.database, world.provider, files, world.worker, world.worker, world.clock, world.random,
+                   world.log, world.config, world.prices},
                   {world.collect_bell, world.pack_bell, world.settle_bell, world.export_bell, world.poll_bell},
                   file_bytes),
         job(world.add_job(requests)),
@@ -161,6 +165,26 @@ TEST_F(TransferTest, AFileThatCannotBeReadEndsTheTransferAndAllIsDownloadedAgain
   EXPECT_TRUE(world.batch(sent).reason);
   EXPECT_EQ(downloads(), std::vector<std::string>{"1.1.jsonl"});
   files.fail = nullptr;
+  world.clock.advance(2h);
+  expect_collected();
+}
+
+// What was read ahead and not recorded gives its space back; the file of which nobody knows whether it was recorded may
+// stay.
+TEST_F(TransferTest, ADatabaseWithoutSpaceKeepsNoFileThatNothingRefersTo) {
+  std::optional<testing::FullDisk> full;
+  world.provider.before_block = [&](std::size_t before) {
+    if (before > body().size() / 2 && !full) full.emplace();
+  };
+  world.start(collector.run());
+  ASSERT_TRUE(full && full->hit());
+  EXPECT_GT(succeeded(), 0);
+  EXPECT_LT(succeeded(), requests);
+  std::set<std::uint32_t> referred;
+  for (const auto& outcome : world.queue.outcomes(job, 0, requests)) referred.insert(outcome.download);
+  EXPECT_LE(downloads().size(), referred.size() + 1);
+  full.reset();
+  world.provider.before_block = nullptr;
   world.clock.advance(2h);
   expect_collected();
 }
