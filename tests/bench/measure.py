@@ -277,7 +277,7 @@ def log_time(daemon, event, which=-1):
     """When a log line of this event was written, in seconds since 1970."""
     lines = [line for line in daemon.log_text().splitlines() if f" {event} " in line]
     stamp = lines[which].split(" ", 1)[0]
-    return datetime.datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=datetime.timezone.utc).timestamp()
+    return datetime.datetime.fromisoformat(stamp).timestamp()
 
 
 def latency(socket_path, target, count, pause_us=0):
