@@ -11,6 +11,7 @@ namespace {
 
 // Runs of one job that a look reads: enough for a full batch of single requests.
 constexpr std::uint32_t most_ranges_a_job = batch_requests_max;
+constexpr Duration pause_after_nothing = std::chrono::seconds(1);
 
 class QueueSizes final : public Sizes {
  public:
@@ -39,19 +40,18 @@ NewIntent to_intent(Plan plan, std::string nonce, const ListPage& newest) {
 
 Task<> Packer::run() {
   for (;;) {
-    auto seen = co_await look();
+    const auto seen = co_await look();
     if (seen.gate) {
       log_.debug("pack.waiting", {{"reason", seen.gate->reason}});
       // What has no time of its own (room for another batch, say) is looked at again, bell or not.
       co_await wait_until(seen.gate->until.value_or(clock_.now() + std::chrono::minutes(1)));
       continue;
     }
-    const auto at = send_at(seen.plan, config_.batch.linger, clock_.now());
-    if (at && *at <= clock_.now()) {
-      co_await send(std::move(seen.plan));
+    if (seen.send_at && *seen.send_at <= clock_.now()) {
+      co_await send();
       continue;
     }
-    auto next = at;
+    auto next = seen.send_at;
     if (seen.next_ready_at && (!next || *seen.next_ready_at < *next)) next = seen.next_ready_at;
     co_await wait_until(next);
   }
@@ -66,16 +66,21 @@ Task<Packer::Look> Packer::look() {
     look.gate = closed_gate(view, config, now);
     look.next_ready_at = view.next_ready_at;
     if (look.gate) return look;
-    QueueSizes sizes(queue);
-    look.plan = plan_batch(view.jobs, limits_for(view, config.batch), sizes);
+    const auto limits = limits_for(view, config.batch);
+    if (surely_full(view.jobs, limits)) {
+      look.send_at = now;
+    } else {
+      QueueSizes sizes(queue);
+      look.send_at = send_at(plan_batch(view.jobs, limits, sizes), config.batch.linger, now);
+    }
     return look;
   });
 }
 
-// The watermark is read before the plan becomes an intent. What waits may have changed meanwhile (a job was canceled),
-// so the plan is made anew in the transaction's own function.
+// The watermark is read before anything becomes an intent. What waits may have changed meanwhile (a job was canceled),
+// so the plan is made in the transaction's own function.
 // Model: T1.
-Task<> Packer::send(Plan seen) {
+Task<> Packer::send() {
   ListQuery query;
   query.limit = 1;
   auto newest = co_await provider_.list(query);
@@ -93,16 +98,24 @@ Task<> Packer::send(Plan seen) {
   const Config config = config_;
   const auto nonce = random_.hex(wire_nonce_bytes / 2);
   const auto& page = newest.value();
-  const auto id = co_await database_.run([now, config, nonce, page](Queue& queue) {
+  const auto written = co_await database_.run([now, config, nonce, page](Queue& queue) {
+    Written intent;
     const auto view = queue.pack_view(now, most_ranges_a_job);
-    if (closed_gate(view, config, now)) return IntentId();
+    if (closed_gate(view, config, now)) return intent;
     QueueSizes sizes(queue);
     auto plan = plan_batch(view.jobs, limits_for(view, config.batch), sizes);
-    if (plan.empty()) return IntentId();
-    return queue.create_intent(to_intent(std::move(plan), nonce, page), now);
+    if (plan.empty()) return intent;
+    intent.requests = plan.requests;
+    intent.bytes = plan.bytes;
+    intent.id = queue.create_intent(to_intent(std::move(plan), nonce, page), now);
+    return intent;
   });
-  if (!id) co_return;
-  log_.info("intent.written", {{"intent", id}, {"requests", seen.requests}, {"bytes", seen.bytes}});
+  if (!written.id) {
+    // Something has changed, or what waits could not be told from what is unsettled. Never a list call after the other.
+    co_await bell_.wait_for(pause_after_nothing);
+    co_return;
+  }
+  log_.info("intent.written", {{"intent", written.id}, {"requests", written.requests}, {"bytes", written.bytes}});
   submit_bell_.notify();
 }
 

@@ -33,12 +33,17 @@ class Packer {
 
  private:
   struct Look {
-    Plan plan;
     std::optional<PackGate> gate;
+    std::optional<Instant> send_at;  // none: nothing is ready
     std::optional<Instant> next_ready_at;
   };
+  struct Written {
+    IntentId id;  // none: nothing was written
+    std::uint32_t requests = 0;
+    std::uint64_t bytes = 0;
+  };
   Task<Look> look();
-  Task<> send(Plan seen);
+  Task<> send();
   Task<> wait_until(std::optional<Instant> at);
 
   Database& database_;

@@ -149,12 +149,15 @@ void write_parts(Plan& plan, const std::vector<Cursor>& cursors) {
   }
 }
 
+std::uint32_t requests_max_of(const Lane& lane, const PackLimits& limits) {
+  return lane.most_together == 0 ? limits.requests : std::min(limits.requests, lane.most_together);
+}
+
 Plan plan_distinct(const std::vector<PackJob>& jobs, const PackLimits& limits, Sizes& sizes) {
   Plan plan;
   const auto lane = choose_lane(jobs, limits.prefer_never_refused);
-  auto requests_max = limits.requests;
-  if (lane && lane->most_together != 0) requests_max = std::min(requests_max, lane->most_together);
-  if (!lane || requests_max == 0) return plan;
+  const auto requests_max = lane ? requests_max_of(*lane, limits) : 0;
+  if (requests_max == 0) return plan;
   plan.headers = lane->headers;
   plan.apart = lane->most_together != 0;
 
@@ -190,6 +193,17 @@ Plan plan_batch(const std::vector<PackJob>& jobs, const PackLimits& limits, Size
   strict.taken_counts.insert(limits.avoided_counts.begin(), limits.avoided_counts.end());
   auto plan = plan_distinct(jobs, strict, sizes);
   return plan.empty() ? plan_distinct(jobs, limits, sizes) : plan;
+}
+
+bool surely_full(const std::vector<PackJob>& jobs, const PackLimits& limits) {
+  const auto lane = choose_lane(jobs, limits.prefer_never_refused);
+  const auto requests_max = lane ? requests_max_of(*lane, limits) : 0;
+  if (requests_max == 0) return false;
+  std::uint64_t waiting = 0;
+  for (const auto& cursor : cursors_of(jobs, *lane)) {
+    for (const auto* run : cursor.runs) waiting += run->range.count;
+  }
+  return waiting >= requests_max;
 }
 
 std::optional<Instant> send_at(const Plan& plan, Duration linger, Instant now) {

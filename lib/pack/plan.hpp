@@ -47,6 +47,9 @@ struct Plan {
 
 Plan plan_batch(const std::vector<PackJob>& jobs, const PackLimits& limits, Sizes& sizes);
 
+// So many wait that a batch of them is full whatever their sizes are: that it is time to send is known without a plan.
+bool surely_full(const std::vector<PackJob>& jobs, const PackLimits& limits);
+
 // When a plan that is not full is sent: now, or later.
 std::optional<Instant> send_at(const Plan& plan, Duration linger, Instant now);
 

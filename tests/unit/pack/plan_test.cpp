@@ -194,7 +194,26 @@ TEST(Packer, AnyMixKeepsTheLimitsAndTakesNothingTwice) {
     }
     EXPECT_EQ(taken.size(), plan.requests);
     if (!plan.full && bounds.taken_counts.empty()) EXPECT_EQ(plan.requests, waiting_requests);
+    EXPECT_EQ(surely_full(jobs, bounds), waiting_requests >= bounds.requests);
+    if (surely_full(jobs, bounds) && !plan.empty()) EXPECT_TRUE(plan.full);
   }
+}
+
+TEST(Packer, IsSurelyFullWhereEnoughOfOneKindWaits) {
+  EXPECT_FALSE(surely_full({}, limits(1)));
+  EXPECT_FALSE(surely_full({waiting(1, {run(1, 0, 5)})}, limits(0)));
+  EXPECT_FALSE(surely_full({waiting(1, {run(1, 0, 4), run(1, 7, 5)})}, limits(10)));
+  EXPECT_TRUE(surely_full({waiting(1, {run(1, 0, 4), run(1, 7, 5)}), waiting(2, {run(2, 0, 1)})}, limits(10)));
+
+  auto other = waiting(2, {run(2, 0, 5)});
+  other.headers.betas = {"output-300k-2026-03-24"};
+  EXPECT_FALSE(surely_full({waiting(1, {run(1, 0, 5)}), other}, limits(10))) << "other headers";
+  auto suspect = run(1, 0, 8, 100);
+  suspect.most_together = 4;
+  EXPECT_TRUE(surely_full({waiting(1, {suspect})}, limits(10))) << "as many as may go together";
+  auto paused = limits(10);
+  paused.prefer_never_refused = true;
+  EXPECT_FALSE(surely_full({waiting(1, {suspect, run(1, 8, 5)})}, paused));
 }
 
 TEST(Linger, AFullBatchGoesAtOnceAndAnotherWhenItsOldestHasWaited) {
