@@ -18,6 +18,10 @@ constexpr std::string_view after_id = R"(","params":)";
 constexpr std::uint64_t places = 1'000'000;
 constexpr std::uint64_t fingerprints = std::uint64_t{1} << 40;
 
+std::uint64_t wire_seq(std::uint32_t place, Fingerprint fingerprint) {
+  return (fingerprints + fingerprint) * places + place;
+}
+
 // Digits without a leading zero.
 template <class Number>
 std::optional<Number> parse_digits(std::string_view digits) {
@@ -59,7 +63,7 @@ std::uint32_t checksum_part(Fingerprint fingerprint) { return static_cast<std::u
 
 std::string wire_id(const WireId& id) {
   if (!id.fingerprint) return fmt::format("{}-{}", id.nonce, id.place);
-  return fmt::format("{}-{}", id.nonce, (fingerprints + *id.fingerprint) * places + id.place);
+  return fmt::format("{}-{}", id.nonce, wire_seq(id.place, *id.fingerprint));
 }
 
 std::optional<WireId> parse_wire_id(std::string_view text) {
@@ -82,7 +86,12 @@ std::optional<WireId> parse_wire_id(std::string_view text) {
 }
 
 std::string request_prefix(std::string_view nonce, std::uint32_t place, Fingerprint fingerprint) {
-  return fmt::format("{}{}{}", before_id, wire_id({nonce, place, fingerprint}), after_id);
+  // Made a hundred thousand times a batch.
+  std::string prefix;
+  prefix.reserve(before_id.size() + wire_id_bytes_max + after_id.size());
+  prefix.append(before_id).append(nonce).append(1, '-');
+  prefix.append(std::to_string(wire_seq(place, fingerprint))).append(after_id);
+  return prefix;
 }
 
 std::uint64_t request_bytes(std::uint32_t place, std::uint64_t sent_params_bytes) {
