@@ -59,7 +59,8 @@ std::optional<Batch> first_of(std::vector<Batch> found) {
 }  // namespace
 
 std::vector<Batch> Queue::open_batches() {
-  return read_batches(*sql_, "WHERE batch.state IN ('in_progress', 'canceling') ORDER BY batch.id");
+  return read_batches(
+      *sql_, "WHERE batch.state <> 'collected' AND batch.state IN ('in_progress', 'canceling') ORDER BY batch.id");
 }
 
 // What has ended is due at once, so it gets no time: one of a clock that was ahead would be waited for.
@@ -83,20 +84,24 @@ void Queue::note_batch(BatchId id, const std::string& reason, std::optional<Inst
 }
 
 std::vector<Batch> Queue::batches_to_cancel() {
-  return read_batches(*sql_, "WHERE cancel_state = 'wanted' AND batch.state = 'in_progress' ORDER BY batch.id");
+  return read_batches(
+      *sql_,
+      "WHERE batch.state <> 'collected' AND cancel_state = 'wanted' AND batch.state = 'in_progress' ORDER BY batch.id");
 }
 
 void Queue::cancel_requested(BatchId id) { sql_->run("UPDATE batch SET cancel_state = 'requested' WHERE id = ?", id); }
 
 std::optional<Batch> Queue::next_to_collect(Instant now, Duration longest_wait) {
-  return first_of(read_batches(*sql_,
-                               "WHERE batch.state = 'ended' AND (coalesce(batch.next_action_at, 0) <= ?1 OR "
-                               "batch.next_action_at > ?2) ORDER BY batch.next_action_at, batch.id LIMIT 1",
-                               now, now + longest_wait));
+  return first_of(read_batches(
+      *sql_,
+      "WHERE batch.state <> 'collected' AND batch.state = 'ended' AND (coalesce(batch.next_action_at, 0) <= ?1 OR "
+      "batch.next_action_at > ?2) ORDER BY batch.next_action_at, batch.id LIMIT 1",
+      now, now + longest_wait));
 }
 
 std::optional<Instant> Queue::next_collect_at() {
-  auto row = sql_->query("SELECT min(coalesce(next_action_at, 0)) FROM batch WHERE state = 'ended' AND intact");
+  auto row = sql_->query(
+      "SELECT min(coalesce(next_action_at, 0)) FROM batch WHERE state <> 'collected' AND state = 'ended' AND intact");
   if (!row.step()) return std::nullopt;
   return row.maybe_time(0);
 }

@@ -78,7 +78,10 @@ void apply_refusal(Sql& sql, const Intent& intent, const Refusal& refusal, Insta
 }  // namespace
 
 std::optional<Intent> Queue::uploading_intent() {
-  static const auto text = fmt::format("SELECT {} FROM intent WHERE state = 'uploading' ORDER BY id LIMIT 1", columns);
+  static const auto text = fmt::format(
+      "SELECT {} FROM intent WHERE state IN ('uploading', 'committing', 'unknown') AND state = 'uploading' ORDER BY id "
+      "LIMIT 1",
+      columns);
   auto row = sql_->query(text);
   if (!row.step()) return std::nullopt;
   return read_intent(row);
@@ -92,7 +95,9 @@ std::optional<Intent> Queue::intent(IntentId id) {
 }
 
 std::vector<Intent> Queue::unknown_intents() {
-  static const auto text = fmt::format("SELECT {} FROM intent WHERE state = 'unknown' ORDER BY id", columns);
+  static const auto text = fmt::format(
+      "SELECT {} FROM intent WHERE state IN ('uploading', 'committing', 'unknown') AND state = 'unknown' ORDER BY id",
+      columns);
   std::vector<Intent> found;
   auto row = sql_->query(text);
   while (row.step()) found.push_back(read_intent(row));

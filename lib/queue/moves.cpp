@@ -275,7 +275,8 @@ void set_intent_state(Sql& sql, IntentId id, IntentState to, const std::optional
 
 void want_cancel_where_only_canceled(Sql& sql) {
   sql.run(
-      "UPDATE batch SET cancel_state = 'wanted' WHERE cancel_state = 'no' AND state = 'in_progress' AND NOT EXISTS "
+      "UPDATE batch SET cancel_state = 'wanted' WHERE state <> 'collected' AND cancel_state = 'no' AND state = "
+      "'in_progress' AND NOT EXISTS "
       "(SELECT 1 FROM assignment a JOIN job j ON j.id = a.job WHERE a.intent = batch.intent AND a.intact AND j.intact "
       "AND j.state NOT IN "
       "('canceling', 'canceled'))");

@@ -45,7 +45,9 @@ void Queue::recover(Instant now) {
   }
   std::vector<IntentId> committing;
   {
-    auto row = sql_->query("SELECT id FROM intent WHERE state = 'committing' AND intact");
+    auto row = sql_->query(
+        "SELECT id FROM intent WHERE state IN ('uploading', 'committing', 'unknown') AND state = 'committing' AND "
+        "intact");
     while (row.step()) committing.push_back(IntentId{row.integer(0)});
   }
   for (const auto id : committing) {

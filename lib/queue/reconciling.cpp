@@ -181,8 +181,9 @@ Booked Queue::record_claim(const ClaimedBatch& claimed, Instant now) {
 
 std::vector<JobId> Queue::jobs_with_open_requests() {
   std::vector<JobId> jobs;
-  auto row =
-      sql_->query("SELECT id FROM job WHERE intact AND pending + assigned + submitted > 0 ORDER BY priority DESC, id");
+  auto row = sql_->query(
+      "SELECT id FROM job WHERE state IN ('queued', 'running', 'held', 'canceling') AND intact AND pending + assigned "
+      "+ submitted > 0 ORDER BY priority DESC, id");
   while (row.step()) jobs.push_back(JobId{row.integer(0)});
   return jobs;
 }

@@ -87,7 +87,7 @@ AuditView Queue::audit_view(Instant since) {
     auto row = sql_->query(
         "SELECT id FROM intent WHERE state = 'not_created' AND settled_at >= ? AND intact AND NOT EXISTS (SELECT 1 "
         "FROM batch "
-        "WHERE batch.intent = intent.id) ORDER BY id",
+        "WHERE batch.intent = intent.id) ORDER BY +id",
         since);
     while (row.step()) audited.push_back(IntentId{row.integer(0)});
   }
@@ -100,7 +100,9 @@ AuditView Queue::audit_view(Instant since) {
   view.unsettled = unknown_intents();
   std::vector<IntentId> sending;
   {
-    auto row = sql_->query("SELECT id FROM intent WHERE state IN ('uploading', 'committing') AND intact");
+    auto row = sql_->query(
+        "SELECT id FROM intent WHERE state IN ('uploading', 'committing', 'unknown') AND state <> 'unknown' AND "
+        "intact");
     while (row.step()) sending.push_back(IntentId{row.integer(0)});
   }
   for (const auto id : sending) view.unsettled.push_back(*intent(id));

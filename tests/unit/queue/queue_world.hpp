@@ -60,6 +60,7 @@ class QueueWorld {
     job.requests = requests;
     job.headers = {"2023-06-01", {}};
     job.digest.bytes[0] = static_cast<unsigned char>(id.value);
+    job.digest.bytes[1] = static_cast<unsigned char>(id.value >> 8);
     job.data_name = std::to_string(id.value);
     EXPECT_FALSE(queue->accept_job(job, false, false, world_now).duplicate_of);
     return id;
