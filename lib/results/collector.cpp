@@ -110,8 +110,8 @@ Task<> Collector::collect_batch(Batch batch) {
   co_await boost::asio::this_coro::throw_if_cancelled(false);
   try {
     co_await beside.join();
-  } catch (...) {
-    if (!thrown) thrown = std::current_exception();
+  } catch (const std::exception&) {
+    // It is thrown already; or, beside a file that cannot be read, it is met again when all is tried again.
   }
   co_await boost::asio::this_coro::throw_if_cancelled(true);
   // Somebody who waits for space may need that of what will be downloaded again.

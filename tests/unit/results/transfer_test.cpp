@@ -1,8 +1,10 @@
 // A download that comes as several files: recorded while it arrives, and whatever becomes of one of them, the lines of
 // the others count once (faults 29, 37, 39, 40).
+#include <filesystem>
 #include <optional>
 #include <set>
 
+#include "results/arriving_rows.hpp"
 #include "results/collector.hpp"
 #include "results/results_transfer.hpp"
 #include "support/full_disk.hpp"
@@ -87,6 +89,41 @@ TEST_F(TransferTest, TheFirstLinesAreRecordedWhileTheLastOnesArrive) {
   EXPECT_GT(recorded, 0);
   EXPECT_LT(recorded, requests);
   expect_collected();
+}
+
+// Whoever records may be slow: only a few slices are read ahead of it.
+TEST_F(TransferTest, NotMoreIsReadAheadThanThereIsRoomFor) {
+  std::filesystem::create_directories(world.config.paths.downloads());
+  std::set<std::string> opened;
+  files.fail = [&](const std::string& done, const std::string& path) {
+    if (done == "open" && path.ends_with(".jsonl")) opened.insert(path);
+    return 0;
+  };
+  const auto executor = world.context.get_executor();
+  const auto batch = world.batch(sent);
+  ResultsTransfer transfer(executor, {world.database, world.provider, files, world.worker, world.clock},
+                           {world.config.paths.downloads(), file_bytes}, batch);
+  ReadPlan plan;
+  plan.nonce = batch.nonce;
+  plan.requests = batch.requests;
+  plan.prices = world.prices;
+  ArrivingRows rows(executor, {world.database, files, world.worker, world.clock}, transfer, batch.intent, plan);
+  TaskGroup group(executor);
+  group.spawn("download results", transfer.run());
+  group.spawn("read results", rows.run());
+  world.clock.run_until_idle();
+  EXPECT_GE(downloads().size(), 5U);
+  EXPECT_EQ(opened.size(), 3U) << "two that wait to be recorded, and one that waits for room";
+
+  std::size_t read = 0;
+  group.spawn("record", [](ArrivingRows& from, std::size_t& count) -> Task<> {
+    while (const auto slice = co_await from.next()) count += slice->rows.size();
+  }(rows, read));
+  world.clock.run_until_idle();
+  EXPECT_EQ(group.size(), 0U);
+  EXPECT_EQ(read, requests);
+  EXPECT_EQ(rows.tally().own, requests);
+  EXPECT_EQ(opened.size(), downloads().size());
 }
 
 // However the bytes are cut into blocks, and wherever a file ends.
