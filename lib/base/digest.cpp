@@ -1,6 +1,10 @@
 #include "base/digest.hpp"
 
+#if __has_include(<xxh_x86dispatch.h>)
+#include <xxh_x86dispatch.h>  // the same functions, by the widest registers that the machine has
+#else
 #include <xxhash.h>
+#endif
 
 #include <new>
 
