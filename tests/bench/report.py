@@ -148,8 +148,15 @@ def table(head, rows):
 
 
 def commit():
-    command = ["git", "-C", str(HERE), "describe", "--always", "--dirty", "--exclude", "*"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+    """What was measured; the files that a run writes do not change it."""
+    def git(*arguments):
+        return subprocess.run(["git", "-C", str(HERE), *arguments], capture_output=True, text=True,
+                              check=False).stdout.strip()
+    head = git("rev-parse", "--short", "HEAD")
+    if not head:
+        return "unknown"
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":(exclude,top)tests/bench/last_run*")
+    return head + ("-dirty" if changed else "")
 
 
 def line_of(path, start, otherwise):
