@@ -6,6 +6,7 @@
 #include <xxhash.h>
 #endif
 
+#include <array>
 #include <new>
 
 namespace offpeak {
@@ -54,5 +55,16 @@ DigestStream::~DigestStream() = default;
 void DigestStream::update(std::string_view bytes) { XXH3_128bits_update(state_->xxh, bytes.data(), bytes.size()); }
 
 Digest128 DigestStream::value() const { return canonical(XXH3_128bits_digest(state_->xxh)); }
+
+namespace {
+
+// At the first long text the library finds out what the machine has, and notes it without a lock: so that is before
+// there are threads. Without the heap, too.
+[[maybe_unused]] const std::uint64_t first_use = [] {
+  constexpr std::array<char, 1024> long_text{};
+  return hash64({long_text.data(), long_text.size()});
+}();
+
+}  // namespace
 
 }  // namespace offpeak
