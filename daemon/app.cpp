@@ -91,7 +91,8 @@ class App {
   Worker sync_worker_;  // waits for the disk while the file worker goes on
   std::array<Worker, 4> results_sync_workers_;
   Queue queue_;
-  Database database_{queue_, database_worker_, clock_};
+  Bells bells_{clock_, executor_};
+  Database database_{queue_, database_worker_, clock_, &bells_};
   LiveProvider live_provider_;
 
   Stages stages_;
@@ -111,7 +112,7 @@ App::App(boost::asio::io_context& context, const DaemonOptions& options, Setting
       queue_(config_.paths.database()),
       live_provider_(make_provider(executor_, config_, std::move(key))),
       stages_({executor_, clock_, random_, files_, file_worker_, read_worker_, sync_worker_,
-               pointers_to(results_sync_workers_), database_, live_provider_, log_, config_, settings_.prices},
+               pointers_to(results_sync_workers_), bells_, database_, live_provider_, log_, config_, settings_.prices},
               [this] { control_.intake_settled(); }),
       control_({executor_, database_, files_, file_worker_, clock_, log_},
                {config_.paths.claimed(), config_.paths.downloads(), config_.paths.results(), config_.paths.state},
@@ -121,8 +122,6 @@ App::App(boost::asio::io_context& context, const DaemonOptions& options, Setting
 
 ControlHooks App::hooks() {
   ControlHooks hooks;
-  hooks.wake_ingest = [this] { stages_.wake_ingest(); };
-  hooks.wake_stages = [this] { stages_.ring_all(); };
   hooks.next_poll_at = [this] { return stages_.next_poll_at(); };
   hooks.trouble = [this] { return stages_.trouble(); };
   hooks.prices = [this] { return &settings_.prices; };
@@ -248,7 +247,7 @@ void App::take_new_settings() {
   log_.set_level(settings_.config.log.level);
   log_.info("config.reloaded");
   notify_ready("running");
-  stages_.ring_all();
+  bells_.ring_all();
 }
 
 }  // namespace

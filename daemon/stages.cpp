@@ -13,37 +13,27 @@ constexpr Duration disk_full_pause = std::chrono::seconds(5);
 Stages::Stages(const StageDoors& doors, std::function<void()> intake_settled)
     : doors_(doors),
       provider_(doors.provider, doors.clock, doors.random),
-      ingest_bell_(doors.clock, doors.executor),
-      pack_bell_(doors.clock, doors.executor),
-      submit_bell_(doors.clock, doors.executor),
-      settle_bell_(doors.clock, doors.executor),
-      poll_bell_(doors.clock, doors.executor),
-      collect_bell_(doors.clock, doors.executor),
-      claim_bell_(doors.clock, doors.executor),
-      export_bell_(doors.clock, doors.executor),
-      retention_bell_(doors.clock, doors.executor),
-      jobs_bell_(doors.clock, doors.executor),
-      watcher_(doors.clock, doors.log, ingest_bell_, doors.config.paths.incoming(), doors.config.intake.rescan),
+      watcher_(doors.clock, doors.log, doors.bells.of(Stage::ingest), doors.config.paths.incoming(), doors.config.intake.rescan),
       ingester_({doors.clock, doors.files, doors.file_worker, doors.sync_worker, doors.database, doors.log},
-                doors.executor, doors.config, ingest_bell_, ingest_calls(std::move(intake_settled))),
+                doors.executor, doors.config, doors.bells.of(Stage::ingest), ingest_calls(std::move(intake_settled))),
       guard_(doors.database, provider_, doors.clock, doors.random, doors.log, doors.config),
-      packer_(doors.database, provider_, doors.clock, doors.random, doors.log, doors.config, pack_bell_, submit_bell_),
+      packer_(doors.database, provider_, doors.clock, doors.random, doors.log, doors.config, doors.bells.of(Stage::pack)),
       submitter_(doors.database, provider_, doors.files, doors.file_worker, doors.clock, doors.random, doors.log,
-                 doors.config, {submit_bell_, pack_bell_, settle_bell_, poll_bell_}),
-      settler_(doors.database, provider_, doors.clock, doors.log, doors.config, {settle_bell_, pack_bell_, poll_bell_}),
+                 doors.config, doors.bells.of(Stage::submit)),
+      settler_(doors.database, provider_, doors.clock, doors.log, doors.config, doors.bells.of(Stage::settle)),
       poller_({doors.database, provider_, doors.clock, doors.random, doors.log, doors.config},
-              {poll_bell_, collect_bell_}),
+              doors.bells.of(Stage::poll)),
       collector_({doors.database, provider_, doors.files, doors.file_worker, doors.read_worker, doors.clock,
                   doors.random, doors.log, doors.config, doors.prices},
-                 {collect_bell_, pack_bell_, settle_bell_, export_bell_, poll_bell_}, doors.result_file_bytes),
+                 doors.bells.of(Stage::collect), doors.result_file_bytes),
       claimer_({doors.database, provider_, doors.files, doors.file_worker, doors.clock, doors.random, doors.log,
                 doors.config},
-               {claim_bell_, pack_bell_, poll_bell_}),
+               doors.bells.of(Stage::claim)),
       exporter_({doors.database, doors.files, doors.file_worker, doors.results_sync_workers, doors.clock, doors.random,
                  doors.log, doors.config},
-                {export_bell_, jobs_bell_}),
+                doors.bells.of(Stage::exporting)),
       retention_({doors.database, doors.files, doors.file_worker, doors.clock, doors.log, doors.config},
-                 retention_bell_) {}
+                 doors.bells.of(Stage::retention)) {}
 
 IngestCalls Stages::ingest_calls(std::function<void()> intake_settled) {
   const auto settled = [call = std::move(intake_settled)] {
@@ -51,11 +41,7 @@ IngestCalls Stages::ingest_calls(std::function<void()> intake_settled) {
   };
   IngestCalls calls;
   calls.take_moved_in = [this] { return watcher_.take_moved_in(); };
-  calls.accepted = [this, settled](JobId) {
-    pack_bell_.notify();
-    export_bell_.notify();  // a job of skipped lines alone is complete already
-    settled();
-  };
+  calls.accepted = [settled](JobId) { settled(); };
   calls.rejected = [settled](JobId) { settled(); };
   return calls;
 }
@@ -100,13 +86,6 @@ Task<> Stages::keep_running(Stage& stage) {
 Task<> Stages::pack_after_guard() {
   co_await guard_.pass();
   co_await keep_running(packer_);
-}
-
-void Stages::ring_all() {
-  for (Wakeup* bell : {&ingest_bell_, &pack_bell_, &submit_bell_, &settle_bell_, &poll_bell_, &collect_bell_,
-                       &claim_bell_, &export_bell_, &retention_bell_}) {
-    bell->notify();
-  }
 }
 
 std::optional<std::string> Stages::trouble() const {

@@ -1,4 +1,4 @@
-// Stages: every stage of the daemon, built from its doors, wired to its bells and started in order. The one place where
+// Stages: every stage of the daemon, built from its doors, each with its bell, and started in order. The one place where
 // stages meet: offpeakd runs it with the real doors, tests with virtual time and a simulated disk.
 // Gives back what the socket shows. I/O thread.
 #pragma once
@@ -36,6 +36,7 @@ struct StageDoors {
   Worker& read_worker;  // reads results while the file worker writes them
   Worker& sync_worker;  // waits for the disk while the file worker goes on
   std::vector<Worker*> results_sync_workers;
+  Bells& bells;  // that the database rings
   Database& database;
   Provider& provider;
   Log& log;
@@ -56,9 +57,6 @@ class Stages {
   // Starts every stage. `group` must end before the stages do.
   void spawn(TaskGroup& group);
 
-  void wake_ingest() { ingest_bell_.notify(); }
-  // Something changed that any of them may have waited for.
-  void ring_all();
   // Past the commit point of a create call: a stop should wait a moment.
   bool committing() const { return submitter_.committing(); }
   std::optional<Instant> next_poll_at() const { return poller_.next_poll_at(); }
@@ -73,17 +71,6 @@ class Stages {
 
   StageDoors doors_;
   PacedProvider provider_;
-
-  Wakeup ingest_bell_;
-  Wakeup pack_bell_;
-  Wakeup submit_bell_;
-  Wakeup settle_bell_;
-  Wakeup poll_bell_;
-  Wakeup collect_bell_;
-  Wakeup claim_bell_;
-  Wakeup export_bell_;
-  Wakeup retention_bell_;
-  Wakeup jobs_bell_;
 
   // In the order in which a line of a job file meets them.
   Watcher watcher_;

@@ -17,10 +17,6 @@ struct ControlContext {
   ControlHooks hooks;
   std::set<Wakeup*> uploads_waiting{};
   bool backing_up = false;  // one backup at a time
-
-  void wake_stages() const {
-    if (hooks.wake_stages) hooks.wake_stages();
-  }
 };
 
 struct RoutedCall {

@@ -44,8 +44,6 @@ struct ControlFolders {
 
 // How the rest of the daemon is told and asked; an empty function is left out.
 struct ControlHooks {
-  std::function<void()> wake_ingest;  // an intake is in claimed/
-  std::function<void()> wake_stages;  // a job or a pause changed: pack, submit, poll and export look again
   std::function<std::optional<Instant>()> next_poll_at;
   std::function<std::optional<std::string>()> trouble;  // why the daemon cannot work just now, as a sentence
   std::function<const PriceTable*()> prices;            // for what a decision may cost at most; null: there are none

@@ -27,7 +27,6 @@ Task<Reply> change_reply(ControlContext& context, RoutedCall call, Queue::Change
                                 fmt::format("offpeak show {}", job->id.value)));
   }
   context.doors.log.info("job.changed", {{"job", job->id}, {"state", to_text(job->state)}, {"by", "socket"}});
-  context.wake_stages();
   co_return json_reply(to_json(*job));
 }
 

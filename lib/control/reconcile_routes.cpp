@@ -102,7 +102,6 @@ Task<Reply> decided(ControlContext& context, Decided decision, UnexplainedBatch 
     co_return not_now(fmt::format("batch {} is {} already", batch.provider_id, now ? now->state : "gone"));
   }
   context.doors.log.info("reconcile.decided", {{"batch", batch.provider_id}, {"action", wish.action}});
-  context.wake_stages();
   co_return co_await shown(context, batch.provider_id);
 }
 
@@ -188,7 +187,6 @@ Task<Reply> settle_intent(ControlContext& context, FoundIntent found, Wish wish)
   }
   if (decision != Decided::done) co_return not_now(fmt::format("{} has changed meanwhile", name));
   context.doors.log.info("reconcile.decided", {{"intent", intent.id}, {"action", wish.action}, {"batch", wish.batch}});
-  context.wake_stages();
   const auto now = co_await find_intent(context, intent.id);
   const auto amount = co_await amount_of(context, intent);
   co_return json_reply(unknown_intent_json(*now.intent, now.candidates, amount));

@@ -49,8 +49,6 @@ Task<Reply> set_pause(ControlContext& context, RoutedCall call, bool paused) {
   co_await context.doors.database.run(write);
   context.doors.log.info(paused ? "operator.paused" : "operator.resumed",
                          {{"intake", wish->intake}, {"submitting", wish->submitting}});
-  context.wake_stages();
-  if (!paused && wish->intake && context.hooks.wake_ingest) context.hooks.wake_ingest();
   co_return co_await get_status(context);
 }
 

@@ -212,7 +212,6 @@ Task<Reply> post_job(ControlContext& context, RoutedCall call) {
   if (!stored) co_return refused_upload(stored.error());
   const auto hand_over = [id](Queue& queue) { queue.intake_in_claimed(id); };
   co_await context.doors.database.run(hand_over);
-  if (context.hooks.wake_ingest) context.hooks.wake_ingest();
   co_return verdict_reply(co_await await_verdict(context, id));
 }
 

@@ -25,10 +25,10 @@ Task<> Exporter::run() {
     if (full) ++failures_;
     if (failures_ > failures_before) {
       const auto& retry = doors_.config.retry;
-      co_await bells_.own.wait_for(backoff(retry.backoff, retry.max_backoff, failures_, doors_.random.unit()));
+      co_await bell_.wait_for(backoff(retry.backoff, retry.max_backoff, failures_, doors_.random.unit()));
     } else if (!finished_some) {
       failures_ = 0;
-      co_await bells_.own.wait();
+      co_await bell_.wait_for(longest_idle_wait);
     }
   }
 }
@@ -210,16 +210,12 @@ Task<bool> Exporter::finish(Exports exports) {
   bool finished_some = false;
   for (std::size_t i = 0; i < written.size(); ++i) {
     const auto& job = written[i];
-    if (!recorded[i]) {
-      bells_.own.notify();
-      continue;
-    }
+    if (!recorded[i]) continue;
     finished_some = true;
     stuck_.erase(job.id);
     doors_.log.info(job.state == JobState::done ? "job.done" : "job.canceled",
                     {{"job", job.id}, {"name", job.name}, {"requests", job.requests}});
   }
-  if (finished_some) bells_.jobs_changed.notify();
   co_return finished_some;
 }
 
@@ -238,7 +234,6 @@ Task<> Exporter::fail(Job job, Error error) {
   };
   stuck_[job.id] = co_await doors_.database.run(std::move(hold));
   doors_.log.error("export.damaged", {{"job", job.id}, {"reason", error.message}, {"hint", error.hint}});
-  bells_.jobs_changed.notify();
 }
 
 ExportPlaces Exporter::places() const {

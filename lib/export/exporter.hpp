@@ -41,14 +41,9 @@ struct ExporterDoors {
   const Config& config;
 };
 
-struct ExporterBells {
-  Wakeup& own;           // rung when outcomes were recorded, and when a job is released or canceled
-  Wakeup& jobs_changed;  // rung here when a job is finished
-};
-
 class Exporter {
  public:
-  Exporter(ExporterDoors doors, ExporterBells bells) : doors_(doors), bells_(bells) {}
+  Exporter(ExporterDoors doors, Wakeup& bell) : doors_(doors), bell_(bell) {}
   Exporter(const Exporter&) = delete;
   Exporter& operator=(const Exporter&) = delete;
 
@@ -74,7 +69,7 @@ class Exporter {
   ExportPlaces places() const;
 
   ExporterDoors doors_;
-  ExporterBells bells_;
+  Wakeup& bell_;  // a job may be complete
   std::map<JobId, JobState> stuck_;  // jobs whose bytes are damaged, and the state that leaves them so
   int failures_ = 0;                 // in a row, of a kind that passes
 };

@@ -116,12 +116,11 @@ Task<> Packer::send() {
     co_return;
   }
   log_.info("intent.written", {{"intent", written.id}, {"requests", written.requests}, {"bytes", written.bytes}});
-  submit_bell_.notify();
 }
 
 Task<> Packer::wait_until(std::optional<Instant> at) {
   if (!at) {
-    co_await bell_.wait();
+    co_await bell_.wait_for(longest_idle_wait);
     co_return;
   }
   // Never longer than a minute at once: the wall clock may be set meanwhile.

@@ -18,17 +18,16 @@ class Packer {
  public:
   // `config` may be replaced in place between two suspensions (reload).
   Packer(Database& database, Provider& provider, Clock& clock, Random& random, Log& log, const Config& config,
-         Wakeup& bell, Wakeup& submit_bell)
+         Wakeup& bell)
       : database_(database),
         provider_(provider),
         clock_(clock),
         random_(random),
         log_(log),
         config_(config),
-        bell_(bell),
-        submit_bell_(submit_bell) {}
+        bell_(bell) {}
 
-  // Until canceled. Rung by `bell` when something became pending, a create call ended, or a pause was lifted.
+  // Until canceled.
   Task<> run();
 
  private:
@@ -53,7 +52,6 @@ class Packer {
   Log& log_;
   const Config& config_;
   Wakeup& bell_;
-  Wakeup& submit_bell_;
   int list_failures_ = 0;
 };
 

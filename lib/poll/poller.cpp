@@ -18,7 +18,7 @@ Task<> Poller::run() {
     }
     if (!full) continue;
     doors_.log.error("poll.disk_full", {{"hint", "free some space; offpeak goes on by itself"}});
-    co_await bells_.own.wait_for(std::max(doors_.config.poll.max_interval, Duration(1)));
+    co_await bell_.wait_for(std::max(doors_.config.poll.max_interval, Duration(1)));
   }
 }
 
@@ -28,9 +28,12 @@ Task<> Poller::turn() {
   auto read = [](Queue& queue) { return queue.open_batches(); };
   auto open = co_await doors_.database.run(std::move(read));
   if (open.empty()) {
-    if (!co_await audit_alone()) co_await wait_for_news();
+    had_none_ = true;
+    if (!co_await audit_alone()) co_await wait_without_batches();
     co_return;
   }
+  if (has_news(open)) hasten();
+  had_none_ = false;
   if (doors_.clock.steady_now() < due_) {
     co_await wait_until_due();
     co_return;
@@ -41,19 +44,30 @@ Task<> Poller::turn() {
   co_await record(std::move(round));
 }
 
-Task<> Poller::wait_for_news() {
+// A batch that no poll has asked about.
+bool Poller::has_news(const std::vector<Batch>& open) {
+  const auto newest = std::ranges::max(open, {}, &Batch::id).id;
+  const bool news = newest > newest_open_;
+  newest_open_ = std::max(newest_open_, newest);
+  return news;
+}
+
+// What was just submitted has not ended yet: it may have min_interval.
+void Poller::hasten() {
+  const auto soon = pace_.after_news(doors_.config.poll);
+  const auto due = had_none_ ? doors_.clock.steady_now() + soon : std::min(due_, polled_at_ + soon);
+  due_ = std::max(not_before_, due);
+}
+
+Task<> Poller::wait_without_batches() {
   next_poll_at_.reset();
-  co_await bells_.own.wait();
-  // What was just submitted has not ended yet: it may have min_interval.
-  due_ = std::max(not_before_, doors_.clock.steady_now() + pace_.after_news(doors_.config.poll));
+  co_await bell_.wait_for(longest_idle_wait);
 }
 
 Task<> Poller::wait_until_due() {
   const auto now = doors_.clock.steady_now();
   next_poll_at_ = doors_.clock.now() + std::chrono::ceil<Duration>(due_ - now);
-  if (!co_await bells_.own.wait_until(due_)) co_return;
-  const auto sooner = polled_at_ + pace_.after_news(doors_.config.poll);
-  due_ = std::max(not_before_, std::min(due_, sooner));
+  co_await bell_.wait_until(due_);
 }
 
 void Poller::set_next(const Round& round) {
@@ -99,7 +113,7 @@ Task<bool> Poller::audit_alone() {
   if (!wanted) co_return false;
   if (doors_.clock.steady_now() < audit_due_) {
     next_poll_at_ = doors_.clock.now() + std::chrono::ceil<Duration>(audit_due_ - doors_.clock.steady_now());
-    co_await bells_.own.wait_until(audit_due_);
+    co_await bell_.wait_until(audit_due_);
     co_return true;
   }
   audit_due_ = doors_.clock.steady_now() + std::max(doors_.config.poll.max_interval, Duration(1));
@@ -162,7 +176,6 @@ void Poller::take(const Batch& known, const ProviderBatch& told, Round& round) {
   if (reading.changed || (known.reason && known.reason != odd)) round.seen.push_back(reading.seen);
   if (odd) note(known, *odd, round);
   round.changed = round.changed || reading.changed;
-  round.ended = round.ended || reading.ended;
   if (reading.ended) {
     doors_.log.info("batch.ended", {{"batch", known.id}, {"provider_id", known.provider_id}});
   }
@@ -182,17 +195,14 @@ void Poller::note(const Batch& known, std::string reason, Round& round) {
 }
 
 Task<> Poller::record(Round round) {
-  const bool ended = round.ended;
-  if (!round.seen.empty() || !round.notes.empty()) {
-    auto write = [round = std::move(round), now = doors_.clock.now()](Queue& queue) {
-      if (!round.seen.empty()) queue.record_poll(round.seen, now);
-      for (const auto& note : round.notes) queue.note_batch(note.id, note.reason, std::nullopt);
-    };
-    crash_point("before_poll_recorded");
-    co_await doors_.database.run(std::move(write));
-    crash_point("after_poll_recorded");
-  }
-  if (ended) bells_.collector.notify();
+  if (round.seen.empty() && round.notes.empty()) co_return;
+  auto write = [round = std::move(round), now = doors_.clock.now()](Queue& queue) {
+    if (!round.seen.empty()) queue.record_poll(round.seen, now);
+    for (const auto& note : round.notes) queue.note_batch(note.id, note.reason, std::nullopt);
+  };
+  crash_point("before_poll_recorded");
+  co_await doors_.database.run(std::move(write));
+  crash_point("after_poll_recorded");
 }
 
 Task<> Poller::cancel_wanted() {

@@ -1,6 +1,6 @@
 // Purpose   asks the provider about every batch in flight
 // Gets      open batches and batches to cancel, from the queue; one page of the provider's list
-// Gives     states and counts in the queue; rings the collector when a batch has ended
+// Gives     states and counts in the queue
 // Promises  one list call a poll, however many batches and watchers; no call at all while nothing is in flight; a
 //           status never goes backwards; a 404 is never proof of loss; nothing is ever submitted again here
 // When it fails  it waits longer each time, up to max_interval, or as long as a 429 or 5xx asks; what stays odd about a
@@ -35,14 +35,9 @@ struct PollerDoors {
   const Config& config;
 };
 
-struct PollerBells {
-  Wakeup& own;        // rung by whoever submits, adopts or cancels
-  Wakeup& collector;  // rung here when a batch has ended
-};
-
 class Poller {
  public:
-  Poller(PollerDoors doors, PollerBells bells) : doors_(doors), bells_(bells) {}
+  Poller(PollerDoors doors, Wakeup& bell) : doors_(doors), bell_(bell) {}
   Poller(const Poller&) = delete;
   Poller& operator=(const Poller&) = delete;
 
@@ -62,13 +57,14 @@ class Poller {
     };
     std::vector<Note> notes;
     bool changed = false;
-    bool ended = false;
     std::optional<Duration> hint;
     std::optional<CallFailure> failure;
   };
 
   Task<> turn();
-  Task<> wait_for_news();
+  bool has_news(const std::vector<Batch>& open);
+  void hasten();
+  Task<> wait_without_batches();
   Task<> wait_until_due();
   Task<Round> poll(std::vector<Batch> open);
   Task<Round> retrieve(std::vector<Batch> asked, Round round);
@@ -82,7 +78,7 @@ class Poller {
   void set_next(const Round& round);
 
   PollerDoors doors_;
-  PollerBells bells_;
+  Wakeup& bell_;  // a batch was created or adopted, one is to be canceled, or a verdict is to be audited
   PollPace pace_;
   SteadyTime due_{};
   SteadyTime polled_at_{};
@@ -90,6 +86,8 @@ class Poller {
   SteadyTime not_before_{};  // what a 429 or 5xx asked for
   std::optional<Instant> next_poll_at_;
   BatchId last_asked_;  // by id, going round
+  BatchId newest_open_;
+  bool had_none_ = false;  // at the last look no batch was in flight
 };
 
 }  // namespace offpeak

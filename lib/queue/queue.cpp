@@ -34,6 +34,13 @@ Queue::Queue(const std::string& path, OpeningCheck check) : sql_(open_database(p
 
 Queue::~Queue() = default;
 
+StageSet Queue::take_concerned() { return sql_->take_concerned(); }
+
+Database::Ringing::~Ringing() {
+  const auto concerned = database_.queue_.take_concerned();
+  if (database_.bells_ != nullptr) database_.bells_->ring_soon(concerned);
+}
+
 // Model: T10.
 void Queue::recover(Instant now) {
   // The clients that waited for these verdicts are gone.

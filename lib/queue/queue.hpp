@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/worker.hpp"
+#include "queue/bells.hpp"
 #include "queue/kept_status.hpp"
 #include "queue/rows.hpp"
 
@@ -209,6 +210,8 @@ class Queue {
   Status status(Instant now);
   // Rows written since it was opened: where it is what it was, nothing has changed.
   std::uint64_t changes() const;
+  // The stages that everything concerns which was committed since the last call.
+  StageSet take_concerned();
   std::vector<Job> jobs(const ListOptions& options);
   std::optional<Job> job(JobId id);
   std::vector<Batch> batches(const ListOptions& options);
@@ -241,10 +244,13 @@ class Queue {
 };
 
 // The queue on its worker: co_await database.run([](Queue& queue) { return queue.jobs({}); });
+// What a function has committed rings the stages that it concerns, before its caller goes on.
 // Nothing else may change what the queue holds while there are askers of status().
 class Database {
  public:
-  Database(Queue& queue, Worker& worker, const Clock& clock) : queue_(queue), worker_(worker), kept_status_(clock) {}
+  // Without bells nobody is rung: for those who look by themselves.
+  Database(Queue& queue, Worker& worker, const Clock& clock, Bells* bells = nullptr)
+      : queue_(queue), worker_(worker), bells_(bells), kept_status_(clock) {}
 
   template <class Function>
   Task<std::invoke_result_t<Function, Queue&>> run(Function function) {
@@ -260,14 +266,28 @@ class Database {
   struct Call {
     Call(Database& d, Function f) : database(&d), function(std::move(f)) {}
     auto operator()() {
+      const Ringing ringing(*database);
       const KeptStatus::Turn turn(database->kept_status_, database->queue_);
       return function(database->queue_);
     }
     Database* database;
     Function function;
   };
+  // Rings at the end of one function, whatever the end is.
+  class Ringing {
+   public:
+    explicit Ringing(Database& database) : database_(database) {}
+    ~Ringing();
+    Ringing(const Ringing&) = delete;
+    Ringing& operator=(const Ringing&) = delete;
+
+   private:
+    Database& database_;
+  };
+
   Queue& queue_;
   Worker& worker_;
+  Bells* bells_;
   KeptStatus kept_status_;
 };
 

@@ -40,6 +40,7 @@ bool Statement::step() {
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
   if (code != SQLITE_DONE) throw_queue_error(db_, code);
+  if (!concerns_.empty() && sqlite3_changes64(db_) > 0) sql_.note_written(concerns_);
   return false;
 }
 
@@ -91,6 +92,7 @@ Sql::Sql(const std::string& path) {
     throw QueueError(text);
   }
   try {
+    sqlite3_set_authorizer(db_, note_access, this);
     add_row_functions(db_);
     // Exclusive before WAL: then no shared memory file is made, and the lock is held until the process ends.
     script("PRAGMA locking_mode = EXCLUSIVE");
@@ -105,7 +107,7 @@ Sql::Sql(const std::string& path) {
     script("BEGIN EXCLUSIVE; COMMIT");  // takes the lock now, not at the first write
     empty_log();
   } catch (...) {
-    for (const auto& [text, statement] : statements_) sqlite3_finalize(statement);
+    for (const auto& [text, kept] : statements_) sqlite3_finalize(kept.statement);
     sqlite3_close(db_);
     throw;
   }
@@ -127,7 +129,7 @@ void Sql::empty_log() {
 }
 
 Sql::~Sql() {
-  for (const auto& [text, statement] : statements_) sqlite3_finalize(statement);
+  for (const auto& [text, kept] : statements_) sqlite3_finalize(kept.statement);
   sqlite3_close(db_);
 }
 
@@ -137,14 +139,33 @@ void Sql::script(const std::string& sql) {
   }
 }
 
-sqlite3_stmt* Sql::prepared(std::string_view sql) {
+const Prepared& Sql::prepared(std::string_view sql) {
   if (const auto found = statements_.find(sql); found != statements_.end()) return found->second;
-  sqlite3_stmt* statement = nullptr;
-  const int code =
-      sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+  Prepared fresh;
+  preparing_ = StageSet();
+  const int code = sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
+                                      &fresh.statement, nullptr);
   if (code != SQLITE_OK) throw_queue_error(db_, code);
-  return statements_.emplace(std::string(sql), statement).first->second;
+  fresh.concerns = preparing_;
+  return statements_.emplace(std::string(sql), fresh).first->second;
 }
+
+// SQLite asks this for everything that a statement will do, what its triggers do included: so nobody has to remember
+// which stages a write concerns.
+int Sql::note_access(void* self, int action, const char* table, const char* column, const char* /*database*/,
+                     const char* /*trigger*/) {
+  auto& sql = *static_cast<Sql*>(self);
+  if (action == SQLITE_INSERT || action == SQLITE_DELETE) sql.preparing_ |= concerned_by(table, "");
+  if (action == SQLITE_UPDATE) sql.preparing_ |= concerned_by(table, column);
+  return SQLITE_OK;
+}
+
+void Sql::note_written(StageSet concerns) {
+  const bool in_transaction = sqlite3_get_autocommit(db_) == 0;
+  (in_transaction ? uncommitted_ : committed_) |= concerns;
+}
+
+void Sql::note_committed() { committed_ |= std::exchange(uncommitted_, StageSet()); }
 
 const std::vector<LineEntry>& Sql::segment(JobId job, std::uint32_t number) {
   if (cached_job_ == job && cached_number_ == number) return cached_entries_;
@@ -165,6 +186,7 @@ const std::vector<LineEntry>& Sql::segment(JobId job, std::uint32_t number) {
 
 Transaction::~Transaction() {
   if (committed_) return;
+  sql_.note_rolled_back();
   try {
     sql_.run("ROLLBACK");
   } catch (const QueueError&) {

@@ -10,11 +10,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "base/id.hpp"
 #include "model/line_index.hpp"
+#include "queue/bells.hpp"
 #include "queue/queue.hpp"
 
 namespace offpeak {
@@ -23,11 +25,20 @@ struct Blob {
   std::string_view bytes;
 };
 
+class Sql;
+
+// What is kept of a statement's text.
+struct Prepared {
+  sqlite3_stmt* statement = nullptr;
+  StageSet concerns;  // the stages that its writes concern, triggers included
+};
+
 // A prepared statement in use: bound, stepped, and reset when it goes out of scope. Columns count from 0.
 class Statement {
  public:
   template <class... Values>
-  Statement(sqlite3* db, sqlite3_stmt* statement, const Values&... values) : db_(db), statement_(statement) {
+  Statement(Sql& sql, sqlite3* db, const Prepared& prepared, const Values&... values)
+      : sql_(sql), db_(db), statement_(prepared.statement), concerns_(prepared.concerns) {
     int index = 0;
     (bind_one(++index, values), ...);
   }
@@ -83,8 +94,10 @@ class Statement {
   void bind_null(int index);
   void check(int code) const;
 
+  Sql& sql_;
   sqlite3* db_;
   sqlite3_stmt* statement_;
+  StageSet concerns_;
 };
 
 class Sql {
@@ -97,7 +110,7 @@ class Sql {
   // Prepared once for each text. `sql` must not be in use already.
   template <class... Values>
   Statement query(std::string_view sql, const Values&... values) {
-    return Statement(db_, prepared(sql), values...);
+    return Statement(*this, db_, prepared(sql), values...);
   }
   // Runs it; the number of rows it changed.
   template <class... Values>
@@ -121,13 +134,25 @@ class Sql {
     return found == moves_.end() ? 0 : found->second;
   }
 
+  // Rows were written that concern these stages: by a statement of its own, or to be committed.
+  void note_written(StageSet concerns);
+  void note_committed();
+  void note_rolled_back() { uncommitted_ = StageSet(); }
+  // Of all that was committed since the last call.
+  StageSet take_concerned() { return std::exchange(committed_, StageSet()); }
+
  private:
   bool is_empty();
   void empty_log();
-  sqlite3_stmt* prepared(std::string_view sql);
+  const Prepared& prepared(std::string_view sql);
+  static int note_access(void* self, int action, const char* table, const char* column, const char* database,
+                         const char* trigger);
 
   sqlite3* db_ = nullptr;
-  std::map<std::string, sqlite3_stmt*, std::less<>> statements_;
+  std::map<std::string, Prepared, std::less<>> statements_;
+  StageSet preparing_;    // what SQLite says of the statement that it prepares
+  StageSet uncommitted_;  // by the transaction that is open
+  StageSet committed_;
   std::map<JobId, std::uint64_t> moves_;
   JobId cached_job_;
   std::uint32_t cached_number_ = 0;
@@ -144,6 +169,7 @@ class Transaction {
   void commit() {
     sql_.run("COMMIT");
     committed_ = true;
+    sql_.note_committed();
   }
 
  private:

@@ -65,11 +65,7 @@ Task<> Claimer::run() {
     } catch (const QueueDiskFull&) {
       doors_.log.error("claim.disk_full", {{"hint", "free some space; offpeak goes on by itself"}});
     }
-    if (waiting) {
-      co_await bells_.own.wait_for(look_interval());
-    } else {
-      co_await bells_.own.wait();
-    }
+    co_await bell_.wait_for(waiting ? look_interval() : longest_idle_wait);
   }
 }
 
@@ -334,8 +330,6 @@ Task<> Claimer::end(ClaimedBatch claimed, Booked booked) {
                                        {"matched", claimed.matched},
                                        {"unmatched", claimed.unmatched}});
   }
-  bells_.poll.notify();
-  bells_.pack.notify();
   co_return;
 }
 
@@ -343,7 +337,6 @@ Task<> Claimer::end_without(UnexplainedBatch claim, std::uint64_t lines, std::st
   doors_.log.warning("claim.nothing_ours", {{"batch", claim.provider_id}, {"lines", lines}, {"reason", reason}});
   co_await doors_.database.run(
       [id = claim.provider_id, lines, reason](Queue& queue) { queue.end_claim(id, lines, reason); });
-  bells_.pack.notify();
 }
 
 Task<> Claimer::wait(UnexplainedBatch claim, std::string reason, Duration pause) {

@@ -41,15 +41,9 @@ struct ClaimerDoors {
   const Config& config;
 };
 
-struct ClaimerBells {
-  Wakeup& own;  // rung when an operator decided something
-  Wakeup& pack;
-  Wakeup& poll;
-};
-
 class Claimer {
  public:
-  Claimer(ClaimerDoors doors, ClaimerBells bells) : doors_(doors), bells_(bells) {}
+  Claimer(ClaimerDoors doors, Wakeup& bell) : doors_(doors), bell_(bell) {}
   Claimer(const Claimer&) = delete;
   Claimer& operator=(const Claimer&) = delete;
 
@@ -92,7 +86,7 @@ class Claimer {
   std::string download_path() const;
 
   ClaimerDoors doors_;
-  ClaimerBells bells_;
+  Wakeup& bell_;  // an operator decided something
   std::map<std::string, Doubt> doubts_;  // by provider id; a restart only asks once more
   SteadyTime cancel_not_before_{};       // of candidates, as the provider asked
 };

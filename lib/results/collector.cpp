@@ -42,7 +42,7 @@ Task<> Collector::run() {
       ++full_tries;
       doors_.log.error("results.disk_full", {{"hint", "free some space; offpeak goes on by itself"}});
       const auto& retry = doors_.config.retry;
-      co_await bells_.own.wait_for(backoff(retry.backoff, retry.max_backoff, full_tries, doors_.random.unit()));
+      co_await bell_.wait_for(backoff(retry.backoff, retry.max_backoff, full_tries, doors_.random.unit()));
       continue;
     }
     full_tries = 0;
@@ -75,12 +75,12 @@ Task<> Collector::wait_for_work() {
   auto next = [](Queue& queue) { return queue.next_collect_at(); };
   const auto at = co_await doors_.database.run(std::move(next));
   if (!at) {
-    co_await bells_.own.wait();
+    co_await bell_.wait_for(longest_idle_wait);
     co_return;
   }
   // The wall clock may jump, so a long wait is looked at again.
   const auto wait = std::clamp(*at - doors_.clock.now(), Duration(1), longest_sleep);
-  co_await bells_.own.wait_for(wait);
+  co_await bell_.wait_for(wait);
 }
 
 // What has arrived is recorded while the rest arrives.

@@ -48,21 +48,11 @@ struct CollectorDoors {
   const PriceTable& prices;
 };
 
-// Who may have something to do after a batch: requests are pending again, an intent is unknown again, a job
-// is complete.
-struct CollectorBells {
-  Wakeup& own;  // rung when a batch has ended
-  Wakeup& pack;
-  Wakeup& settle;
-  Wakeup& exporter;
-  Wakeup& poll;
-};
-
 class Collector {
  public:
   // Tests make the files of a download short.
-  Collector(CollectorDoors doors, CollectorBells bells, std::uint64_t file_bytes = download_file_bytes)
-      : doors_(doors), bells_(bells), file_bytes_(file_bytes) {}
+  Collector(CollectorDoors doors, Wakeup& bell, std::uint64_t file_bytes = download_file_bytes)
+      : doors_(doors), bell_(bell), file_bytes_(file_bytes) {}
   Collector(const Collector&) = delete;
   Collector& operator=(const Collector&) = delete;
 
@@ -96,10 +86,9 @@ class Collector {
   Task<> hold_jobs(Batch batch, std::string reason);
   void report_booked(const Batch& batch, const Booked& booked);
   void report_odd_lines(const Batch& batch, const ReadTally& tally);
-  void ring();
 
   CollectorDoors doors_;
-  CollectorBells bells_;
+  Wakeup& bell_;  // a batch has ended
   std::uint64_t file_bytes_;
   // By batch: what the lines of a download said that did not agree with the provider's counts.
   std::map<BatchId, std::array<std::int64_t, 4>> disagreed_;

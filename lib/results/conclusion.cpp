@@ -101,7 +101,6 @@ Task<> Collector::finish(Batch batch, ReadTally tally) {
                                       {"provider_id", batch.provider_id},
                                       {"requests", batch.requests},
                                       {"again", collected.again}});
-  ring();
 }
 
 Task<> Collector::pause_for(Batch batch, std::string error_type) {
@@ -174,8 +173,6 @@ Task<> Collector::disprove(Batch batch, ReadTally tally) {
   };
   const auto booked = co_await doors_.database.run(std::move(disprove));
   report_booked(batch, booked);
-  bells_.poll.notify();
-  ring();
 }
 
 void Collector::report_booked(const Batch& batch, const Booked& booked) {
@@ -201,7 +198,6 @@ Task<> Collector::give_up(Batch batch) {
                                     {"provider_id", batch.provider_id},
                                     {"requests", lost.missing},
                                     {"hint", "they may have been paid for; `offpeak retry` sends them again"}});
-  ring();
 }
 
 Task<> Collector::try_again(Batch batch, std::string reason, std::optional<Duration> retry_after) {
@@ -241,12 +237,6 @@ void Collector::report_odd_lines(const Batch& batch, const ReadTally& tally) {
                                            {"provider_id", batch.provider_id},
                                            {"lines", describe(tally, batch.requests)},
                                            {"kept_in", aside_name(batch.id)}});
-}
-
-void Collector::ring() {
-  bells_.pack.notify();
-  bells_.settle.notify();
-  bells_.exporter.notify();
 }
 
 }  // namespace offpeak

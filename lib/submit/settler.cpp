@@ -128,11 +128,11 @@ Task<> Settler::run() {
       return std::none_of(unknown.begin(), unknown.end(), [&](const Intent& i) { return i.id == entry.first; });
     });
     if (unknown.empty()) {
-      co_await bells_.mine.wait();
+      co_await bell_.wait_for(longest_idle_wait);
       continue;
     }
     for (auto& intent : unknown) co_await look(intent);
-    co_await bells_.mine.wait_for(look_interval(config_.provider.settle_unknown));
+    co_await bell_.wait_for(look_interval(config_.provider.settle_unknown));
   }
 }
 
@@ -168,8 +168,6 @@ Task<> Settler::look(Intent intent) {
     case SettleStep::not_created:
       if (!co_await record_not_created(id)) co_return;
       log_.info("intent.not_created", {{"intent", id}, {"clean_lists", seen_[id].clean_lists}});
-      bells_.pack.notify();
-      bells_.poll.notify();  // from now on it looks for a late twin
       co_return;
   }
 }
@@ -219,8 +217,6 @@ Task<> Settler::adopt(Intent intent, ProviderBatch batch, bool proven) {
   crash_point("after_adopted");
   if (!adopted) co_return;
   log_.info("intent.adopted", {{"intent", intent.id}, {"batch", batch.id}, {"proven", proven}});
-  bells_.poll.notify();
-  bells_.pack.notify();
 }
 
 // Model: T13.
@@ -254,8 +250,6 @@ Task<> Settler::exclude(IntentId id, ProviderBatch batch, std::string nonce) {
       });
   if (booked.as == BookedAs::nobodys) co_return;
   log_.warning("batch.booked_by_nonce", {{"batch", batch.id}, {"intent", booked.intent}, {"as", to_text(booked.as)}});
-  bells_.poll.notify();
-  bells_.pack.notify();
 }
 
 }  // namespace offpeak

@@ -26,13 +26,8 @@ Task<Called<std::vector<ProviderBatch>>> list_down_to(Provider& provider, const 
 
 class Settler {
  public:
-  struct Bells {
-    Wakeup& mine;  // an intent became unknown
-    Wakeup& pack;
-    Wakeup& poll;
-  };
-  Settler(Database& database, Provider& provider, Clock& clock, Log& log, const Config& config, Bells bells)
-      : database_(database), provider_(provider), clock_(clock), log_(log), config_(config), bells_(bells) {}
+  Settler(Database& database, Provider& provider, Clock& clock, Log& log, const Config& config, Wakeup& bell)
+      : database_(database), provider_(provider), clock_(clock), log_(log), config_(config), bell_(bell) {}
 
   // Until canceled.
   Task<> run();
@@ -50,7 +45,7 @@ class Settler {
   Clock& clock_;
   Log& log_;
   const Config& config_;
-  Bells bells_;
+  Wakeup& bell_;  // an intent became unknown
   std::map<IntentId, Observation> seen_;
 };
 

@@ -39,11 +39,10 @@ Task<> Submitter::run() {
   for (;;) {
     auto intent = co_await database_.run([](Queue& queue) { return queue.uploading_intent(); });
     if (!intent) {
-      co_await bells_.mine.wait();
+      co_await bell_.wait_for(longest_idle_wait);
       continue;
     }
     co_await submit(std::move(*intent));
-    bells_.pack.notify();
   }
 }
 
@@ -66,8 +65,6 @@ Task<> Submitter::conclude_interrupted() {
   });
   begun_ = IntentId();
   committing_ = false;
-  bells_.pack.notify();
-  bells_.settle.notify();
 }
 
 // Model: T3.
@@ -132,8 +129,6 @@ Task<> Submitter::record(Intent intent, CreateVerdict verdict, Consequence conse
     log_.error("disk.full", {{"what", "the outcome of a create call waits to be stored"}, {"intent", intent.id}});
     co_await sleep_for(clock_, std::chrono::seconds(1));
   }
-  if (consequence.end == IntentEnd::created) bells_.poll.notify();
-  if (consequence.end == IntentEnd::unknown) bells_.settle.notify();
 }
 
 void Submitter::report(const Intent& intent, const CreateVerdict& verdict, const Consequence& consequence) {

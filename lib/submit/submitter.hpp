@@ -24,14 +24,8 @@ namespace offpeak {
 
 class Submitter {
  public:
-  struct Bells {
-    Wakeup& mine;    // an intent was written
-    Wakeup& pack;    // requests may be packed again
-    Wakeup& settle;  // an intent became unknown
-    Wakeup& poll;    // a batch was created
-  };
   Submitter(Database& database, Provider& provider, Files& files, Worker& file_worker, Clock& clock, Random& random,
-            Log& log, const Config& config, Bells bells)
+            Log& log, const Config& config, Wakeup& bell)
       : database_(database),
         provider_(provider),
         files_(files),
@@ -40,7 +34,7 @@ class Submitter {
         random_(random),
         log_(log),
         config_(config),
-        bells_(bells) {}
+        bell_(bell) {}
 
   // Until canceled.
   Task<> run();
@@ -64,7 +58,7 @@ class Submitter {
   Random& random_;
   Log& log_;
   const Config& config_;
-  Bells bells_;
+  Wakeup& bell_;  // an intent was written
   bool committing_ = false;
   IntentId begun_;  // the one whose upload began last: never uploaded twice
 };

@@ -36,7 +36,8 @@ struct World::Daemon {
   explicit Daemon(World& world)
       : queue(world.config_.paths.database()),
         worker(world.context_.get_executor()),
-        database(queue, worker, world.clock_),
+        bells(world.clock_, world.context_.get_executor()),
+        database(queue, worker, world.clock_, &bells),
         stages({world.context_.get_executor(),
                 world.clock_,
                 world.daemon_random_,
@@ -45,6 +46,7 @@ struct World::Daemon {
                 worker,
                 worker,
                 {&worker, &worker},
+                bells,
                 database,
                 world.provider_,
                 *world.log_,
@@ -64,6 +66,7 @@ struct World::Daemon {
   PriceTable prices;
   Queue queue;
   Worker worker;
+  Bells bells;
   Database database;
   Stages stages;
   TaskGroup group;

@@ -74,7 +74,7 @@ void World::drop(Drop drop) {
     }
   }
   drops_.push_back(std::move(drop));
-  if (daemon_) daemon_->stages.wake_ingest();
+  if (daemon_) daemon_->bells.of(Stage::ingest).notify();
 }
 
 void World::plan_crashes() {
@@ -154,7 +154,7 @@ void World::ask_queue(const std::function<void()>& ask) {
   ++counts_.commands;
   try {
     ask();
-    daemon_->stages.ring_all();
+    daemon_->bells.ring(daemon_->queue.take_concerned());
   } catch (const QueueDiskFull&) {
     trace_.add("world command: 507");
   } catch (const QueueError& error) {
@@ -200,7 +200,7 @@ void World::command() {
 void World::reload() {
   trace_.add("world reload");
   change_config(config_, random_);
-  if (daemon_) daemon_->stages.ring_all();
+  if (daemon_) daemon_->bells.ring_all();
 }
 
 // What a human does who looks in now and then: everything that waits for one goes on.
@@ -240,7 +240,7 @@ void World::reconcile(const UnexplainedBatch& batch) {
   trace_.add("world command: {} {}", cancel ? "cancel" : "claim", batch.provider_id);
   ++counts_.claims;
   daemon_->queue.claim_unexplained(batch.provider_id, cancel);
-  daemon_->stages.ring_all();
+  daemon_->bells.ring(daemon_->queue.take_concerned());
 }
 
 void World::plan_restore() {

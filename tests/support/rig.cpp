@@ -29,7 +29,8 @@ void MemoryLog::emit(LogLevel, std::string_view event, LogFields fields) { lines
 struct Rig::Run {
   explicit Run(Rig& rig)
       : worker(rig.context.get_executor()),
-        database(*rig.queue, worker, rig.clock),
+        bells(rig.clock, rig.context.get_executor()),
+        database(*rig.queue, worker, rig.clock, &bells),
         stages({rig.context.get_executor(),
                 rig.clock,
                 rig.random_,
@@ -38,6 +39,7 @@ struct Rig::Run {
                 worker,
                 worker,
                 {&worker, &worker},
+                bells,
                 database,
                 *rig.provider,
                 rig.log,
@@ -55,6 +57,7 @@ struct Rig::Run {
 
   PriceTable prices;
   Worker worker;
+  Bells bells;
   Database database;
   Stages stages;
   TaskGroup group;
@@ -126,7 +129,7 @@ void Rig::restore() {
 }
 
 void Rig::ring() {
-  run_->stages.ring_all();
+  run_->bells.ring(queue->take_concerned());
   clock.run_until_idle();
 }
 

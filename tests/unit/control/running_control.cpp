@@ -78,19 +78,21 @@ struct RunningControl::Parts {
         intake(how),
         queue(owner.folder_ / "offpeak.db"),
         worker(context.get_executor()),
-        database(queue, worker, clock),
+        bells(clock, context.get_executor()),
+        database(queue, worker, clock, &bells),
         control(ControlDoors{context.get_executor(), database, files, worker, clock, log},
-                ControlFolders{claimed, owner.downloads()}, ControlHooks{[this] { take_intakes(); }, {}, {}, {}, {}}),
+                ControlFolders{claimed, owner.downloads()}, ControlHooks{}),
         server(context.get_executor(), control, log, ControlServerOptions{{owner.socket()}, limits, sessions_max}),
-        group(context.get_executor()) {}
-
-  void take_intakes() {
+        group(context.get_executor()) {
     if (intake == Intake::decide) group.spawn("intakes", settle_intakes());
   }
 
   Task<> settle_intakes() {
-    co_await database.run([this](Queue& used) { settle(used); });
-    control.intake_settled();
+    for (;;) {
+      co_await bells.of(Stage::ingest).wait_for(longest_idle_wait);
+      co_await database.run([this](Queue& used) { settle(used); });
+      control.intake_settled();
+    }
   }
 
   void settle(Queue& used) {
@@ -115,6 +117,7 @@ struct RunningControl::Parts {
   SystemFiles files;
   Queue queue;
   Worker worker;
+  Bells bells;
   Database database;
   Control control;
   ControlServer server;

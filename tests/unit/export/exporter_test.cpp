@@ -22,7 +22,6 @@ ExporterDoors doors_of(StageWorld& world) {
   return {world.database, world.files,  world.worker, {&world.worker, &world.worker},
           world.clock,    world.random, world.log,    world.config};
 }
-ExporterBells bells_of(StageWorld& world) { return {world.export_bell, world.jobs_bell}; }
 
 // Records these values as the outcomes of what was sent, from a download in reverse order.
 void record(StageWorld& world, const StageWorld::Sent& sent, const std::vector<std::string>& values) {
@@ -60,7 +59,7 @@ std::string line_for(int i, const std::string& value) {
 
 class ExporterTest : public ::testing::Test {
  protected:
-  ExporterTest() : world(folder), exporter(doors_of(world), bells_of(world)) {}
+  ExporterTest() : world(folder), exporter(doors_of(world), world.export_bell) {}
   ~ExporterTest() override { world.stop(); }
 
   TemporaryFolder folder;
@@ -274,16 +273,6 @@ TEST_F(ExporterTest, ResultsOfAnEarlierRoundOfTheJobAreReplaced) {
   EXPECT_EQ(world.files.list(folder / "results").value().size(), 1u);
 }
 
-TEST_F(ExporterTest, AFinishedJobWakesWhoeverWatches) {
-  world.add_job(1);
-  record(world, world.submit(), {succeeded_value()});
-  world.start(exporter.run());
-  bool rung = false;
-  boost::asio::co_spawn(world.context, world.jobs_bell.wait_for(1s), [&](std::exception_ptr, bool was) { rung = was; });
-  world.clock.run_until_idle();
-  EXPECT_TRUE(rung);
-}
-
 // Jobs that are ready together.
 class ExportGroupTest : public ExporterTest {
  protected:
@@ -393,7 +382,7 @@ std::map<std::string, std::string> export_after_trouble(const std::vector<std::u
       values.push_back(i % 3 == 0 ? errored_value("not_found_error") : succeeded_value("x"));
     record(world, world.submit(), values);
     world.files.trouble_at(trouble, operation);
-    Exporter exporter(doors_of(world), bells_of(world));
+    Exporter exporter(doors_of(world), world.export_bell);
     if (steps > 0) {
       world.group.spawn("exporter", exporter.run());
       world.run_steps(steps);
@@ -410,7 +399,7 @@ std::map<std::string, std::string> export_after_trouble(const std::vector<std::u
     world.stop();
   }
   StageWorld world(folder);
-  Exporter exporter(doors_of(world), bells_of(world));
+  Exporter exporter(doors_of(world), world.export_bell);
   world.start(exporter.run());
   world.clock.advance(2h);
   std::map<std::string, std::string> found;

@@ -13,9 +13,7 @@ class PackerStage : public ::testing::Test {
  protected:
   PackerStage()
       : world(folder),
-        submit_bell(world.clock, world.context.get_executor()),
-        packer(world.database, world.provider, world.clock, world.random, world.log, world.config, world.pack_bell,
-               submit_bell) {
+        packer(world.database, world.provider, world.clock, world.random, world.log, world.config, world.pack_bell) {
     world.config.batch.linger = 1min;
   }
   ~PackerStage() override { world.stop(); }
@@ -36,7 +34,6 @@ class PackerStage : public ::testing::Test {
 
   TemporaryFolder folder;
   StageWorld world;
-  Wakeup submit_bell;
   Packer packer;
 };
 

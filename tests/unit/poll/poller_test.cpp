@@ -14,7 +14,7 @@ class PollerTest : public ::testing::Test {
   PollerTest()
       : world(folder),
         poller({world.database, world.provider, world.clock, world.random, world.log, world.config},
-               {world.poll_bell, world.collect_bell}) {}
+               world.poll_bell) {}
   ~PollerTest() override { world.stop(); }
 
   TemporaryFolder folder;

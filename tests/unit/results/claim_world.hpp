@@ -17,10 +17,9 @@ class ClaimWorld : public ::testing::Test {
 
   ClaimWorld()
       : world(folder),
-        bell(world.clock, world.context.get_executor()),
         claimer(
             {world.database, world.provider, files, world.worker, world.clock, world.random, world.log, world.config},
-            {bell, world.pack_bell, world.poll_bell}) {
+            bell) {
     std::filesystem::create_directories(world.config.paths.downloads());
   }
   ~ClaimWorld() override { world.stop(); }
@@ -115,7 +114,7 @@ class ClaimWorld : public ::testing::Test {
   TemporaryFolder folder;
   StageWorld world;
   FaultyFiles files;
-  Wakeup bell;
+  Wakeup& bell = world.bells.of(Stage::claim);
   Claimer claimer;
 };
 

@@ -20,13 +20,10 @@ CollectorDoors doors_of(StageWorld& world) {
   return {world.database, world.provider, world.files, world.worker, world.worker,
           world.clock,    world.random,   world.log,   world.config, world.prices};
 }
-CollectorBells bells_of(StageWorld& world) {
-  return {world.collect_bell, world.pack_bell, world.settle_bell, world.export_bell, world.poll_bell};
-}
 
 class CollectorTest : public ::testing::Test {
  protected:
-  CollectorTest() : world(folder), collector(doors_of(world), bells_of(world)) {}
+  CollectorTest() : world(folder), collector(doors_of(world), world.collect_bell) {}
   ~CollectorTest() override { world.stop(); }
 
   std::int64_t count(JobId job, RequestState state) { return world.job(job).counts[state]; }
@@ -467,7 +464,7 @@ std::string collect_after_trouble(Trouble trouble, int operation, int steps, boo
     downloads = world.provider.downloads;
     batches = world.provider.batches;
     world.files.trouble_at(trouble, operation);
-    Collector collector(doors_of(world), bells_of(world));
+    Collector collector(doors_of(world), world.collect_bell);
     if (steps > 0) {
       world.group.spawn("collector", collector.run());
       world.run_steps(steps);
@@ -481,7 +478,7 @@ std::string collect_after_trouble(Trouble trouble, int operation, int steps, boo
   StageWorld world(folder);
   world.provider.downloads = downloads;
   world.provider.batches = batches;
-  Collector collector(doors_of(world), bells_of(world));
+  Collector collector(doors_of(world), world.collect_bell);
   world.start(collector.run());
   world.clock.advance(2h);
   EXPECT_EQ(world.batch(sent).state, BatchState::collected);
@@ -512,7 +509,7 @@ TEST_F(CollectorTest, AStopWhileOneSliceIsReadAndOneRecordedLosesNothing) {
   for (int steps = 1; world.batch(sent).state != BatchState::collected; steps += 9) {
     ASSERT_LT(++lives, 100);
     TaskGroup group(world.context.get_executor());
-    Collector another(doors_of(world), bells_of(world));
+    Collector another(doors_of(world), world.collect_bell);
     group.spawn("collector", another.run());
     world.run_steps(steps);
     group.cancel();

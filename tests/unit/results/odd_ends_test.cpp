@@ -24,7 +24,7 @@ class OddEnds : public ::testing::Test {
       : world(folder),
         collector({world.database, world.provider, files, world.worker, world.worker, world.clock, world.random,
                    world.log, world.config, world.prices},
-                  {world.collect_bell, world.pack_bell, world.settle_bell, world.export_bell, world.poll_bell}) {}
+                  world.collect_bell) {}
   ~OddEnds() override { world.stop(); }
 
   // One operation fails while the path holds that text.

@@ -295,14 +295,9 @@ class StageWorld {
         clock(context),
         queue(folder / "offpeak.db"),
         worker(context.get_executor()),
-        database(queue, worker, clock),
-        group(context.get_executor()),
-        poll_bell(clock, context.get_executor()),
-        collect_bell(clock, context.get_executor()),
-        pack_bell(clock, context.get_executor()),
-        settle_bell(clock, context.get_executor()),
-        export_bell(clock, context.get_executor()),
-        jobs_bell(clock, context.get_executor()) {
+        bells(clock, context.get_executor()),
+        database(queue, worker, clock, &bells),
+        group(context.get_executor()) {
     config.paths.spool = folder.path();
     config.paths.state = folder.path();
     config.retry.backoff = std::chrono::seconds(30);
@@ -476,6 +471,7 @@ class StageWorld {
   VirtualClock clock;
   Queue queue;
   Worker worker;
+  Bells bells;
   Database database;
   SeededRandom random{1};
   KeptLog log;
@@ -485,7 +481,11 @@ class StageWorld {
   FakeProvider provider;
   std::set<Seq> bare_lines;  // of the jobs that are added: the index has neither an id nor params of them
   TaskGroup group;
-  Wakeup poll_bell, collect_bell, pack_bell, settle_bell, export_bell, jobs_bell;
+  Wakeup& poll_bell = bells.of(Stage::poll);
+  Wakeup& collect_bell = bells.of(Stage::collect);
+  Wakeup& pack_bell = bells.of(Stage::pack);
+  Wakeup& settle_bell = bells.of(Stage::settle);
+  Wakeup& export_bell = bells.of(Stage::exporting);
 
  private:
   int intents_ = 0;

@@ -29,7 +29,7 @@ class TransferTest : public ::testing::Test {
       : world(folder),
         collector({world.database, world.provider, files, world.worker, world.worker, world.clock, world.random,
                    world.log, world.config, world.prices},
-                  {world.collect_bell, world.pack_bell, world.settle_bell, world.export_bell, world.poll_bell},
+                  world.collect_bell,
                   file_bytes),
         job(world.add_job(requests)),
         sent(world.submit()) {

@@ -153,9 +153,9 @@ class SubmitTest : public ::testing::Test {
         provider(world.clock),
         submitter(std::make_unique<Submitter>(
             world.database, provider, world.files, world.worker, world.clock, world.random, world.log, world.config,
-            Submitter::Bells{submit_bell, world.pack_bell, world.settle_bell, world.poll_bell})),
+            submit_bell)),
         settler(world.database, provider, world.clock, world.log, world.config,
-                {world.settle_bell, world.pack_bell, world.poll_bell}),
+                world.settle_bell),
         guard(world.database, provider, world.clock, world.random, world.log, world.config) {}
   ~SubmitTest() override { world.stop(); }
 
@@ -199,7 +199,7 @@ class SubmitTest : public ::testing::Test {
 
   TemporaryFolder folder;
   StageWorld world;
-  Wakeup submit_bell{world.clock, world.context.get_executor()};
+  Wakeup& submit_bell = world.bells.of(Stage::submit);
   CreatingProvider provider;
   std::unique_ptr<Submitter> submitter;
   Settler settler;
