@@ -11,6 +11,8 @@ namespace {
 
 // Runs of one job that a look reads: enough for a full batch of single requests.
 constexpr std::uint32_t most_ranges_a_job = batch_requests_max;
+// The newest one is enough, unless it is odd.
+constexpr std::uint32_t watermark_page_batches = 5;
 constexpr Duration pause_after_nothing = std::chrono::seconds(1);
 
 class QueueSizes final : public Sizes {
@@ -22,6 +24,26 @@ class QueueSizes final : public Sizes {
   Queue& queue_;
 };
 
+// The newest batch that says who it is and since when: what follows it in the list was there before.
+const ProviderBatch* watermark_of(const ListPage& newest) {
+  const auto found = std::find_if(newest.batches.begin(), newest.batches.end(),
+                                  [](const ProviderBatch& batch) { return batch.created_at_known; });
+  return found != newest.batches.end() ? &*found : nullptr;
+}
+
+// A workspace that has batches and shows none of them readably is not an empty one.
+bool hides_its_newest(const ListPage& newest) {
+  const bool shows_something = !newest.batches.empty() || newest.unreadable_entries > 0 || newest.has_more;
+  return shows_something && watermark_of(newest) == nullptr;
+}
+
+CallFailure without_watermark() {
+  CallFailure failure;
+  failure.kind = CallFailureKind::unreadable;
+  failure.message = "list: none of the newest batches has an id and a date that can be read; nothing is sent without";
+  return failure;
+}
+
 NewIntent to_intent(Plan plan, std::string nonce, const ListPage& newest) {
   NewIntent intent;
   intent.nonce = std::move(nonce);
@@ -29,9 +51,9 @@ NewIntent to_intent(Plan plan, std::string nonce, const ListPage& newest) {
   intent.parts = std::move(plan.parts);
   intent.requests = plan.requests;
   intent.bytes = plan.bytes;
-  if (!newest.batches.empty()) {
-    intent.watermark = newest.batches.front().id;
-    intent.watermark_at = newest.batches.front().created_at;
+  if (const auto* watermark = watermark_of(newest)) {
+    intent.watermark = watermark->id;
+    intent.watermark_at = watermark->created_at;
   }
   return intent;
 }
@@ -82,8 +104,9 @@ Task<Packer::Look> Packer::look() {
 // Model: T1.
 Task<> Packer::send() {
   ListQuery query;
-  query.limit = 1;
+  query.limit = watermark_page_batches;
   auto newest = co_await provider_.list(query);
+  if (newest.ok() && hides_its_newest(newest.value())) newest.answer = without_watermark();
   if (!newest.ok()) {
     ++list_failures_;
     const auto pause =

@@ -14,7 +14,8 @@ namespace {
 
 constexpr Duration shortest = Duration(1);  // durations in the configuration have no lower bound
 
-BatchState as_state(ProcessingStatus status) {
+// What it says of a batch that was `known` to be so.
+BatchState as_state(ProcessingStatus status, BatchState known) {
   switch (status) {
     case ProcessingStatus::in_progress:
       return BatchState::in_progress;
@@ -22,8 +23,10 @@ BatchState as_state(ProcessingStatus status) {
       return BatchState::canceling;
     case ProcessingStatus::ended:
       return BatchState::ended;
+    case ProcessingStatus::unknown:
+      return known;
   }
-  return BatchState::in_progress;
+  return known;
 }
 
 Duration bounded(Duration interval, const PollConfig& config) {
@@ -40,22 +43,21 @@ std::uint32_t page_limit(std::size_t open_batches) {
 PollReading read_poll(const Batch& known, const ProviderBatch& told, Instant now) {
   PollReading reading;
   reading.seen.id = known.id;
-  reading.seen.state = as_state(told.status);
+  reading.seen.state = as_state(told.status, known.state);
   reading.went_back = !may_change(known.state, reading.seen.state);
   if (reading.went_back) reading.seen.state = known.state;
-  reading.seen.processing = told.counts.processing;
-  reading.seen.succeeded = told.counts.succeeded;
-  reading.seen.errored = told.counts.errored;
-  reading.seen.canceled = told.counts.canceled;
-  reading.seen.expired = told.counts.expired;
+  const ProviderCounts before{known.processing, known.succeeded, known.errored, known.canceled, known.expired};
+  const auto counts = told.counts_known ? told.counts : before;
+  reading.seen.processing = counts.processing;
+  reading.seen.succeeded = counts.succeeded;
+  reading.seen.errored = counts.errored;
+  reading.seen.canceled = counts.canceled;
+  reading.seen.expired = counts.expired;
   reading.seen.ended_at = told.ended_at;
   reading.seen.archived_at = told.archived_at;
-  const bool counts_moved = known.processing != told.counts.processing || known.succeeded != told.counts.succeeded ||
-                            known.errored != told.counts.errored || known.canceled != told.counts.canceled ||
-                            known.expired != told.counts.expired;
-  reading.changed = counts_moved || reading.seen.state != known.state;
+  reading.changed = counts != before || reading.seen.state != known.state;
   reading.ended = reading.seen.state == BatchState::ended && known.state != BatchState::ended;
-  reading.counts_off = told.counts.total() != known.requests;
+  reading.counts_off = told.counts_known && told.counts.total() != known.requests;
   reading.late = reading.seen.state != BatchState::ended && now > known.expires_at + expiry_grace;
   return reading;
 }

@@ -5,6 +5,8 @@
 #include <stdexcept>
 
 #include "base/text.hpp"
+#include "http/address.hpp"
+#include "http/keyed_hash.hpp"
 #include "provider/calls.hpp"
 #include "provider/failure.hpp"
 #include "provider/retry_after.hpp"
@@ -17,6 +19,7 @@ namespace {
 constexpr std::size_t small_answer_bytes_max = 1024 * 1024;
 // A thousand batches of some 600 bytes, and room to grow.
 constexpr std::size_t list_answer_bytes_max = 16 * 1024 * 1024;
+constexpr std::size_t organization_bytes_max = 100;  // they have 36
 
 [[noreturn]] void throw_broken(const Error& error) {
   throw std::runtime_error("provider: " + error.message + (error.hint.empty() ? "" : " (" + error.hint + ")"));
@@ -67,6 +70,11 @@ Called<T> read_answer(std::string_view what, http::Got<http::Response> got, Pars
   return {std::move(*value), wait};
 }
 
+std::optional<Instant> date_of(const http::Got<http::Response>& got) {
+  const auto* response = std::get_if<http::Response>(&got);
+  return response != nullptr ? parse_http_date(response->header("date")) : std::nullopt;
+}
+
 template <class T>
 Called<T> refuse_id(std::string_view what) {
   return {failure_of_unreadable(what, 0, "the id is not one that may stand in a path"), std::nullopt};
@@ -78,7 +86,7 @@ class CreateBody final : public http::BodyReader {
   CreateBody(BodySource& source, CreateCommit& commit) : source_(source), commit_(commit) {}
   std::uint64_t size() const override { return source_.size(); }
   Task<Result<std::string_view>> next_block() override { return source_.next_block(); }
-  Task<Result<void>> before_last_byte() override { return commit_.commit(); }
+  Task<Result<void>> before_last_byte() override { return commit_.commit(0); }
 
  private:
   BodySource& source_;
@@ -119,34 +127,65 @@ CreateAnswer to_create_answer(http::Upload upload) {
 
 HttpProvider::HttpProvider(boost::asio::any_io_executor executor, const ProviderConfig& config, std::string key,
                            const Environment& environment)
-    : auth_(config.auth), key_(std::move(key)), client_(std::move(executor), make_origin(config, environment)) {
+    : HttpProvider(std::move(executor), config, std::move(key), make_origin(config, environment)) {}
+
+HttpProvider::HttpProvider(boost::asio::any_io_executor executor, const ProviderConfig& config, std::string key,
+                           http::Origin origin)
+    : auth_(config.auth),
+      key_(std::move(key)),
+      origin_((origin.tls ? "https://" : "http://") + http::authority(origin.host, origin.port)),
+      client_(std::move(executor), std::move(origin)) {
   headers_.version = config.version;
   headers_.betas = config.betas;
 }
 
 HttpProvider::~HttpProvider() { explicit_bzero(key_.data(), key_.size()); }
 
+ProviderIdentity HttpProvider::identity(std::string_view salt) const {
+  return {origin_, "", http::keyed_hash(key_, salt), organization_};
+}
+
+void HttpProvider::hear(const http::Response& response) {
+  const auto named = response.header("anthropic-organization-id");
+  if (!named.empty()) organization_ = escape_for_display(named, organization_bytes_max);
+}
+
+void HttpProvider::hear(const http::Got<http::Response>& got) {
+  const auto* response = std::get_if<http::Response>(&got);
+  if (response != nullptr) return hear(*response);
+  const auto& failure = std::get<http::HttpFailure>(got);
+  if (failure.partial) hear(*failure.partial);
+}
+
 Task<CreateAnswer> HttpProvider::create(HeaderGroup headers, BodySource& body, CreateCommit& commit) {
   CreateBody reader(body, commit);
-  co_return to_create_answer(co_await client_.upload(create_request(headers, auth_, key_), reader));
+  auto upload = co_await client_.upload(create_request(headers, auth_, key_), reader);
+  if (upload.response) hear(*upload.response);
+  co_return to_create_answer(std::move(upload));
 }
 
 Task<Called<ListPage>> HttpProvider::list(ListQuery query) {
   const bool sane = is_path_id(query.after_id.value_or("x")) && is_path_id(query.before_id.value_or("x"));
   if (!sane) co_return refuse_id<ListPage>("list");
   auto got = co_await client_.call(list_request(query, headers_, auth_, key_), list_answer_bytes_max);
-  co_return read_answer<ListPage>("list", std::move(got), parse_list_page);
+  hear(got);
+  auto date = date_of(got);
+  auto called = read_answer<ListPage>("list", std::move(got), parse_list_page);
+  if (called.ok()) called.value().date = date;
+  co_return called;
 }
 
 Task<Called<ProviderBatch>> HttpProvider::retrieve(std::string id) {
   if (!is_path_id(id)) co_return refuse_id<ProviderBatch>("retrieve");
   auto got = co_await client_.call(retrieve_request(id, headers_, auth_, key_), small_answer_bytes_max);
+  hear(got);
   co_return read_answer<ProviderBatch>("retrieve " + id, std::move(got), parse_batch);
 }
 
 Task<Called<ProviderBatch>> HttpProvider::cancel(std::string id) {
   if (!is_path_id(id)) co_return refuse_id<ProviderBatch>("cancel");
   auto got = co_await client_.call(cancel_request(id, headers_, auth_, key_), small_answer_bytes_max);
+  hear(got);
   co_return read_answer<ProviderBatch>("cancel " + id, std::move(got), parse_batch);
 }
 
@@ -155,6 +194,7 @@ Task<Called<std::uint64_t>> HttpProvider::results(std::string id, ResultsSink& s
   const std::string what = "results of " + id;
   CountingWriter writer(sink);
   auto got = co_await client_.download(results_request(id, headers_, auth_, key_), writer);
+  hear(got);
   const auto* response = std::get_if<http::Response>(&got);
   // Other statuses than 200 were not streamed.
   if (response != nullptr && response->status != 200 && is_success(response->status)) {

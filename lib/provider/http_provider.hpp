@@ -24,12 +24,21 @@ class HttpProvider final : public Provider {
   Task<Called<ProviderBatch>> retrieve(std::string id) override;
   Task<Called<std::uint64_t>> results(std::string id, ResultsSink& sink) override;
   Task<Called<ProviderBatch>> cancel(std::string id) override;
+  ProviderIdentity identity(std::string_view salt) const override;
 
  private:
+  HttpProvider(boost::asio::any_io_executor executor, const ProviderConfig& config, std::string key,
+               http::Origin origin);
+  // Notes whose account answered.
+  void hear(const http::Response& response);
+  void hear(const http::Got<http::Response>& got);
+
   // The headers of every call that is not a create.
   HeaderGroup headers_;
   AuthScheme auth_;
   std::string key_;
+  std::string origin_;
+  std::string organization_;  // as the last answer that named it had it
   http::Client client_;
 };
 

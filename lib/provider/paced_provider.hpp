@@ -19,6 +19,8 @@ class PacedProvider final : public Provider {
   Task<Called<ProviderBatch>> retrieve(std::string id) override;
   Task<Called<std::uint64_t>> results(std::string id, ResultsSink& sink) override;
   Task<Called<ProviderBatch>> cancel(std::string id) override;
+  ProviderIdentity identity(std::string_view salt) const override { return provider_.identity(salt); }
+  std::uint64_t generation() const override { return provider_.generation(); }
 
  private:
   Task<> wait_for_turn();

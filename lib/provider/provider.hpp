@@ -21,28 +21,10 @@
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "model/header_group.hpp"
+#include "model/provider_batch.hpp"
+#include "model/provider_identity.hpp"
 
 namespace offpeak {
-
-enum class ProcessingStatus : std::uint8_t { in_progress, canceling, ended };
-
-struct ProviderCounts {
-  std::int64_t processing = 0, succeeded = 0, errored = 0, canceled = 0, expired = 0;
-  // Always the number of requests in the batch.
-  std::int64_t total() const { return processing + succeeded + errored + canceled + expired; }
-  auto operator<=>(const ProviderCounts&) const = default;
-};
-
-// The provider's MessageBatch object.
-struct ProviderBatch {
-  std::string id;  // msgbatch_...; length and format may change
-  ProcessingStatus status = ProcessingStatus::in_progress;
-  ProviderCounts counts;
-  Instant created_at{};  // the provider's clock
-  Instant expires_at{};
-  std::optional<Instant> ended_at, archived_at, cancel_initiated_at;
-  bool operator==(const ProviderBatch&) const = default;
-};
 
 // Why a call other than create brought no answer that can be used.
 enum class CallFailureKind : std::uint8_t {
@@ -81,9 +63,11 @@ struct ListQuery {
 };
 
 struct ListPage {
-  std::vector<ProviderBatch> batches;  // most recently created first
+  std::vector<ProviderBatch> batches;    // most recently created first
+  std::uint64_t unreadable_entries = 0;  // not in `batches`: without an id that can be read
   bool has_more = false;
   std::optional<std::string> first_id, last_id;
+  std::optional<Instant> date;  // when the provider answered, by its own clock (the header Date: whole seconds)
 };
 
 // The body of a create call, block by block. The caller knows its exact size beforehand.
@@ -115,8 +99,9 @@ struct CreateAnswer {
 class CreateCommit {
  public:
   virtual ~CreateCommit() = default;
-  // Called once, when all but the last byte have left. The last byte leaves only if this succeeds.
-  virtual Task<Result<void>> commit() = 0;
+  // Called once, when all but the last byte have left. The last byte leaves only if this succeeds. `generation` is that
+  // of the provider which sends.
+  virtual Task<Result<void>> commit(std::uint64_t generation) = 0;
 };
 
 // Takes the bytes of a results download in order, in blocks of any size.
@@ -141,6 +126,11 @@ class Provider {
   virtual Task<Called<std::uint64_t>> results(std::string id, ResultsSink& sink) = 0;
   // POST /v1/messages/batches/{id}/cancel
   virtual Task<Called<ProviderBatch>> cancel(std::string id) = 0;
+
+  // Whom the next call asks, and as whom; the key stands in it only as a hash under `salt`.
+  virtual ProviderIdentity identity(std::string_view salt) const = 0;
+  // Changes whenever another origin, key or header may be used from now on. Counts within this process only.
+  virtual std::uint64_t generation() const { return 0; }
 };
 
 }  // namespace offpeak

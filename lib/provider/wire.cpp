@@ -16,6 +16,9 @@ namespace json = boost::json;
 // More than a batch can ever hold (100,000), few enough that five of them cannot overflow.
 constexpr std::int64_t count_max = 1'000'000'000;
 
+// "Batches expire 24 hours after their creation."
+constexpr auto batch_life = std::chrono::hours(24);
+
 Error unreadable(std::string_view what) {
   return make_error(ErrorKind::unavailable, "the answer is not what the API promises: " + std::string(what));
 }
@@ -99,16 +102,39 @@ Result<ProviderBatch> read_batch(const json::value& value) {
     return unreadable("no readable dates of " + *id);
   }
   batch.created_at = *created;
-  // "Batches expire 24 hours after their creation."
-  batch.expires_at = expires.value_or(*created + std::chrono::hours(24));
+  batch.expires_at = expires.value_or(*created + batch_life);
   return batch;
 }
 
-// False where the cursor is there, but is no id.
-bool read_cursor(const json::object& page, std::string_view key, std::optional<std::string>& into) {
-  if (present(page, key) == nullptr) return true;
-  into = text_of(page, key);
-  return into && is_path_id(*into);
+// An entry of a list: as much of it as can be read. Nothing where even the id cannot.
+std::optional<ProviderBatch> read_entry(const json::value& value) {
+  if (!value.is_object()) return std::nullopt;
+  const auto& object = value.get_object();
+  const auto id = text_of(object, "id");
+  if (!id || !is_path_id(*id)) return std::nullopt;
+  ProviderBatch batch;
+  batch.id = *id;
+  const bool another_type = text_of(object, "type").value_or("message_batch") != "message_batch";
+  if (another_type || !read_status(object, batch.status)) batch.status = ProcessingStatus::unknown;
+  batch.counts_known = !another_type && read_counts(object, batch.counts);
+  if (!batch.counts_known) batch.counts = ProviderCounts();
+  std::optional<Instant> created, expires;
+  batch.created_at_known = !another_type && read_date(object, "created_at", created) && created.has_value();
+  batch.created_at = created.value_or(Instant{});
+  read_date(object, "expires_at", expires);
+  batch.expires_at = expires.value_or(batch.created_at + batch_life);
+  read_date(object, "ended_at", batch.ended_at);
+  read_date(object, "archived_at", batch.archived_at);
+  read_date(object, "cancel_initiated_at", batch.cancel_initiated_at);
+  return batch;
+}
+
+// Missing: the id of the entry at that end of the page.
+std::optional<std::string> read_cursor(const json::object& page, std::string_view key, const ProviderBatch* at_end) {
+  if (present(page, key) == nullptr) return at_end != nullptr ? std::optional(at_end->id) : std::nullopt;
+  auto cursor = text_of(page, key);
+  if (cursor && !is_path_id(*cursor)) cursor.reset();
+  return cursor;
 }
 
 }  // namespace
@@ -137,17 +163,15 @@ Result<ListPage> parse_list_page(std::string_view body) {
   ListPage page;
   page.has_more = has_more->get_bool();
   for (const auto& element : data->get_array()) {
-    auto batch = read_batch(element);
-    if (!batch) return batch.error();
-    page.batches.push_back(std::move(*batch));
+    if (auto batch = read_entry(element)) {
+      page.batches.push_back(std::move(*batch));
+    } else {
+      ++page.unreadable_entries;
+    }
   }
-  if (!read_cursor(object, "first_id", page.first_id) || !read_cursor(object, "last_id", page.last_id)) {
-    return unreadable("a list with cursors that are no ids");
-  }
-  if (!page.batches.empty()) {
-    if (!page.first_id) page.first_id = page.batches.front().id;
-    if (!page.last_id) page.last_id = page.batches.back().id;
-  }
+  const bool empty = page.batches.empty();
+  page.first_id = read_cursor(object, "first_id", empty ? nullptr : &page.batches.front());
+  page.last_id = read_cursor(object, "last_id", empty ? nullptr : &page.batches.back());
   return page;
 }
 

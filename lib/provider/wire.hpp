@@ -21,7 +21,10 @@ bool is_path_id(std::string_view id);
 // A MessageBatch. Refused: an id that is not sane, an unknown state, counts that are negative or absurd.
 Result<ProviderBatch> parse_batch(std::string_view body);
 
-// A page is readable only as a whole: a batch left out could be the one that an unsettled intent looks for.
+// Entries are read one by one: one that is odd spoils nothing but what it says itself (ProcessingStatus::unknown,
+// counts_known, created_at_known; of another `type` all three), one without a readable id is counted. Refused: data that
+// is not an array, has_more that is not a boolean. A cursor that is not an id is no cursor; a missing one is the id at
+// its end of the page.
 Result<ListPage> parse_list_page(std::string_view body);
 
 // The id of a MessageBatch that is otherwise odd or cut off in the middle. Nothing where the body says that

@@ -61,11 +61,14 @@ Task<bool> Guard::try_once() {
       co_return false;
     }
     const auto& page = newest.value();
-    co_await database_.run([page](Queue& queue) {
+    // Where the newest says no date: it is not younger than the answer.
+    const auto at =
+        page.batches.empty() || page.batches.front().created_at_known ? std::optional<Instant>() : page.date;
+    co_await database_.run([page, at](Queue& queue) {
       if (page.batches.empty()) {
         queue.take_as_known("", Instant{});
       } else {
-        queue.take_as_known(page.batches.front().id, page.batches.front().created_at);
+        queue.take_as_known(page.batches.front().id, at.value_or(page.batches.front().created_at));
       }
     });
     co_return true;

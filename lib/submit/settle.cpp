@@ -9,7 +9,7 @@ namespace offpeak {
 bool reaches_watermark(const ProviderBatch& batch, const Intent& intent) {
   if (intent.watermark && batch.id == *intent.watermark) return true;
   // The watermark itself may have been deleted; what is older cannot be ours.
-  return intent.watermark_at && batch.created_at < *intent.watermark_at;
+  return intent.watermark_at && batch.created_at_known && batch.created_at < *intent.watermark_at;
 }
 
 // Model: T13.

@@ -86,6 +86,24 @@ bool is_unknown(Queue& queue, IntentId id) {
   return intent && intent->state == IntentState::unknown;
 }
 
+// What of this page would be needed to say that a batch is not there, and could not be read.
+std::optional<std::string> oddity_of(const ListPage& page) {
+  if (page.unreadable_entries > 0) return "the list of batches has an entry without an id that can be read";
+  for (const auto& batch : page.batches) {
+    if (!batch.counts_known || !batch.created_at_known) {
+      return "the list of batches does not say the counts or the date of " + batch.id;
+    }
+  }
+  return std::nullopt;
+}
+
+CallFailure unreadable_list(std::string message) {
+  CallFailure failure;
+  failure.kind = CallFailureKind::unreadable;
+  failure.message = std::move(message);
+  return failure;
+}
+
 }  // namespace
 
 // Model: T12.
@@ -98,6 +116,10 @@ Task<Called<std::vector<ProviderBatch>>> list_down_to(Provider& provider, const 
     auto listed = co_await provider.list(query);
     if (!listed.ok()) {
       called.answer = listed.failure();
+      co_return called;
+    }
+    if (const auto odd = oddity_of(listed.value())) {
+      called.answer = unreadable_list(*odd);
       co_return called;
     }
     for (auto& batch : listed.value().batches) {
@@ -113,10 +135,7 @@ Task<Called<std::vector<ProviderBatch>>> list_down_to(Provider& provider, const 
     }
     query.after_id = listed.value().last_id;
   }
-  CallFailure failure;
-  failure.kind = CallFailureKind::unreadable;
-  failure.message = "the list of batches does not end";
-  called.answer = failure;
+  called.answer = unreadable_list("the list of batches does not end");
   co_return called;
 }
 

@@ -11,7 +11,7 @@ class Submitter::Commit final : public CreateCommit {
   Commit(Submitter& submitter, IntentId id) : submitter_(submitter), id_(id) {}
 
   // Model: T4.
-  Task<Result<void>> commit() override {
+  Task<Result<void>> commit(std::uint64_t) override {
     crash_point("before_committing");
     const auto now = submitter_.clock_.now();
     const auto id = id_;

@@ -34,13 +34,15 @@ class MortalProvider final : public Provider {
     co_await alive();
     co_return co_await provider_.cancel(std::move(id));
   }
+  ProviderIdentity identity(std::string_view salt) const override { return provider_.identity(salt); }
+  std::uint64_t generation() const override { return provider_.generation(); }
 
  private:
   class Consent final : public CreateCommit {
    public:
     Consent(MortalProvider& provider, CreateCommit& commit) : provider_(provider), commit_(commit) {}
-    Task<Result<void>> commit() override {
-      auto consent = co_await commit_.commit();
+    Task<Result<void>> commit(std::uint64_t generation) override {
+      auto consent = co_await commit_.commit(generation);
       co_await provider_.alive();
       co_return consent;
     }

@@ -1,7 +1,9 @@
 #include "support/sim_provider.hpp"
 
+#include "base/digest.hpp"
 #include "provider/calls.hpp"
 #include "provider/failure.hpp"
+#include "provider/retry_after.hpp"
 #include "provider/wire.hpp"
 #include "sim/exchange.hpp"
 
@@ -75,6 +77,10 @@ class HeldBack {
 
 }  // namespace
 
+ProviderIdentity SimProvider::identity(std::string_view salt) const {
+  return {origin, workspace, digest128(key + "\n" + std::string(salt)).hex(), organization};
+}
+
 Task<CreateAnswer> SimProvider::create(HeaderGroup headers, BodySource& body, CreateCommit& commit) {
   ++creates;
   CreateAnswer out;
@@ -96,7 +102,7 @@ Task<CreateAnswer> SimProvider::create(HeaderGroup headers, BodySource& body, Cr
     early = wanted && wire.taken() >= *wanted && *wanted < body.size();
   }
   if (!early) {
-    auto consent = co_await commit.commit();
+    auto consent = co_await commit.commit(of_generation);
     if (!consent) {
       out.source_failed = true;
       out.failure = consent.error().message;
@@ -144,7 +150,9 @@ Task<Called<ListPage>> SimProvider::list(ListQuery query) {
   const auto request = list_request(query, plain_headers(), AuthScheme::x_api_key, "sk-test");
   auto reply = co_await call(request.method, request.target);
   if (!reply.arrived) co_return unreachable<ListPage>("list");
-  co_return read<ListPage>("list", reply.answer, reply.body, parse_list_page);
+  auto called = read<ListPage>("list", reply.answer, reply.body, parse_list_page);
+  if (called.ok()) called.value().date = parse_http_date(sim::find_header(reply.answer.headers, "date"));
+  co_return called;
 }
 
 Task<Called<ProviderBatch>> SimProvider::retrieve(std::string id) {

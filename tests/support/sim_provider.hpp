@@ -17,6 +17,15 @@ class SimProvider final : public Provider {
   Task<Called<ProviderBatch>> retrieve(std::string id) override;
   Task<Called<std::uint64_t>> results(std::string id, ResultsSink& sink) override;
   Task<Called<ProviderBatch>> cancel(std::string id) override;
+  ProviderIdentity identity(std::string_view salt) const override;
+  std::uint64_t generation() const override { return of_generation; }
+
+  // As whom it asks; tests change it when they put in another key or origin, with another `of_generation`.
+  std::string origin = "https://sim.test:443";
+  std::string workspace;
+  std::string key = "sk-test";
+  std::string organization = "org-sim";
+  std::uint64_t of_generation = 0;
 
   int creates = 0;
   int lists = 0;

@@ -45,6 +45,29 @@ TEST(PollDecisions, AnUnchangedBatchIsNoNews) {
   EXPECT_FALSE(oddness(known_batch(1), reading));
 }
 
+TEST(PollDecisions, FromAWordThatIsNotKnownNothingIsLearned) {
+  for (const auto state : {BatchState::in_progress, BatchState::canceling, BatchState::ended, BatchState::collected}) {
+    const auto known = known_batch(1, state);
+    const auto reading = read_poll(known, told_batch(1, ProcessingStatus::unknown), noon);
+    EXPECT_EQ(reading.seen.state, state);
+    EXPECT_FALSE(reading.changed || reading.ended || reading.went_back);
+  }
+}
+
+TEST(PollDecisions, CountsThatAreNotSaidStayAsTheyWereKnown) {
+  auto known = known_batch(1);
+  known.processing = 4;
+  known.succeeded = 6;
+  auto told = told_batch(1);
+  told.counts = ProviderCounts();
+  told.counts_known = false;
+  const auto reading = read_poll(known, told, noon);
+  EXPECT_EQ(reading.seen.processing, 4);
+  EXPECT_EQ(reading.seen.succeeded, 6);
+  EXPECT_FALSE(reading.changed);
+  EXPECT_FALSE(reading.counts_off);
+}
+
 TEST(PollDecisions, EveryStatusChangeIsReadOnce) {
   struct Case {
     BatchState known;

@@ -25,13 +25,15 @@ class TextSource : public BodySource {
 
 class CountingCommit : public CreateCommit {
  public:
-  Task<Result<void>> commit() override {
+  Task<Result<void>> commit(std::uint64_t of_provider) override {
     ++asked;
+    generation = of_provider;
     if (!consent) co_return make_error(ErrorKind::io, "the intent could not be stored");
     co_return Result<void>();
   }
   bool consent = true;
   int asked = 0;
+  std::uint64_t generation = 0;  // as it was told
 };
 
 class TextSink : public ResultsSink {

@@ -89,6 +89,42 @@ TEST_F(HttpProviderTest, CreateIsOnePostWithTheGroupsHeaders) {
   EXPECT_THAT(request, HasSubstr("Content-Type: application/json\r\n"));
 }
 
+TEST_F(HttpProviderTest, TheIdentityNamesOriginAccountAndTheKeysHash) {
+  const auto page = R"({"data":[],"has_more":false})";
+  ScriptedServer server(io, {read_head(), send(answer("200 OK", page, "Anthropic-Organization-Id: org-7\r\n"))});
+  HttpProvider provider(io.get_executor(), config_for(server.port()), "sk-secret", no_environment);
+  EXPECT_EQ(provider.identity("salt").organization, "");
+  ASSERT_TRUE(run(io, server, provider.list(ListQuery())).ok());
+  const auto identity = provider.identity("salt");
+  EXPECT_EQ(identity.origin, "http://127.0.0.1:" + server.port());
+  EXPECT_EQ(identity.workspace, "");
+  EXPECT_EQ(identity.organization, "org-7");
+  // printf sk-secret | openssl dgst -sha256 -hmac salt
+  EXPECT_EQ(identity.key_hash, "9d45f51f65d125854da7454c601fff9e");
+  EXPECT_NE(provider.identity("other").key_hash, identity.key_hash);
+}
+
+TEST_F(HttpProviderTest, ARefusalNamesTheAccountToo) {
+  ScriptedServer server(io,
+                        {read_head(), send(answer("401 Unauthorized", "", "anthropic-organization-id: org-8\r\n"))});
+  HttpProvider provider(io.get_executor(), config_for(server.port()), "sk-secret", no_environment);
+  EXPECT_FALSE(run(io, server, provider.list(ListQuery())).ok());
+  EXPECT_EQ(provider.identity("").organization, "org-8");
+}
+
+TEST_F(HttpProviderTest, AListSaysWhenItWasAnswered) {
+  const auto page = R"({"data":[],"has_more":false})";
+  for (const auto* date : {"Date: Sun, 29 Nov 2026 08:49:37 GMT\r\n", "Date: today\r\n", ""}) {
+    ScriptedServer server(io, {read_head(), send(answer("200 OK", page, date))});
+    HttpProvider provider(io.get_executor(), config_for(server.port()), "sk-secret", no_environment);
+    const auto listed = run(io, server, provider.list(ListQuery()));
+    ASSERT_TRUE(listed.ok());
+    const bool dated = std::string_view(date).ends_with("GMT\r\n");
+    ASSERT_EQ(listed.value().date.has_value(), dated);
+    if (dated) EXPECT_EQ(to_rfc3339(*listed.value().date), "2026-11-29T08:49:37Z");
+  }
+}
+
 TEST_F(HttpProviderTest, ACreateAnswerCutAtAnyByteIsUnknownOrCreated) {
   const auto whole = answer("200 OK", batch_json);
   int unknown = 0, created = 0;

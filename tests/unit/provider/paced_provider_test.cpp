@@ -43,6 +43,10 @@ class NotingProvider final : public Provider {
     note();
     co_return Called<ProviderBatch>();
   }
+  ProviderIdentity identity(std::string_view salt) const override {
+    return {"https://a:443", "", std::string(salt), "org"};
+  }
+  std::uint64_t generation() const override { return 7; }
 
   std::vector<std::int64_t> called_at;  // milliseconds since the beginning
   CreateAnswer create_answer;
@@ -197,6 +201,11 @@ TEST_F(PacedProviderTest, ASpendLimitOrARefusalDoesNotStopThePolling) {
   list_many(1);
   clock.run_until_idle();
   EXPECT_EQ(done, 4);
+}
+
+TEST_F(PacedProviderTest, IsWhomItAsks) {
+  EXPECT_EQ(paced.identity("salt"), inner.identity("salt"));
+  EXPECT_EQ(paced.generation(), 7U);
 }
 
 TEST_F(PacedProviderTest, ACanceledWaitCallsNobody) {

@@ -118,14 +118,75 @@ TEST(Wire, MissingCursorsAreTheIdsAtTheEnds) {
   EXPECT_EQ(list->last_id, "msgbatch_2");
 }
 
-TEST(Wire, APageIsReadableAsAWholeOrNotAtAll) {
+TEST(Wire, APageThatDoesNotSayWhatItHoldsOrWhetherItEndsIsUnreadable) {
   const std::string end = R"("has_more":false)";
   for (const auto& text :
-       {page(recorded + ",{}", end), page(recorded + ",null", end), page(recorded, R"("has_more":null)"),
-        page(recorded, R"("x":1)"), page(recorded, R"("has_more":"no")"), R"({"has_more":false})" + std::string(),
-        std::string(R"({"data":{},"has_more":false})"), page(recorded, R"("has_more":true,"last_id":"a/b")"),
-        page(recorded, R"("has_more":true,"last_id":7)"), page(recorded, end).substr(0, 300), std::string("[]")}) {
+       {page(recorded, R"("has_more":null)"), page(recorded, R"("x":1)"), page(recorded, R"("has_more":"no")"),
+        std::string(R"({"has_more":false})"), std::string(R"({"data":{},"has_more":false})"),
+        std::string(R"({"data":null,"has_more":false})"), page(recorded, end).substr(0, 300), std::string("[]")}) {
     EXPECT_FALSE(parse_list_page(text)) << text;
+  }
+}
+
+TEST(Wire, ACursorThatIsNoIdIsNoCursor) {
+  for (const auto* cursor : {R"("a/b")", "7", R"("")", "{}"}) {
+    const auto list = parse_list_page(page(recorded, R"("has_more":true,"last_id":)" + std::string(cursor)));
+    ASSERT_TRUE(list) << cursor;
+    EXPECT_FALSE(list->last_id) << cursor;
+  }
+}
+
+// The odd entry stands between two good ones.
+ListPage with_entry(const std::string& entry) {
+  const auto last = replaced(recorded, "msgbatch_01UdG5AjbCDxdmiyZTybPbWT", "msgbatch_2");
+  const auto list = parse_list_page(page(recorded + "," + entry + "," + last, R"("has_more":false)"));
+  EXPECT_TRUE(list) << entry;
+  return list ? *list : ListPage();
+}
+
+TEST(Wire, AnOddEntrySpoilsNothingButItself) {
+  const auto good = *parse_batch(recorded);
+  struct Case {
+    const char* what;
+    const char* with;
+    bool status, counts, created;  // known
+  };
+  for (const auto& [what, with, status, counts, created] : std::vector<Case>{
+           {R"("in_progress")", R"("finalizing")", false, true, true},
+           {R"("in_progress")", "null", false, true, true},
+           {R"({"processing":2,"succeeded":0,"errored":0,"canceled":0,"expired":0})", "null", true, false, true},
+           {R"("request_counts":)", R"("counts":)", true, false, true},
+           {R"("processing":2)", R"("processing":"2")", true, false, true},
+           {R"("processing":2)", R"("processing":-1)", true, false, true},
+           {R"("processing":2,)", "", true, false, true},
+           {R"("created_at":)", R"("made_at":)", true, true, false},
+           {R"("created_at":"2026-01-01T)", R"("created_at":"yesterday)", true, true, false},
+           {R"("message_batch")", R"("message")", false, false, false},
+           {R"("expires_at":)", R"("ends_at":)", true, true, true},
+           {R"("ended_at":null)", R"("ended_at":"soon")", true, true, true},
+       }) {
+    const auto list = with_entry(replaced(recorded, what, with));
+    ASSERT_EQ(list.batches.size(), 3U) << with;
+    EXPECT_EQ(list.unreadable_entries, 0U);
+    EXPECT_EQ(list.batches[0], good);
+    const auto& odd = list.batches[1];
+    EXPECT_EQ(odd.id, good.id);
+    EXPECT_EQ(odd.status != ProcessingStatus::unknown, status) << with;
+    EXPECT_EQ(odd.counts_known, counts) << with;
+    EXPECT_EQ(odd.counts.total(), counts ? 2 : 0) << with;
+    EXPECT_EQ(odd.created_at_known, created) << with;
+    EXPECT_EQ(list.batches[2].id, "msgbatch_2");
+    EXPECT_TRUE(list.batches[2].counts_known && list.batches[2].created_at_known);
+  }
+}
+
+TEST(Wire, AnEntryWithoutAnIdIsCounted) {
+  for (const auto& entry : {std::string("{}"), std::string("null"), std::string("7"), std::string("[]"),
+                            replaced(recorded, R"("id":)", R"("ID":)"),
+                            replaced(recorded, R"("msgbatch_01UdG5AjbCDxdmiyZTybPbWT")", R"("a/b")")}) {
+    const auto list = with_entry(entry);
+    EXPECT_EQ(list.unreadable_entries, 1U) << entry;
+    EXPECT_EQ(list.batches.size(), 2U) << entry;
   }
 }
 

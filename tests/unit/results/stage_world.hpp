@@ -190,6 +190,17 @@ class FakeProvider : public Provider {
     return n;
   }
 
+  // As whom it is asked; the tests change it.
+  ProviderIdentity asked_as{"https://provider.test:443", "", "", "org-1"};
+  std::string key = "sk-test";
+  std::uint64_t of_generation = 0;
+  ProviderIdentity identity(std::string_view salt) const override {
+    auto identity = asked_as;
+    identity.key_hash = fmt::format("{:032x}", hash64(key, hash64(salt)));
+    return identity;
+  }
+  std::uint64_t generation() const override { return of_generation; }
+
   Task<CreateAnswer> create(HeaderGroup, BodySource&, CreateCommit&) override {
     throw std::logic_error("nothing is ever created here");
     co_return CreateAnswer();

@@ -78,7 +78,7 @@ class CreatingProvider final : public FakeProvider {
       out.answer = script.answer;
       co_return out;
     }
-    auto consent = co_await commit.commit();
+    auto consent = co_await commit.commit(generation());
     if (!consent) {
       out.source_failed = true;
       out.failure = consent.error().message;
@@ -115,6 +115,7 @@ class CreatingProvider final : public FakeProvider {
     if (!page.batches.empty() && !without_cursor) page.last_id = page.batches.back().id;
     if (endless) page.last_id = "msgbatch_more";
     page.has_more = page.has_more || endless;
+    page.date = clock_.now();
     called.answer = std::move(page);
     co_return called;
   }
