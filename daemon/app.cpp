@@ -124,6 +124,11 @@ ControlHooks App::hooks() {
   ControlHooks hooks;
   hooks.next_poll_at = [this] { return stages_.next_poll_at(); };
   hooks.trouble = [this] { return stages_.trouble(); };
+  hooks.guard_wait = [this]() -> std::optional<GuardWait> {
+    const auto& waiting = stages_.guard_waiting();
+    if (!waiting) return std::nullopt;
+    return GuardWait{waiting->what, waiting->since, waiting->next_try_at, waiting->id};
+  };
   hooks.prices = [this] { return &settings_.prices; };
   return hooks;
 }

@@ -12,11 +12,13 @@ constexpr Duration disk_full_pause = std::chrono::seconds(5);
 
 Stages::Stages(const StageDoors& doors, std::function<void()> intake_settled)
     : doors_(doors),
-      provider_(doors.provider, doors.clock, doors.random),
+      paced_(doors.provider, doors.clock, doors.random),
+      provider_(paced_),
       watcher_(doors.clock, doors.log, doors.bells.of(Stage::ingest), doors.config.paths.incoming(), doors.config.intake.rescan),
       ingester_({doors.clock, doors.files, doors.file_worker, doors.sync_worker, doors.database, doors.log},
                 doors.executor, doors.config, doors.bells.of(Stage::ingest), ingest_calls(std::move(intake_settled))),
-      guard_(doors.database, provider_, doors.clock, doors.random, doors.log, doors.config),
+      guard_({doors.database, paced_, provider_, doors.clock, doors.random, doors.log, doors.config},
+             doors.bells.of(Stage::guard)),
       packer_(doors.database, provider_, doors.clock, doors.random, doors.log, doors.config, doors.bells.of(Stage::pack)),
       submitter_(doors.database, provider_, doors.files, doors.file_worker, doors.clock, doors.random, doors.log,
                  doors.config, doors.bells.of(Stage::submit)),
@@ -55,7 +57,7 @@ Task<> Stages::recover() {
 void Stages::spawn(TaskGroup& group) {
   group.spawn("watch", watcher_.run());
   group.spawn("ingest", keep_running(ingester_));
-  group.spawn("pack", pack_after_guard());
+  group.spawn("guard", guard_then_pack(group));
   group.spawn("submit", keep_running(submitter_));
   group.spawn("settle", keep_running(settler_));
   group.spawn("poll", keep_running(poller_));
@@ -83,14 +85,15 @@ Task<> Stages::keep_running(Stage& stage) {
   }
 }
 
-Task<> Stages::pack_after_guard() {
+Task<> Stages::guard_then_pack(TaskGroup& group) {
   co_await guard_.pass();
-  co_await keep_running(packer_);
+  group.spawn("pack", keep_running(packer_));
+  co_await guard_.watch();
 }
 
 std::optional<std::string> Stages::trouble() const {
   if (disk_full_) return "the disk is full; free some space, offpeak goes on by itself";
-  if (guard_.waiting()) return "waiting for the provider's first list of batches";
+  if (guard_.waiting()) return "waiting for " + guard_.waiting()->what;
   return std::nullopt;
 }
 

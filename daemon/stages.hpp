@@ -15,6 +15,7 @@
 #include "pack/packer.hpp"
 #include "poll/poller.hpp"
 #include "provider/paced_provider.hpp"
+#include "provider/proven_provider.hpp"
 #include "results/claimer.hpp"
 #include "results/collector.hpp"
 #include "retention/retention.hpp"
@@ -60,17 +61,19 @@ class Stages {
   // Past the commit point of a create call: a stop should wait a moment.
   bool committing() const { return submitter_.committing(); }
   std::optional<Instant> next_poll_at() const { return poller_.next_poll_at(); }
+  const std::optional<Guard::Waiting>& guard_waiting() const { return guard_.waiting(); }
   // Why the daemon cannot work just now, as a sentence.
   std::optional<std::string> trouble() const;
 
  private:
   template <class Stage>
   Task<> keep_running(Stage& stage);
-  Task<> pack_after_guard();
+  Task<> guard_then_pack(TaskGroup& group);
   IngestCalls ingest_calls(std::function<void()> intake_settled);
 
   StageDoors doors_;
-  PacedProvider provider_;
+  PacedProvider paced_;
+  ProvenProvider provider_;  // what every stage but the guard asks
 
   // In the order in which a line of a job file meets them.
   Watcher watcher_;

@@ -18,7 +18,7 @@ namespace offpeak::cli {
 
 namespace {
 
-constexpr std::array<std::string_view, 3> actions{"claim", "dismiss", "cancel"};
+constexpr std::array<std::string_view, 4> actions{"claim", "dismiss", "cancel", "gone"};
 constexpr std::size_t typed_bytes_max = 200;
 
 struct ReconcileArguments {
@@ -32,6 +32,12 @@ bool is_action(std::string_view word) { return std::ranges::find(actions, word) 
 
 std::string shown(const JsonView& item, std::string_view key) { return escape_for_display(item.text(key), 300); }
 
+std::string kind_of(const JsonView& item) {
+  const auto kind = item.text("kind");
+  if (kind == "unknown_intent") return "intent";
+  return kind == "workspace" ? "workspace" : "batch";
+}
+
 int list(Cli& cli) {
   const auto answer = ask(cli, "GET", "/v1/reconcile");
   if (answer.failed) return *answer.failed;
@@ -42,8 +48,8 @@ int list(Cli& cli) {
       print_json(cli, item.raw());
       continue;
     }
-    open = open || item.text("state") == "open";
-    table.add({shown(item, "id"), item.text("kind") == "unknown_intent" ? "intent" : "batch", shown(item, "state"),
+    open = open || (item.text("kind") == "unexplained_batch" && item.text("state") == "open");
+    table.add({shown(item, "id"), kind_of(item), shown(item, "state"),
                human_count(item.integer("requests")), human_time(parse_rfc3339(item.text("since"))),
                shown(item, "reason")});
   }
@@ -59,9 +65,9 @@ int list(Cli& cli) {
 }
 
 std::string describe_item(const Output& out, const JsonView& item) {
-  const bool intent = item.text("kind") == "unknown_intent";
-  std::string text =
-      out.bold(fmt::format("{} {}: {}", intent ? "Intent" : "Batch", shown(item, "id"), shown(item, "state"))) + '\n';
+  auto title = kind_of(item);
+  title.front() = static_cast<char>(title.front() - 'a' + 'A');
+  std::string text = out.bold(fmt::format("{} {}: {}", title, shown(item, "id"), shown(item, "state"))) + '\n';
   const auto add = [&text](std::string_view title, std::string_view value) {
     if (!value.empty()) text += fmt::format("  {:<9} {}\n", title, value);
   };
@@ -161,7 +167,7 @@ int reconcile(Cli& cli, ReconcileArguments arguments) {
   if (arguments.action.empty()) return show(cli, arguments.id);
   if (!is_action(arguments.action)) {
     cli.out.complain(fmt::format("{} is no action", escape_for_display(arguments.action, 40)),
-                     "use claim, dismiss or cancel");
+                     "use claim, dismiss, cancel or gone");
     return exit_usage;
   }
   return decide(cli, std::move(arguments));
@@ -172,12 +178,14 @@ int reconcile(Cli& cli, ReconcileArguments arguments) {
 void add_reconcile_verb(CLI::App& app, Cli& cli) {
   auto* const verb = add_verb(app, cli, "reconcile", "Show and settle what the provider has and we cannot explain");
   auto arguments = std::make_shared<ReconcileArguments>();
-  verb->add_option("ID", arguments->id, "msgbatch_... or intent-N; without it, all are listed");
+  verb->add_option("ID", arguments->id, "msgbatch_..., intent-N, key or list; without it, all are listed");
   verb->add_option(
       "ACTION", arguments->action,
-      "claim: use what it paid for. cancel: cancel it at the provider, then claim. dismiss: leave it alone");
+      "claim: use what it paid for. cancel: cancel it at the provider, then claim. dismiss: leave it alone. gone: give up "
+      "a batch of ours that the provider does not show");
   verb->add_option("--batch", arguments->batch, "Of an intent: which candidate, msgbatch_...");
-  verb->add_option("--confirm", arguments->confirm, "The amount that may be paid again, as the refusal names it");
+  verb->add_option("--confirm", arguments->confirm,
+                   "The amount that may be paid again or is given up, as the refusal names it");
   verb->callback([&cli, arguments] { cli.verb = [&cli, arguments] { return reconcile(cli, *arguments); }; });
 }
 

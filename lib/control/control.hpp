@@ -42,10 +42,19 @@ struct ControlFolders {
   std::string state{};  // a backup is made here before it is sent
 };
 
+// The start-up guard cannot tell whose workspace it is, or what is in it.
+struct GuardWait {
+  std::string what;
+  Instant since{};
+  std::optional<Instant> next_try_at;
+  std::string id;  // by which an operator decides: "key" or "list"; empty: it goes on by itself
+};
+
 // How the rest of the daemon is told and asked; an empty function is left out.
 struct ControlHooks {
   std::function<std::optional<Instant>()> next_poll_at;
   std::function<std::optional<std::string>()> trouble;  // why the daemon cannot work just now, as a sentence
+  std::function<std::optional<GuardWait>()> guard_wait;  // what the start-up guard waits for
   std::function<const PriceTable*()> prices;            // for what a decision may cost at most; null: there are none
 };
 

@@ -11,6 +11,7 @@
 #include "control/problem.hpp"
 #include "control/shapes.hpp"
 #include "control/small_body.hpp"
+#include "model/made_result.hpp"
 
 namespace offpeak {
 
@@ -18,9 +19,10 @@ namespace {
 
 constexpr std::size_t action_bytes_max = 64 * 1024;
 constexpr std::string_view intent_prefix = "intent-";
+constexpr std::uint32_t strangers_listed = 100;
 
 struct Wish {
-  std::string action;   // claim, dismiss or cancel
+  std::string action;   // claim, dismiss, cancel or gone
   std::string batch;    // of an unknown intent: which candidate; or empty
   std::string confirm;  // or empty
 };
@@ -35,7 +37,7 @@ Result<std::string> text_member(std::string_view object, std::string_view key) {
 }
 
 Result<Wish> parse_wish(std::string_view body) {
-  const std::string hint = R"(send {"action":"claim"}, {"action":"dismiss"} or {"action":"cancel"})";
+  const std::string hint = R"(send {"action":"claim"}, {"action":"dismiss"}, {"action":"cancel"} or {"action":"gone"})";
   if (const auto fault = JsonChecker().check(body)) {
     return make_error(ErrorKind::invalid, fmt::format("the body is not JSON: {}", fault->message), hint);
   }
@@ -49,7 +51,9 @@ Result<Wish> parse_wish(std::string_view body) {
     if (!read) return make_error(ErrorKind::invalid, read.error().message, hint);
     *text = std::move(*read);
   }
-  if (wish.action == "dismiss" || wish.action == "claim" || wish.action == "cancel") return wish;
+  for (const std::string_view action : {"dismiss", "claim", "cancel", "gone"}) {
+    if (wish.action == action) return wish;
+  }
   if (wish.action.empty()) return make_error(ErrorKind::invalid, "the body has no \"action\"", hint);
   return make_error(ErrorKind::invalid, fmt::format("{} is no action", escape_for_display(wish.action, 40)), hint);
 }
@@ -84,6 +88,79 @@ Reply confirmation_needed(const std::string& id, const Wish& wish, const Amount&
       wanted));
 }
 
+Reply giving_up_needs_confirmation(const std::string& id, const Wish& wish, const Amount& amount) {
+  const auto wanted = confirmation(amount);
+  const auto wrong =
+      wish.confirm.empty() ? "" : fmt::format("; {} is not that amount", escape_for_display(wish.confirm, 40));
+  return to_reply(needs_confirmation(
+      fmt::format("{} end as errored (offpeak_results_lost) although they may have been paid for{}", describe(amount),
+                  wrong),
+      fmt::format("to give them up all the same: offpeak reconcile {} {} --confirm {}", id, wish.action, wanted), wanted));
+}
+
+// ---- batches of ours that the provider does not show
+
+std::string lost_reason(const Batch& batch) {
+  return made_error("results_lost", fmt::format("The provider does not show batch {} any more, and the operator gave it up; "
+                                                "the request may have been paid for. It is not sent again by itself.",
+                                                batch.provider_id));
+}
+
+Task<Reply> settle_lost(ControlContext& context, Batch batch, Wish wish) {
+  const auto id = batch.provider_id;
+  if (wish.action != "gone") {
+    co_return not_now(fmt::format("batch {} is ours: gone is all that can be said of it", id));
+  }
+  if (batch.state == BatchState::collected) co_return not_now(fmt::format("batch {} is collected already", id));
+  const Amount amount{batch.requests, std::nullopt};
+  if (!confirms(wish.confirm, amount)) co_return giving_up_needs_confirmation(id, wish, amount);
+  const auto write = [batch, now = context.doors.clock.now()](Queue& queue) {
+    const auto known = queue.batch(batch.id);
+    if (!known || known->state == BatchState::collected) return false;
+    static_cast<void>(queue.results_lost(batch.id, lost_reason(batch), now));
+    return true;
+  };
+  if (!co_await context.doors.database.run(write)) co_return not_now(fmt::format("batch {} has changed meanwhile", id));
+  context.doors.log.warning("reconcile.decided", {{"batch", id}, {"action", wish.action}, {"requests", batch.requests}});
+  const auto after = co_await context.doors.database.run([id = batch.id](Queue& queue) { return queue.batch(id); });
+  co_return json_reply(lost_batch_json(after.value_or(batch)));
+}
+
+// ---- what the start-up guard cannot tell
+
+std::optional<GuardWait> guard_wait(ControlContext& context) {
+  auto wait = context.hooks.guard_wait ? context.hooks.guard_wait() : std::nullopt;
+  if (wait && wait->id.empty()) wait.reset();
+  return wait;
+}
+
+Task<Amount> amount_of_wait(ControlContext& context, std::string id) {
+  const auto read = [id, now = context.doors.clock.now()](Queue& queue) {
+    if (id == "key") return queue.old_work(now).requests;
+    const auto counts = queue.status(now).counts;
+    return counts[RequestState::pending] + counts[RequestState::assigned];
+  };
+  co_return Amount{co_await context.doors.database.run(read), std::nullopt};
+}
+
+Task<Reply> settle_guard(ControlContext& context, GuardWait wait, Wish wish) {
+  if (wish.action != "dismiss") co_return not_now(fmt::format("{}: dismiss is all that can be decided", wait.id));
+  const auto amount = co_await amount_of_wait(context, wait.id);
+  if (amount.requests > 0 && !confirms(wish.confirm, amount)) {
+    if (wait.id == "key") co_return giving_up_needs_confirmation(wait.id, wish, amount);
+    co_return confirmation_needed(wait.id, wish, amount);
+  }
+  if (wait.id == "key") {
+    const auto give_up = [now = context.doors.clock.now()](Queue& queue) { return queue.give_up_old_work(now); };
+    while (co_await context.doors.database.run(give_up)) {
+    }
+  } else {
+    co_await context.doors.database.run([](Queue& queue) { queue.forget_newest_known(); });
+  }
+  context.doors.log.warning("reconcile.decided", {{"what", wait.id}, {"action", wish.action}});
+  co_return json_reply(guard_wait_json(wait, amount, "dismissed"));
+}
+
 // ---- unexplained batches
 
 Task<Reply> shown(ControlContext& context, std::string provider_id) {
@@ -114,7 +191,7 @@ Task<Reply> settle_batch(ControlContext& context, UnexplainedBatch batch, Wish w
     const auto decision = co_await context.doors.database.run(claim);
     co_return co_await decided(context, decision, std::move(batch), std::move(wish));
   }
-  if (batch.state != "open" && batch.state != "claiming") {
+  if (batch.state == "claimed" || batch.state == "dismissed") {
     co_return not_now(fmt::format("batch {} is {} already", id, batch.state));
   }
   const auto amounts = co_await amounts_of(context, {batch});
@@ -192,10 +269,22 @@ Task<Reply> settle_intent(ControlContext& context, FoundIntent found, Wish wish)
   co_return json_reply(unknown_intent_json(*now.intent, now.candidates, amount));
 }
 
+// "b1" or the provider's id.
+Task<std::optional<Batch>> find_batch(ControlContext& context, std::string id) {
+  const auto number = id.starts_with("b") ? parse_integer(std::string_view(id).substr(1)) : std::nullopt;
+  const auto read = [id, number](Queue& queue) { return number ? queue.batch(BatchId{*number}) : queue.batch(id); };
+  co_return co_await context.doors.database.run(read);
+}
+
 }  // namespace
 
 Task<Reply> list_reconcile(ControlContext& context, RoutedCall) {
-  const auto batches = co_await context.doors.database.run([](Queue& queue) { return queue.unexplained(); });
+  auto batches = co_await context.doors.database.run([](Queue& queue) {
+    auto undecided = queue.unexplained();
+    const auto seen = queue.strangers(strangers_listed);
+    undecided.insert(undecided.end(), seen.begin(), seen.end());
+    return undecided;
+  });
   const auto intents = co_await context.doors.database.run([](Queue& queue) { return queue.unknown_intents(); });
   const auto amounts = co_await amounts_of(context, batches);
   std::string items;
@@ -207,6 +296,11 @@ Task<Reply> list_reconcile(ControlContext& context, RoutedCall) {
         co_await context.doors.database.run([id = intent.id](Queue& queue) { return queue.candidates(id); });
     const auto amount = co_await amount_of(context, intent);
     items += (items.empty() ? "" : ",") + unknown_intent_json(intent, candidates, amount);
+  }
+  const auto lost = co_await context.doors.database.run([](Queue& queue) { return queue.batches_not_shown(); });
+  for (const auto& batch : lost) items += (items.empty() ? "" : ",") + lost_batch_json(batch);
+  if (const auto wait = guard_wait(context)) {
+    items += (items.empty() ? "" : ",") + guard_wait_json(*wait, co_await amount_of_wait(context, wait->id), "open");
   }
   co_return json_reply(fmt::format(R"({{"data":[{}],"next":null}})", items));
 }
@@ -220,6 +314,10 @@ Task<Reply> settle_reconcile(ControlContext& context, RoutedCall call) {
   const auto read = [id](Queue& queue) { return queue.unexplained(id); };
   auto batch = co_await context.doors.database.run(read);
   if (batch) co_return co_await settle_batch(context, std::move(*batch), std::move(*wish));
+  if (auto wait = guard_wait(context); wait && wait->id == id) {
+    co_return co_await settle_guard(context, std::move(*wait), std::move(*wish));
+  }
+  if (auto ours = co_await find_batch(context, id)) co_return co_await settle_lost(context, std::move(*ours), std::move(*wish));
   const auto intent_id = parse_intent_id(id);
   if (!intent_id) co_return no_such_thing(id);
   auto found = co_await find_intent(context, *intent_id);

@@ -49,9 +49,12 @@ std::string account_json(const AccountState& account) {
                      json_time(account.next_try_at));
 }
 
+// What holds submitting.
 std::string id_list(const std::vector<UnexplainedBatch>& batches) {
   std::string list = "[";
-  for (const auto& batch : batches) list += (list.size() == 1 ? "" : ",") + json_quote(batch.provider_id);
+  for (const auto& batch : batches) {
+    if (batch.holds_submitting()) list += (list.size() == 1 ? "" : ",") + json_quote(batch.provider_id);
+  }
   return list + ']';
 }
 
@@ -139,6 +142,35 @@ std::string unknown_intent_json(const Intent& intent, const std::vector<Candidat
       id, intent.requests, json_time(intent.created_at),
       json_time(intent.committed_at ? intent.committed_at : std::optional(intent.created_at)), to_text(intent.state),
       json_text(intent.reason), json_time(intent.next_action_at), shown, actions);
+}
+
+std::string lost_batch_json(const Batch& batch) {
+  std::string actions;
+  if (batch.state != BatchState::collected) {
+    Actions list(batch.provider_id);
+    list.add("gone", "it is given up: its requests without a result end as errored, offpeak_results_lost",
+             fmt::format(" --confirm {}", confirmation({batch.requests, std::nullopt})));
+    actions = list.json();
+  }
+  return fmt::format(
+      R"({{"id":{},"kind":"lost_batch","provider_id":{},"requests":{},"created_at":{},"since":{},"state":"{}",)"
+      R"("reason":{},"next_action_at":{},"candidates":[],"matched":0,"unmatched":0,"actions":[{}]}})",
+      json_quote(batch.provider_id), json_quote(batch.provider_id), batch.requests, json_time(batch.created_at),
+      json_time(batch.created_at), to_text(batch.state), json_text(batch.reason), json_time(batch.next_action_at), actions);
+}
+
+std::string guard_wait_json(const GuardWait& wait, const Amount& amount, std::string_view state) {
+  Actions list(wait.id);
+  const bool key = wait.id == "key";
+  list.add("dismiss",
+           key ? "what was sent before is given up: its requests end as errored, offpeak_results_lost"
+               : "what is listed now is taken as known; what was deleted there may be sent again",
+           amount.requests == 0 ? "" : " --confirm " + confirmation(amount));
+  return fmt::format(
+      R"({{"id":"{}","kind":"workspace","provider_id":null,"requests":{},"created_at":{},"since":{},"state":"{}",)"
+      R"("reason":{},"next_action_at":{},"candidates":[],"matched":0,"unmatched":0,"actions":[{}]}})",
+      wait.id, amount.requests, json_time(wait.since), json_time(wait.since), state, json_quote(wait.what),
+      json_time(wait.next_try_at), list.json());
 }
 
 std::string status_json(const Status& status, const StatusExtras& extras) {

@@ -103,7 +103,8 @@ Task<> Ingester::recover_unknown() {
     doors_.log.warning("intake.not_cleaned", {{"error", found.error().message}});
     co_return;
   }
-  co_await doors_.database.run([highest = found->highest](Queue& queue) { queue.skip_job_ids(highest); });
+  co_await doors_.database.run(
+      [highest = found->highest, now = doors_.clock.now()](Queue& queue) { queue.skip_job_ids(highest, now); });
   for (const auto& unknown : found->unknown) co_await take_in_again(unknown.id, unknown.file);
 }
 

@@ -84,6 +84,7 @@ Task<Packer::Look> Packer::look() {
   const Config config = config_;
   co_return co_await database_.run([now, config](Queue& queue) {
     Look look;
+    queue.end_restore();
     const auto view = queue.pack_view(now, most_ranges_a_job);
     look.gate = closed_gate(view, config, now);
     look.next_ready_at = view.next_ready_at;

@@ -79,8 +79,25 @@ std::optional<std::string> oddness(const Batch& known, const PollReading& readin
 }
 
 std::string unknown_at_provider(const Batch& known) {
-  return fmt::format("the provider answers 404 for batch {}; that is no proof of loss, so it is asked again",
-                     known.provider_id);
+  return fmt::format(
+      "{} {}; that is not a proof of loss, so it is asked again; where it was deleted: offpeak reconcile {} gone", not_shown,
+      known.provider_id, known.provider_id);
+}
+
+CallFailure bounded(CallFailure failure, const RetryConfig& retry) {
+  if (failure.retry_after) failure.retry_after = std::min(*failure.retry_after, retry.max_backoff);
+  return failure;
+}
+
+Duration audit_interval(const PollConfig& config) {
+  return std::max<Duration>(std::chrono::minutes(5), config.max_interval);
+}
+
+bool reaches(const std::vector<ProviderBatch>& page, const AuditFloor& floor) {
+  return std::ranges::any_of(page, [&](const ProviderBatch& batch) {
+    if (floor.id && batch.id == *floor.id) return true;
+    return floor.created_at && batch.created_at_known && batch.created_at < *floor.created_at;
+  });
 }
 
 PageMatch match_page(const std::vector<Batch>& open, const std::vector<ProviderBatch>& page) {

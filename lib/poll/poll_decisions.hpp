@@ -38,6 +38,14 @@ std::optional<std::string> oddness(const Batch& known, const PollReading& readin
 // A 404 on a batch that we created.
 std::string unknown_at_provider(const Batch& known);
 
+// Whatever the provider asks for, nothing waits longer than [retry] max_backoff.
+CallFailure bounded(CallFailure failure, const RetryConfig& retry);
+
+// How often the list is read as far down as the oldest verdict that is compared with it.
+Duration audit_interval(const PollConfig& config);
+// Does this page, newest first, show all that is newer than the floor?
+bool reaches(const std::vector<ProviderBatch>& page, const AuditFloor& floor);
+
 // Splits the open batches by whether the page shows them; both in the order of `open`.
 struct PageMatch {
   std::vector<std::pair<std::size_t, std::size_t>> found;  // index in open, index in the page

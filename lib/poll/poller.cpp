@@ -1,10 +1,10 @@
 #include "poll/poller.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/crash_point.hpp"
-#include "model/limits.hpp"
-#include "poll/audit.hpp"
+#include "provider/list_walk.hpp"
 
 namespace offpeak {
 
@@ -77,7 +77,7 @@ void Poller::set_next(const Round& round) {
     due_ = now + pace_.after_answer(round.changed, round.hint, config);
     return;
   }
-  const auto& failure = *round.failure;
+  const auto failure = bounded(*round.failure, doors_.config.retry);
   due_ = now + pace_.after_failure(failure, config, doors_.random.unit());
   if (failure.kind == CallFailureKind::throttled && failure.retry_after) not_before_ = due_;
   doors_.log.warning("poll.failed", {{"http_status", failure.http_status}, {"reason", failure.message}});
@@ -100,6 +100,7 @@ Task<Poller::Round> Poller::poll(std::vector<Batch> open) {
   for (const auto i : choose_to_retrieve(open, match.missing, last_asked_, retrieves_a_round)) {
     asked.push_back(open[i]);
   }
+  co_await see(page, listed.value().date);
   co_await audit(page);
   co_return co_await retrieve(std::move(asked), std::move(round));
 }
@@ -107,49 +108,52 @@ Task<Poller::Round> Poller::poll(std::vector<Batch> open) {
 // While nothing is in flight, the list is read for the audit alone: at max_interval, and only for as long as there is a
 // verdict to compare with. False where there is none.
 Task<bool> Poller::audit_alone() {
-  const auto since = doors_.clock.now() - audit_time;
-  const bool wanted =
-      co_await doors_.database.run([since](Queue& queue) { return !queue.audit_view(since).audited.empty(); });
-  if (!wanted) co_return false;
-  if (doors_.clock.steady_now() < audit_due_) {
-    next_poll_at_ = doors_.clock.now() + std::chrono::ceil<Duration>(audit_due_ - doors_.clock.steady_now());
-    co_await bell_.wait_until(audit_due_);
+  const auto floor =
+      co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.audit_floor(now); });
+  if (!floor) co_return false;
+  if (doors_.clock.steady_now() < alone_due_) {
+    next_poll_at_ = doors_.clock.now() + std::chrono::ceil<Duration>(alone_due_ - doors_.clock.steady_now());
+    co_await bell_.wait_until(alone_due_);
     co_return true;
   }
-  audit_due_ = doors_.clock.steady_now() + std::max(doors_.config.poll.max_interval, Duration(1));
+  alone_due_ = doors_.clock.steady_now() + std::max(doors_.config.poll.max_interval, Duration(1));
   ListQuery query;
   query.limit = page_limit_least;
   auto listed = co_await doors_.provider.list(query);
-  if (listed.ok()) co_await audit(std::move(listed.value().batches));
+  if (!listed.ok()) co_return true;
+  co_await see(listed.value().batches, listed.value().date);
+  co_await audit(listed.value().batches);
   co_return true;
 }
 
-// A batch that came after its intent was taken as not created: it may run what was sent again, so every minute counts.
+// A page shows the newest batches only. What an older verdict is compared with may stand behind it, so now and then the
+// list is read as far down as the oldest of them.
 Task<> Poller::audit(std::vector<ProviderBatch> page) {
-  const auto since = doors_.clock.now() - audit_time;
-  const bool exclusive = doors_.config.provider.exclusive;
-  const auto found =
-      co_await doors_.database.run([since, exclusive, page = std::move(page), now = doors_.clock.now()](Queue& queue) {
-        auto twins = late_twins(page, queue.audit_view(since));
-        for (const auto& twin : twins) {
-          Batch batch;
-          batch.provider_id = twin.batch.id;
-          batch.created_at = twin.batch.created_at;
-          batch.expires_at = twin.batch.expires_at;
-          queue.adopt_twin(twin.intent, batch, exclusive, now);
-        }
-        return twins;
-      });
-  for (const auto& twin : found) {
-    doors_.log.error("batch.came_late", {{"batch", twin.batch.id},
-                                         {"intent", twin.intent},
-                                         {"requests", twin.batch.counts.total()},
-                                         {"canceled", exclusive},
-                                         {"hint",
-                                          "what it has run already is paid for and is used; raise "
-                                          "provider.settle_unknown if this happens again"}});
+  if (doors_.clock.steady_now() < audit_due_) co_return;
+  const auto floor =
+      co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.audit_floor(now); });
+  if (!floor) co_return;
+  audit_due_ = doors_.clock.steady_now() + audit_interval(doors_.config.poll);
+  if (reaches(page, *floor)) co_return;
+  auto listed = co_await walk_list(doors_.provider, {floor->id, floor->created_at});
+  if (listed.ok()) {
+    audit_problem_.clear();
+    co_await see(std::move(listed.value().newest_first), listed.value().date);
+    co_return;
   }
-  if (!found.empty()) co_await cancel_wanted();
+  const auto& problem = listed.failure().message;
+  if (std::exchange(audit_problem_, problem) == problem) co_return;
+  doors_.log.warning("audit.no_list", {{"reason", problem}, {"hint", "batches that come late are looked for in it"}});
+}
+
+// A batch that came after its intent was taken as not created may run what was sent again, so every minute counts.
+Task<> Poller::see(std::vector<ProviderBatch> listed, std::optional<Instant> date) {
+  const ListMoment at{doors_.clock.now(), date, doors_.config.provider.exclusive};
+  const auto found = co_await doors_.database.run([listed = std::move(listed), at](Queue& queue) {
+    return queue.see_list(listed, at, Queue::ListLook::running);
+  });
+  report_strangers(doors_.log, found, at.exclusive);
+  if (std::ranges::any_of(found, &Stranger::may_cancel)) co_await cancel_wanted();
 }
 
 Task<Poller::Round> Poller::retrieve(std::vector<Batch> asked, Round round) {
@@ -221,8 +225,9 @@ Task<> Poller::cancel(Batch batch) {
   } else if (told.failure().kind != CallFailureKind::refused) {
     // Asked again at the next turn; a 404 so soon after the create may only be too early.
     doors_.log.warning("cancel.failed", {{"batch", batch.provider_id}, {"reason", told.failure().message}});
-    if (told.failure().kind == CallFailureKind::throttled && told.failure().retry_after) {
-      not_before_ = doors_.clock.steady_now() + *told.failure().retry_after;
+    const auto failure = bounded(told.failure(), doors_.config.retry);
+    if (failure.kind == CallFailureKind::throttled && failure.retry_after) {
+      not_before_ = doors_.clock.steady_now() + *failure.retry_after;
     }
     co_return;
   }

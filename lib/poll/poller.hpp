@@ -69,6 +69,7 @@ class Poller {
   Task<Round> poll(std::vector<Batch> open);
   Task<Round> retrieve(std::vector<Batch> asked, Round round);
   Task<> record(Round round);
+  Task<> see(std::vector<ProviderBatch> listed, std::optional<Instant> date);
   Task<> audit(std::vector<ProviderBatch> page);
   Task<bool> audit_alone();
   Task<> cancel_wanted();
@@ -82,7 +83,9 @@ class Poller {
   PollPace pace_;
   SteadyTime due_{};
   SteadyTime polled_at_{};
+  SteadyTime alone_due_{};
   SteadyTime audit_due_{};
+  std::string audit_problem_;  // said already
   SteadyTime not_before_{};  // what a 429 or 5xx asked for
   std::optional<Instant> next_poll_at_;
   BatchId last_asked_;  // by id, going round

@@ -35,6 +35,7 @@ enum class CallFailureKind : std::uint8_t {
   refused,      // any other 4xx, a redirect
   unreadable,   // 2xx whose body is not what the API promises
   stopped,      // our own sink asked to stop (disk full, say)
+  unproven,     // not asked at all: the key has not shown that it sees the workspace of what was sent
 };
 
 struct CallFailure {

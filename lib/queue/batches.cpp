@@ -63,6 +63,11 @@ std::vector<Batch> Queue::open_batches() {
       *sql_, "WHERE batch.state <> 'collected' AND batch.state IN ('in_progress', 'canceling') ORDER BY batch.id");
 }
 
+std::vector<Batch> Queue::batches_not_shown() {
+  return read_batches(*sql_, "WHERE batch.state <> 'collected' AND batch.reason GLOB ? ORDER BY batch.id",
+                      std::string(not_shown) + "*");
+}
+
 // What has ended is due at once, so it gets no time: one of a clock that was ahead would be waited for.
 void Queue::record_poll(const std::vector<BatchSeen>& seen, Instant /*now*/) {
   Transaction transaction(*sql_);

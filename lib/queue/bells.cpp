@@ -18,8 +18,8 @@ struct Concern {
 // or that stage would never rest.
 constexpr Concern concerns[] = {
     {"intake", "state", {Stage::ingest}},
-    {"fact", "", {Stage::ingest, Stage::pack}},
-    {"fact", "value", {Stage::ingest, Stage::pack}},
+    {"fact", "", {Stage::ingest, Stage::guard, Stage::pack}},
+    {"fact", "value", {Stage::ingest, Stage::guard, Stage::pack}},
     {"job", "", {Stage::pack, Stage::exporting}},
     {"job", "state", {Stage::pack, Stage::exporting}},
     // A job is over when these three are 0.
@@ -30,9 +30,9 @@ constexpr Concern concerns[] = {
     {"pending", "not_before", {Stage::pack}},
     {"intent", "", {Stage::submit}},
     // An end makes room for the next one, an unknown one is settled, and one not created is looked for in the lists.
-    {"intent", "state", {Stage::pack, Stage::submit, Stage::settle, Stage::poll}},
+    {"intent", "state", {Stage::guard, Stage::pack, Stage::submit, Stage::settle, Stage::poll}},
     {"batch", "", {Stage::pack, Stage::poll}},
-    {"batch", "state", {Stage::pack, Stage::collect}},
+    {"batch", "state", {Stage::guard, Stage::pack, Stage::collect}},
     {"batch", "cancel_state", {Stage::poll}},
     {"unexplained", "", {Stage::pack, Stage::claim}},
     {"unexplained", "state", {Stage::pack, Stage::claim}},

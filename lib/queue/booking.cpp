@@ -11,7 +11,9 @@ IntentId insert_intent(Sql& sql, const NewIntent& intent, IntentState state, Ins
       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
       intent.nonce, to_text(state), intent.headers.version, join_betas(intent.headers.betas), intent.requests,
       intent.bytes, intent.watermark, intent.watermark_at, now);
-  return IntentId{sql.last_id()};
+  const IntentId id{sql.last_id()};
+  sql.run("INSERT INTO sent_by (intent, sender) SELECT ?, value FROM fact WHERE name = 'sender' AND intact", id);
+  return id;
 }
 
 void insert_assignment(Sql& sql, IntentId id, const Assignment& assignment) {
@@ -27,7 +29,10 @@ BatchId insert_batch(Sql& sql, IntentId id, const Batch& batch, const NewBatch& 
       "bytes, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, 0 FROM intent WHERE id = ?1",
       id, batch.provider_id, to_text(batch.state), batch.created_at, batch.expires_at, batch.processing,
       batch.succeeded, batch.errored, batch.canceled, batch.expired, as.proven, as.twin, as.cancel_state);
-  return BatchId{sql.last_id()};
+  const BatchId inserted{sql.last_id()};
+  // It is known now: nobody has to decide about it.
+  sql.run("DELETE FROM unexplained WHERE provider_id = ? AND state IN ('seen', 'open')", batch.provider_id);
+  return inserted;
 }
 
 BatchId become_created(Sql& sql, IntentId id, const Batch& batch, bool proven, Instant now) {
@@ -81,8 +86,12 @@ void become_not_created(Sql& sql, IntentId id, const std::string& reason, Instan
 }
 
 void insert_unexplained(Sql& sql, const UnexplainedBatch& batch) {
-  sql.run("INSERT OR IGNORE INTO unexplained VALUES (?, ?, ?, ?, 'no', 0, 0, 0, ?, NULL)", batch.provider_id,
-          batch.requests, batch.created_at, batch.state, batch.reason);
+  sql.run(
+      "INSERT INTO unexplained (provider_id, requests, created_at, state, cancel_state, failures, matched, unmatched, "
+      "reason, copy_of, seen_at) VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0, ?6, ?7, ?8) ON CONFLICT (provider_id) DO UPDATE SET "
+      "state = excluded.state, reason = excluded.reason WHERE state = 'seen' AND excluded.state = 'open'",
+      batch.provider_id, batch.requests, batch.created_at, batch.state, batch.cancel_wanted ? "wanted" : "no",
+      batch.reason, batch.copy_of ? std::optional(batch.copy_of) : std::nullopt, batch.seen_at);
 }
 
 std::string_view to_text(BookedAs as) {
@@ -125,6 +134,7 @@ Booked book_by_nonce(Sql& sql, const std::string& nonce, const Batch& batch, boo
     lost.requests = batch.requests;
     lost.created_at = batch.created_at;
     lost.state = "open";
+    lost.seen_at = now;
     lost.reason = "its results carry ids of offpeak that no intent explains";
     insert_unexplained(sql, lost);
     booked.as = BookedAs::unexplained;

@@ -41,14 +41,14 @@ std::vector<RequestRange> runs_without_outcome(Sql& sql, JobId job, Seq requests
   return runs;
 }
 
-void insert_job(Sql& sql, const Job& job, JobState state, std::int64_t errored, Instant now) {
+void insert_job(Sql& sql, const Job& job, const std::optional<std::string_view>& held, std::int64_t errored,
+                Instant now) {
   const std::string_view digest(reinterpret_cast<const char*>(job.digest.bytes.data()), job.digest.bytes.size());
   sql.run(
       "INSERT INTO job (id, name, file, state, reason, created_at, priority, version, betas, max_attempts, max_cost, "
       "digest, format, data_name, options_line, defaults, requests, pending, assigned, submitted, succeeded, errored, "
       "expired, canceled, cost) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, 0, 0, 0)",
-      job.id, job.name, Blob{job.file}, to_text(state),
-      state == JobState::held ? std::optional<std::string>("held from the start by its options") : std::nullopt, now,
+      job.id, job.name, Blob{job.file}, to_text(held ? JobState::held : JobState::queued), held, now,
       job.priority, job.headers.version, join_betas(job.headers.betas), job.max_attempts, job.max_cost, Blob{digest},
       job.format == JobFormat::lines ? "lines" : "requests", job.data_name, job.options_line, job.defaults,
       job.requests, job.requests - errored, errored);
@@ -76,6 +76,13 @@ void insert_made_outcomes(Sql& sql, JobId id, const std::vector<MadeOutcome>& ou
   }
 }
 
+// Why the job is held from the start, if it is.
+std::optional<std::string_view> held_because(Sql& sql, const NewJob& wanted) {
+  if (wanted.hold) return "held from the start by its options";
+  const bool recovered = wanted.job.file.starts_with(recovered_prefix) && integer_fact(sql, "restored_at");
+  return recovered ? std::optional(recovered_reason) : std::nullopt;
+}
+
 void accept_one(Sql& sql, const NewJob& wanted, Instant now) {
   const auto& job = wanted.job;
   insert_segments(sql, job.id, wanted.first_segment, wanted.segments);
@@ -83,7 +90,7 @@ void accept_one(Sql& sql, const NewJob& wanted, Instant now) {
   const auto runs = runs_without_outcome(sql, job.id, static_cast<Seq>(job.requests));
   std::int64_t pending = 0;
   for (const auto& run : runs) pending += run.count;
-  insert_job(sql, job, wanted.hold ? JobState::held : JobState::queued, job.requests - pending, now);
+  insert_job(sql, job, held_because(sql, wanted), job.requests - pending, now);
   for (const auto& run : runs) {
     PendingRange waiting;
     waiting.range = run;
@@ -110,7 +117,7 @@ KnownClaims Queue::known_claims() {
   return known;
 }
 
-void Queue::skip_job_ids(JobId highest) {
+void Queue::skip_job_ids(JobId highest, Instant now) {
   Transaction transaction(*sql_);
   std::optional<std::int64_t> last;
   {
@@ -123,6 +130,7 @@ void Queue::skip_job_ids(JobId highest) {
   } else {
     sql_->run("INSERT INTO sqlite_sequence (name, seq) VALUES ('intake', ?)", highest);
   }
+  set_fact(*sql_, "restored_at", to_millis(now));
   transaction.commit();
 }
 

@@ -9,6 +9,8 @@ namespace offpeak {
 
 namespace {
 
+constexpr std::uint32_t strangers_shown = 5;
+
 constexpr std::string_view columns =
     "id, name, file, state, reason, next_action_at, created_at, done_at, priority, version, betas, max_attempts, "
     "max_cost, digest, format, data_name, options_line, defaults, requests, pending, assigned, submitted, succeeded, "
@@ -235,6 +237,9 @@ Status Queue::status(Instant now) {
   status.submitting_paused = integer_fact(*sql_, "submitting_paused").value_or(0) != 0;
   status.intake_paused = intake_paused();
   status.unexplained = unexplained();
+  status.strangers_seen = count("SELECT count(*) FROM unexplained WHERE intact AND state = 'seen'");
+  if (status.strangers_seen > 0) status.strangers = strangers(strangers_shown);
+  status.duplicate_batches = integer_fact(*sql_, "duplicate_batches").value_or(0);
   status.held = read_jobs(*sql_, "WHERE state = 'held' ORDER BY id LIMIT 20");
   auto row = sql_->query("SELECT cost FROM spent WHERE day = ? AND intact", to_millis(now) / 86'400'000);
   if (row.step()) status.spent_today = row.integer(0);

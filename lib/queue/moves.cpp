@@ -276,7 +276,7 @@ void set_intent_state(Sql& sql, IntentId id, IntentState to, const std::optional
 void want_cancel_where_only_canceled(Sql& sql) {
   sql.run(
       "UPDATE batch SET cancel_state = 'wanted' WHERE state <> 'collected' AND cancel_state = 'no' AND state = "
-      "'in_progress' AND NOT EXISTS "
+      "'in_progress' AND proven = 1 AND NOT EXISTS "
       "(SELECT 1 FROM assignment a JOIN job j ON j.id = a.job WHERE a.intent = batch.intent AND a.intact AND j.intact "
       "AND j.state NOT IN "
       "('canceling', 'canceled'))");
@@ -304,6 +304,11 @@ void set_fact(Sql& sql, std::string_view name, std::int64_t value) {
 
 void set_fact(Sql& sql, std::string_view name, std::string_view value) {
   sql.run("INSERT INTO fact VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value);
+}
+
+void raise_fact(Sql& sql, std::string_view name, std::int64_t least) {
+  const auto value = integer_fact(sql, name);
+  if (!value || *value < least) set_fact(sql, name, least);
 }
 
 void clear_fact(Sql& sql, std::string_view name) { sql.run("DELETE FROM fact WHERE name = ?", name); }

@@ -76,7 +76,8 @@ std::vector<Assignment> read_assignments(Sql& sql, IntentId id);
 std::int64_t attempts_of(Sql& sql, BatchId id);
 void set_intent_state(Sql& sql, IntentId id, IntentState to, const std::optional<std::string>& reason, Instant now);
 
-// Marks batches that carry only jobs that are being canceled.
+// Marks batches that carry only jobs that are being canceled. Never one that nothing proves ours: it may be somebody
+// else's, taken for ours by its count.
 void want_cancel_where_only_canceled(Sql& sql);
 
 std::optional<std::int64_t> integer_fact(Sql& sql, std::string_view name);
@@ -84,6 +85,13 @@ std::optional<std::string> text_fact(Sql& sql, std::string_view name);
 void set_fact(Sql& sql, std::string_view name, std::int64_t value);
 void set_fact(Sql& sql, std::string_view name, std::string_view value);
 void clear_fact(Sql& sql, std::string_view name);
+// Never lower than it is.
+void raise_fact(Sql& sql, std::string_view name, std::int64_t least);
+
+// Why a job is held that was recovered after a state was put back.
+inline constexpr std::string_view recovered_reason =
+    "recovered after a restore: it waits until every batch is known that may have run it; see offpeak reconcile";
+inline constexpr std::string_view recovered_prefix = "recovered-";  // of the file names that ingest gives such jobs
 
 // The canceled outcome as offpeak makes it.
 inline constexpr const char* canceled_result = R"({"type":"canceled"})";

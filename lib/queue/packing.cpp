@@ -99,7 +99,8 @@ PackView Queue::pack_view(Instant now, std::uint32_t most_ranges_a_job) {
   view.delay = create_delay();
   view.submitting_paused = integer_fact(*sql_, "submitting_paused").value_or(0) != 0;
   {
-    auto row = sql_->query("SELECT 1 FROM unexplained WHERE intact AND state IN ('open', 'claiming') LIMIT 1");
+    auto row = sql_->query(
+        "SELECT 1 FROM unexplained WHERE intact AND state IN ('open', 'claiming') AND copy_of IS NULL LIMIT 1");
     view.unexplained_batches = row.step();
   }
   view.learned_max_bytes = static_cast<std::uint64_t>(integer_fact(*sql_, "learned_max_bytes").value_or(0));

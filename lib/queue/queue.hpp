@@ -17,9 +17,11 @@
 #include <vector>
 
 #include "base/worker.hpp"
+#include "model/provider_identity.hpp"
 #include "queue/bells.hpp"
 #include "queue/kept_status.hpp"
 #include "queue/rows.hpp"
+#include "queue/strangers.hpp"
 
 namespace offpeak {
 
@@ -59,7 +61,9 @@ class Queue {
 
   // ---- ingest
   KnownClaims known_claims();
-  void skip_job_ids(JobId highest);  // the ids up to this one are taken, whatever the state says
+  // The ids up to this one are taken. Where the state gave none so high, it was put back to an earlier time: jobs that
+  // are recovered are held, and strange batches hold submitting, until end_restore.
+  void skip_job_ids(JobId highest, Instant now);
   JobId announce_intake(IntakeSource source, const std::string& name, const IntakeOverrides& overrides, Instant now);
   // Of files that are claimed together: one of the folder for each name, and later all of them in claimed/.
   std::vector<JobId> announce_intakes(const std::vector<std::string>& names, Instant now);
@@ -85,6 +89,9 @@ class Queue {
   bool discard_index(JobId id);
 
   // ---- pack
+  // A state that was put back: true, and the jobs that were recovered go on, once everything is decided that it may have
+  // forgotten: no create is unsettled, no batch unproven, none unexplained. After the start-up guard.
+  bool end_restore();
   PackView pack_view(Instant now, std::uint32_t most_ranges_a_job);
   // Of one request; cheap for neighbours.
   std::uint32_t sent_params_bytes(JobId job, Seq seq);
@@ -110,10 +117,26 @@ class Queue {
   CreateDelay create_delay();
   std::optional<Instant> last_created_at();  // when a create was last accepted
 
+  // ---- what the provider's list shows, whoever read it
+  // Compares it with what is known and records what is not ours: a late twin is adopted, a second copy will be proven by
+  // its results, a stranger is remembered, so each is told once. Returns what is new, but for what may be an unsettled
+  // intent's. `start`: by the start-up guard, whose strangers hold submitting. Until it has seen its list since the queue
+  // was opened, nothing is recorded: a state that was put back must not take for seen what it has forgotten.
+  enum class ListLook : std::uint8_t { start, running };
+  // The intents that may have made a batch which is none of ours.
+  std::vector<MayExplain> may_explain(const std::vector<ProviderBatch>& strange, Instant now);
+  std::vector<Stranger> see_list(const std::vector<ProviderBatch>& listed, const ListMoment& moment, ListLook look);
+  // How far down lists must be read so that no late twin is missed; nothing: there is none to look for.
+  std::optional<AuditFloor> audit_floor(Instant now);
+  // How far down the first list after a start must be read: to the newest batch that is known, and to the watermarks of
+  // the last day's creates, of which there may be a twin or a second copy.
+  AuditFloor start_floor(Instant now);
+
   // ---- settle
   std::vector<Intent> unknown_intents();
   void note_intent(IntentId id, const std::string& reason, Instant next_action_at);
-  // Which of these provider ids are ours, or were disproved as candidates of this intent.
+  // Provider ids that are not to be taken for this intent's batch: ours, those whose results disproved it, and those that
+  // an operator has decided about.
   std::set<std::string> known_ids(IntentId candidate_of);
   void exclude_candidate(IntentId id, const std::string& provider_id);
   void record_not_created(IntentId id, Instant now);
@@ -127,7 +150,6 @@ class Queue {
                         Instant now);
 
   // ---- late-arrival audit
-  AuditView audit_view(Instant since);  // verdicts since then
   // The batch of an intent that was taken as not created: its requests wait until it is collected, what it paid for is
   // used, and it sends nothing again. `cancel`: it is to be canceled at once.
   BatchId adopt_twin(IntentId id, const Batch& twin, bool cancel, Instant now);
@@ -135,11 +157,29 @@ class Queue {
   // ---- start-up guard
   bool is_new();                             // no batch was ever known here
   std::optional<Instant> newest_known_at();  // created_at of the newest batch that we know, or took as known
-  void take_as_known(const std::string& provider_id, Instant created_at);
-  void record_unexplained(const std::vector<UnexplainedBatch>& batches);
+  // Of an empty state: the newest listed batches as the provider shows them, or none.
+  void take_as_known(const std::vector<ProviderBatch>& newest, const ListMoment& moment);
+
+  // ---- whose list it is
+  // Random bytes of this state, made once; keys are only ever compared as hashes under it.
+  std::string key_salt(const std::string& fresh);
+  // Whose batches these are; nothing: nothing was sent by anybody.
+  std::optional<ProviderIdentity> sender();
+  // From now on everything is sent so.
+  void become_sender(const ProviderIdentity& identity);
+  // A batch that another key can show whether it sees the same workspace; the newest.
+  std::optional<std::string> batch_to_prove_by();
+  // What would be settled by somebody else's list: unknown creates, open batches, verdicts that are still audited.
+  OldWork old_work(Instant now);
+  // The operator gives it up: its requests become errored, offpeak_results_lost, and are never sent again by themselves.
+  // Bounded work a call; true where there is more.
+  bool give_up_old_work(Instant now);
+  // The operator says that batches of ours were deleted: the next first list is taken as known, as by a new state.
+  void forget_newest_known();
 
   // ---- reconcile: what an operator decides; every verb may come twice
-  std::vector<UnexplainedBatch> unexplained();  // open and claiming: what holds submitting
+  std::vector<UnexplainedBatch> unexplained();  // open and claiming
+  std::vector<UnexplainedBatch> strangers(std::uint32_t most);  // seen and not decided about, the latest first
   std::optional<UnexplainedBatch> unexplained(const std::string& provider_id);  // in any state
   Decided dismiss_unexplained(const std::string& provider_id);
   // Its results are to be used; `cancel`: once it has been canceled at the provider.
@@ -165,6 +205,9 @@ class Queue {
   // The operator takes it as not created; the audit of the next 26 hours goes on all the same.
   Decided dismiss_intent(IntentId id, Instant now);
 
+  // Batches of ours that the provider does not know, or not any more: only an operator can end them.
+  std::vector<Batch> batches_not_shown();
+
   // ---- poll
   std::vector<Batch> open_batches();  // in_progress and canceling, oldest first
   void record_poll(const std::vector<BatchSeen>& seen, Instant now);
@@ -181,7 +224,7 @@ class Queue {
   // When all lines of a download are recorded: complete, or missing lines.
   Collected collect(BatchId id, const CollectRules& rules, Instant now);
   void collect_failed(BatchId id, const std::string& reason, Instant next_action_at);
-  // The results are gone: every request without an outcome becomes errored, offpeak_results_lost.
+  // The results are gone, or given up: every request without an outcome becomes errored, with this result.
   Collected results_lost(BatchId id, const std::string& result, Instant now);
   void prove_batch(BatchId id);
 
@@ -239,6 +282,10 @@ class Queue {
   bool copy_snapshot();
 
  private:
+  void record_stranger(const Stranger& stranger, const ListMoment& moment, ListLook look);
+
+  bool start_list_seen_ = false;
+
   std::unique_ptr<Sql> sql_;
   std::unique_ptr<Snapshot> snapshot_;  // under way; dies before the connection it reads
 };

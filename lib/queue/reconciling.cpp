@@ -10,7 +10,8 @@ namespace offpeak {
 namespace {
 
 constexpr std::string_view columns =
-    "provider_id, requests, created_at, state, cancel_state, failures, matched, unmatched, reason, next_action_at";
+    "provider_id, requests, created_at, state, cancel_state, failures, matched, unmatched, reason, next_action_at, copy_of, "
+    "seen_at";
 
 UnexplainedBatch read_unexplained(const Statement& row) {
   UnexplainedBatch batch;
@@ -24,6 +25,8 @@ UnexplainedBatch read_unexplained(const Statement& row) {
   batch.unmatched = static_cast<std::uint64_t>(row.integer(7));
   batch.reason = row.maybe_text(8);
   batch.next_action_at = row.maybe_time(9);
+  batch.copy_of = IntentId{row.integer(10)};
+  batch.seen_at = row.time(11);
   return batch;
 }
 
@@ -76,6 +79,15 @@ std::vector<UnexplainedBatch> Queue::unexplained() {
   return found;
 }
 
+std::vector<UnexplainedBatch> Queue::strangers(std::uint32_t most) {
+  static const auto text = fmt::format(
+      "SELECT {} FROM unexplained WHERE intact AND state = 'seen' ORDER BY seen_at DESC, provider_id LIMIT ?", columns);
+  std::vector<UnexplainedBatch> found;
+  auto row = sql_->query(text, most);
+  while (row.step()) found.push_back(read_unexplained(row));
+  return found;
+}
+
 std::optional<UnexplainedBatch> Queue::unexplained(const std::string& provider_id) {
   static const auto text = fmt::format("SELECT {} FROM unexplained WHERE intact AND provider_id = ?", columns);
   auto row = sql_->query(text, provider_id);
@@ -87,7 +99,7 @@ Decided Queue::dismiss_unexplained(const std::string& provider_id) {
   Transaction transaction(*sql_);
   const auto found = unexplained(provider_id);
   if (!found) return Decided::no_such_thing;
-  if (found->state != "open" && found->state != "claiming") return Decided::not_in_this_state;
+  if (found->state == "claimed" || found->state == "dismissed") return Decided::not_in_this_state;
   sql_->run(
       "UPDATE unexplained SET state = 'dismissed', reason = 'dismissed by the operator', next_action_at = NULL WHERE "
       "provider_id = ?",
@@ -129,15 +141,15 @@ void Queue::note_claim(const std::string& provider_id, const std::string& reason
 
 void Queue::give_up_claim(const std::string& provider_id, const std::string& reason) {
   sql_->run(
-      "UPDATE unexplained SET state = 'open', reason = ?2, next_action_at = NULL WHERE provider_id = ?1 AND state = "
-      "'claiming'",
+      "UPDATE unexplained SET state = CASE WHEN copy_of IS NULL THEN 'open' ELSE 'seen' END, reason = ?2, next_action_at = "
+      "NULL WHERE provider_id = ?1 AND state = 'claiming'",
       provider_id, reason);
 }
 
 void Queue::end_claim(const std::string& provider_id, std::uint64_t unmatched, const std::string& reason) {
   sql_->run(
-      "UPDATE unexplained SET state = 'claimed', unmatched = ?2, reason = ?3, next_action_at = NULL WHERE provider_id "
-      "= ?1 AND state = 'claiming'",
+      "UPDATE unexplained SET state = CASE WHEN copy_of IS NULL THEN 'claimed' ELSE 'seen' END, unmatched = ?2, reason = ?3, "
+      "next_action_at = NULL WHERE provider_id = ?1 AND state = 'claiming'",
       provider_id, unmatched, reason);
 }
 

@@ -145,7 +145,7 @@ void Queue::collect_failed(BatchId id, const std::string& reason, Instant next_a
 Collected Queue::results_lost(BatchId id, const std::string& result, Instant now) {
   Transaction transaction(*sql_);
   const auto lost = batch(id);
-  if (!lost || lost->state != BatchState::ended) throw QueueError("database: a batch to give up has not ended");
+  if (!lost || lost->state == BatchState::collected) throw QueueError("database: a batch to give up is collected");
   Collected collected;
   collected.complete = true;
   if (lost->twin) end_twin(*sql_, lost->intent, now);

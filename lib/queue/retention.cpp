@@ -119,14 +119,18 @@ bool Queue::purge_batches(const std::vector<PurgeableBatch>& batches, Instant no
   Transaction transaction(*sql_);
   std::int64_t gone = 0;
   for (const auto& batch : batches) {
-    gone += sql_->run("DELETE FROM batch WHERE id = ?", batch.id);
+    // Lists go on showing it: what is not newer than it is compared with nothing any more.
+    auto row = sql_->query("SELECT created_at FROM batch WHERE id = ? AND intact", batch.id);
+    if (row.step()) raise_fact(*sql_, "known_from", row.integer(0));
   }
+  for (const auto& batch : batches) gone += sql_->run("DELETE FROM batch WHERE id = ?", batch.id);
   // An intent that made no batch, or whose batch is gone, and that nobody asks about any more.
   const auto spent = spent_intents(*sql_, now - audit_time);
   for (const auto id : spent) {
     sql_->run("DELETE FROM assignment WHERE intent = ?", id);
     sql_->run("DELETE FROM intent WHERE id = ?", id);
   }
+  sql_->run("DELETE FROM sent_by WHERE NOT EXISTS (SELECT 1 FROM intent WHERE intent.id = sent_by.intent)");
   sql_->run("DELETE FROM excluded WHERE NOT EXISTS (SELECT 1 FROM intent WHERE intent.id = excluded.intent)");
   sql_->run(
       "DELETE FROM purged WHERE rows_left = 0 AND purged_at < ? AND NOT EXISTS (SELECT 1 FROM assignment WHERE "

@@ -212,13 +212,23 @@ struct Batch {
   std::string nonce;
 };
 
-// What every list is compared with after a "not created" verdict.
-struct AuditView {
-  std::vector<Intent> audited;                         // not created, and no late twin was found yet
-  std::vector<Intent> unsettled;                       // what may be one of these is never taken for a twin
-  std::map<IntentId, std::set<std::string>> excluded;  // of an audited intent: ids that are known not to be it
-  std::set<std::string> known;                         // provider ids of our batches
+// Lists are read down to the oldest watermark that something is still compared with.
+struct AuditFloor {
+  std::optional<std::string> id;
+  std::optional<Instant> created_at;  // neither: the workspace was empty then
 };
+
+// What was sent by one key and is not settled: nobody else's list may settle it.
+struct OldWork {
+  std::int64_t unknown_intents = 0;
+  std::int64_t open_batches = 0;
+  std::int64_t audited_intents = 0;
+  std::int64_t requests = 0;  // in the first two
+  bool none() const { return unknown_intents + open_batches + audited_intents == 0; }
+};
+
+// How the reason begins of a batch that the provider answers 404 for.
+inline constexpr std::string_view not_shown = "the provider answers 404 for batch";
 
 // What one poll saw of a batch.
 struct BatchSeen {
@@ -275,13 +285,17 @@ struct UnexplainedBatch {
   std::string provider_id;
   std::int64_t requests = 0;
   Instant created_at{};
-  std::string state;            // open, claiming, claimed, dismissed
+  std::string state;            // seen (told), open (holds submitting), claiming, claimed, dismissed
   bool cancel_wanted = false;   // and not yet asked of the provider
   std::uint32_t failures = 0;   // of its claim, in a row
   std::uint64_t matched = 0;    // claimed: lines that are a request of ours
   std::uint64_t unmatched = 0;  // claimed: the others
   std::optional<std::string> reason = std::nullopt;
   std::optional<Instant> next_action_at = std::nullopt;
+  IntentId copy_of = {};  // the intent whose create it may be another copy of
+  Instant seen_at{};      // by our clock
+
+  bool holds_submitting() const { return !copy_of && (state == "open" || state == "claiming"); }
 };
 
 // One of several batches that may be an unknown intent's.
@@ -385,7 +399,10 @@ struct Status {
   CreateDelay delay;
   bool submitting_paused = false;
   bool intake_paused = false;
-  std::vector<UnexplainedBatch> unexplained;  // what holds submitting
+  std::vector<UnexplainedBatch> unexplained;  // open and claiming
+  std::int64_t strangers_seen = 0;            // told, and nobody has decided about them
+  std::vector<UnexplainedBatch> strangers;    // the latest of them
+  std::int64_t duplicate_batches = 0;         // that were paid for beside another one of the same requests
   std::vector<Job> held;                      // the first 20
   Nanodollars spent_today = 0;
 };

@@ -35,6 +35,10 @@ std::set<std::string> Queue::known_ids(IntentId candidate_of) {
     auto row = sql_->query("SELECT provider_id FROM batch WHERE intact");
     while (row.step()) ids.insert(row.text(0));
   }
+  {
+    auto row = sql_->query("SELECT provider_id FROM unexplained WHERE state IN ('claimed', 'dismissed') AND intact");
+    while (row.step()) ids.insert(row.text(0));
+  }
   auto row = sql_->query("SELECT provider_id FROM excluded WHERE intent = ? AND intact", candidate_of);
   while (row.step()) ids.insert(row.text(0));
   return ids;
@@ -80,37 +84,6 @@ Booked Queue::book_candidate(IntentId candidate_of, const std::string& nonce, co
   return booked;
 }
 
-AuditView Queue::audit_view(Instant since) {
-  AuditView view;
-  std::vector<IntentId> audited;
-  {
-    auto row = sql_->query(
-        "SELECT id FROM intent WHERE state = 'not_created' AND settled_at >= ? AND intact AND NOT EXISTS (SELECT 1 "
-        "FROM batch "
-        "WHERE batch.intent = intent.id) ORDER BY +id",
-        since);
-    while (row.step()) audited.push_back(IntentId{row.integer(0)});
-  }
-  if (audited.empty()) return view;
-  for (const auto id : audited) {
-    view.audited.push_back(*intent(id));
-    auto row = sql_->query("SELECT provider_id FROM excluded WHERE intent = ? AND intact", id);
-    while (row.step()) view.excluded[id].insert(row.text(0));
-  }
-  view.unsettled = unknown_intents();
-  std::vector<IntentId> sending;
-  {
-    auto row = sql_->query(
-        "SELECT id FROM intent WHERE state IN ('uploading', 'committing', 'unknown') AND state <> 'unknown' AND "
-        "intact");
-    while (row.step()) sending.push_back(IntentId{row.integer(0)});
-  }
-  for (const auto id : sending) view.unsettled.push_back(*intent(id));
-  auto row = sql_->query("SELECT provider_id FROM batch WHERE intact");
-  while (row.step()) view.known.insert(row.text(0));
-  return view;
-}
-
 BatchId Queue::adopt_twin(IntentId id, const Batch& twin, bool cancel, Instant now) {
   Transaction transaction(*sql_);
   const auto adopted = become_twin(*sql_, id, twin, {.cancel_state = cancel ? "wanted" : "no"}, now);
@@ -124,19 +97,6 @@ std::optional<Instant> Queue::newest_known_at() {
   const auto at = integer_fact(*sql_, "newest_known_at");
   if (!at) return std::nullopt;
   return from_millis(*at);
-}
-
-void Queue::take_as_known(const std::string& provider_id, Instant created_at) {
-  Transaction transaction(*sql_);
-  set_fact(*sql_, "newest_known_id", std::string_view(provider_id));
-  set_fact(*sql_, "newest_known_at", to_millis(created_at));
-  transaction.commit();
-}
-
-void Queue::record_unexplained(const std::vector<UnexplainedBatch>& batches) {
-  Transaction transaction(*sql_);
-  for (const auto& found : batches) insert_unexplained(*sql_, found);
-  transaction.commit();
 }
 
 }  // namespace offpeak

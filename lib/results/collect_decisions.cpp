@@ -58,6 +58,7 @@ TransferEnd end_of(const CallFailure& failure, bool disk_full) {
       return TransferEnd::not_there;
     case CallFailureKind::stopped:
       return disk_full ? TransferEnd::disk_full : TransferEnd::cut;
+    case CallFailureKind::unproven:
     case CallFailureKind::unreachable:
     case CallFailureKind::throttled:
     case CallFailureKind::account:

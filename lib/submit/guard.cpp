@@ -5,98 +5,169 @@
 #include <algorithm>
 
 #include "base/backoff.hpp"
-#include "submit/settler.hpp"
 
 namespace offpeak {
 
 namespace {
 
-// Down to the newest batch that we know; on a new state, just the newest one.
-class DownToKnown final : public ListWalk {
- public:
-  explicit DownToKnown(std::optional<Instant> newest_known_at) : newest_known_at_(newest_known_at) {}
-  bool ends_at(const ProviderBatch& batch) const override {
-    return newest_known_at_ && batch.created_at <= *newest_known_at_;
-  }
-
- private:
-  std::optional<Instant> newest_known_at_;
-};
+constexpr std::size_t salt_digits = 32;
 
 }  // namespace
 
-// Model: T16.
-std::vector<UnexplainedBatch> unexplained_of(const std::vector<ProviderBatch>& newer,
-                                             const std::set<std::string>& known,
-                                             const std::vector<Intent>& unknown_intents, bool exclusive) {
-  std::vector<UnexplainedBatch> found;
-  for (const auto& batch : newer) {
-    if (known.contains(batch.id)) continue;
-    const bool explained = std::any_of(unknown_intents.begin(), unknown_intents.end(), [&](const Intent& intent) {
-      return static_cast<std::int64_t>(intent.requests) == batch.counts.total();
-    });
-    if (explained) continue;
-    found.push_back({batch.id, batch.counts.total(), batch.created_at, exclusive ? "open" : "dismissed"});
-  }
-  return found;
+SenderIs compare_sender(const std::optional<ProviderIdentity>& sent, const ProviderIdentity& asking) {
+  if (!sent) return SenderIs::nobody;
+  const bool same =
+      sent->origin == asking.origin && sent->workspace == asking.workspace && sent->key_hash == asking.key_hash;
+  return same ? SenderIs::same : SenderIs::another;
+}
+
+std::string describe_old_work(const OldWork& work, const ProviderIdentity& sent, const std::string& problem) {
+  const auto whose = sent.organization.empty() ? sent.origin : sent.origin + ", organization " + sent.organization;
+  return fmt::format(
+      "the key or base_url was changed, and the new one has not shown that it sees what was sent before ({}): {}. {} "
+      "requests in {} open batches and {} unsettled creates wait. Put the old key back (sent to {}), or give that work up",
+      "a batch of ours", problem, work.requests, work.open_batches, work.unknown_intents, whose);
 }
 
 Task<> Guard::pass() {
-  for (int failures = 1; !co_await try_once(); ++failures) {
-    const auto wait = backoff(config_.retry.backoff, config_.retry.max_backoff, failures, random_.unit());
-    co_await sleep_for(clock_, wait);
+  co_await repeat(&Guard::prove);
+  co_await repeat(&Guard::compare);
+  waiting_.reset();
+}
+
+Task<> Guard::watch() {
+  for (;;) {
+    co_await bell_.wait_for(longest_idle_wait);
+    if (doors_.gate.is_proven()) continue;
+    co_await repeat(&Guard::prove);
+    waiting_.reset();
   }
-  waiting_ = false;
+}
+
+// Rung where the configuration was read again: at once.
+Task<> Guard::repeat(Task<Step> (Guard::*step)()) {
+  for (int failures = 1; co_await try_step(step) == Step::again; ++failures) {
+    const auto& retry = doors_.config.retry;
+    const auto pause = std::max(Duration(1), backoff(retry.backoff, retry.max_backoff, failures, doors_.random.unit()));
+    if (waiting_) waiting_->next_try_at = doors_.clock.now() + pause;
+    co_await bell_.wait_for(pause);
+  }
+}
+
+Task<Guard::Step> Guard::try_step(Task<Step> (Guard::*step)()) {
+  std::string full;
+  try {
+    co_return co_await (this->*step)();
+  } catch (const QueueDiskFull& error) {
+    full = error.what();
+  }
+  wait_because(full);
+  co_return Step::again;
+}
+
+// Whose workspace? The same key at the same address needs no proof, and asks nobody.
+Task<Guard::Step> Guard::prove() {
+  if (salt_.empty()) {
+    salt_ = co_await doors_.database.run(
+        [fresh = doors_.random.hex(salt_digits / 2)](Queue& queue) { return queue.key_salt(fresh); });
+  }
+  const auto generation = doors_.provider.generation();
+  auto asking = doors_.provider.identity(salt_);
+  const auto sent = co_await doors_.database.run([](Queue& queue) { return queue.sender(); });
+  if (compare_sender(sent, asking) != SenderIs::another) {
+    co_await open_gate(std::move(asking), generation);
+    co_return Step::done;
+  }
+  const auto batch = co_await doors_.database.run([](Queue& queue) { return queue.batch_to_prove_by(); });
+  if (batch) co_return co_await prove_by(std::move(asking), generation, *batch);
+  co_return co_await begin_anew(std::move(asking), generation);
+}
+
+Task<Guard::Step> Guard::prove_by(ProviderIdentity asking, std::uint64_t generation, std::string batch) {
+  const auto told = co_await doors_.provider.retrieve(batch);
+  if (told.ok() && told.value().id == batch) {
+    doors_.log.info("workspace.proven", {{"batch", batch}, {"origin", asking.origin}});
+    co_await open_gate(doors_.provider.identity(salt_), generation);
+    co_return Step::done;
+  }
+  const auto work = co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.old_work(now); });
+  const bool not_there = !told.ok() && told.failure().kind == CallFailureKind::not_found;
+  if (not_there && work.none()) co_return co_await begin_anew(std::move(asking), generation);
+  const auto sent = co_await doors_.database.run([](Queue& queue) { return queue.sender(); });
+  const auto problem = told.ok() ? "another batch was shown instead of " + batch : told.failure().message;
+  wait_because(describe_old_work(work, sent.value_or(ProviderIdentity()), problem), "key");
+  co_return Step::again;
+}
+
+// Nothing of what was sent before can be settled or lost any more: the new workspace begins as a new state does.
+Task<Guard::Step> Guard::begin_anew(ProviderIdentity asking, std::uint64_t generation) {
+  const auto work = co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.old_work(now); });
+  if (!work.none()) {
+    const auto sent = co_await doors_.database.run([](Queue& queue) { return queue.sender(); });
+    wait_because(describe_old_work(work, sent.value_or(ProviderIdentity()), "nothing that was sent before has a batch yet"),
+                 "key");
+    co_return Step::again;
+  }
+  if (co_await take_as_known() == Step::again) co_return Step::again;
+  doors_.log.warning("workspace.changed", {{"origin", asking.origin}});
+  co_await open_gate(doors_.provider.identity(salt_), generation);
+  co_return Step::done;
+}
+
+Task<> Guard::open_gate(ProviderIdentity asking, std::uint64_t generation) {
+  co_await doors_.database.run([asking = std::move(asking)](Queue& queue) { queue.become_sender(asking); });
+  doors_.gate.prove(generation);
 }
 
 // Model: T16.
-Task<bool> Guard::try_once() {
-  const auto newest_known_at = co_await database_.run([](Queue& queue) { return queue.newest_known_at(); });
-  if (!newest_known_at) {
-    ListQuery query;
-    query.limit = 1;
-    auto newest = co_await provider_.list(query);
-    if (!newest.ok()) {
-      log_.warning("guard.no_list", {{"message", newest.failure().message}});
-      co_return false;
-    }
-    const auto& page = newest.value();
-    // Where the newest says no date: it is not younger than the answer.
-    const auto at =
-        page.batches.empty() || page.batches.front().created_at_known ? std::optional<Instant>() : page.date;
-    co_await database_.run([page, at](Queue& queue) {
-      if (page.batches.empty()) {
-        queue.take_as_known("", Instant{});
-      } else {
-        queue.take_as_known(page.batches.front().id, at.value_or(page.batches.front().created_at));
-      }
-    });
-    co_return true;
-  }
-  DownToKnown walk(newest_known_at);
-  auto listed = co_await list_down_to(provider_, walk);
+Task<Guard::Step> Guard::compare() {
+  if (co_await doors_.database.run([](Queue& queue) { return queue.is_new(); })) co_return co_await take_as_known();
+  const auto floor =
+      co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.start_floor(now); });
+  auto listed = co_await walk_list(doors_.provider, {floor.id, floor.created_at});
   if (!listed.ok()) {
-    log_.warning("guard.no_list", {{"message", listed.failure().message}});
-    co_return false;
+    wait_because("the provider's list of batches: " + listed.failure().message,
+                 listed.failure().kind == CallFailureKind::unreadable ? "list" : "");
+    co_return Step::again;
   }
-  const bool exclusive = config_.provider.exclusive;
-  const auto found = co_await database_.run([newer = listed.value(), exclusive](Queue& queue) {
-    auto unexplained = unexplained_of(newer, queue.known_ids(IntentId()), queue.unknown_intents(), exclusive);
-    // What was decided before is not asked again.
-    std::erase_if(unexplained, [&](const UnexplainedBatch& batch) {
-      const auto before = queue.unexplained(batch.provider_id);
-      return before && before->state != "open";
-    });
-    queue.record_unexplained(unexplained);
-    return unexplained;
+  const auto at = moment(listed.value().date);
+  const auto found = co_await doors_.database.run([list = std::move(listed.value().newest_first), at](Queue& queue) {
+    return queue.see_list(list, at, Queue::ListLook::start);
   });
-  for (const auto& batch : found) {
-    log_.warning("batch.unexplained", {{"batch", batch.provider_id},
-                                       {"requests", batch.requests},
-                                       {"holds_submitting", exclusive},
-                                       {"act", fmt::format("offpeak reconcile {} claim", batch.provider_id)}});
+  report_strangers(doors_.log, found, at.exclusive);
+  co_await open_gate(doors_.provider.identity(salt_), doors_.provider.generation());
+  co_return Step::done;
+}
+
+Task<Guard::Step> Guard::take_as_known() {
+  ListQuery query;
+  query.limit = 1;
+  auto newest = co_await doors_.provider.list(query);
+  if (!newest.ok()) {
+    wait_because("the provider's first list of batches: " + newest.failure().message);
+    co_return Step::again;
   }
-  co_return true;
+  const auto at = moment(newest.value().date);
+  const auto& batches = newest.value().batches;
+  if (!batches.empty()) {
+    doors_.log.warning("workspace.not_empty",
+                       {{"newest_batch", batches.front().id},
+                        {"act", "make sure that nobody else makes batches with this key's workspace; if somebody does, set "
+                                "[provider] exclusive = false"}});
+  }
+  co_await doors_.database.run([batches, at](Queue& queue) { queue.take_as_known(batches, at); });
+  co_return Step::done;
+}
+
+void Guard::wait_because(std::string what, std::string id) {
+  const bool news = !waiting_ || waiting_->what != what;
+  if (news) doors_.log.warning("guard.waiting", {{"reason", what}, {"act", id.empty() ? "none: it is tried again" : "offpeak reconcile " + id}});
+  const auto since = waiting_ ? waiting_->since : doors_.clock.now();
+  waiting_ = Waiting{std::move(what), since, std::nullopt, std::move(id)};
+}
+
+ListMoment Guard::moment(std::optional<Instant> date) const {
+  return {doors_.clock.now(), date, doors_.config.provider.exclusive};
 }
 
 }  // namespace offpeak

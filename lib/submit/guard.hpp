@@ -1,45 +1,83 @@
-// The start-up guard (product contract 6.7): before anything is sent, the provider's list is compared with what we
-// know. Batches newer than the newest we know that no intent explains tell of a restored backup, or of another program:
-// their requests may be ours and paid for. A new, empty state takes the newest listed batch as known.
+// Purpose   before anything is sent or concluded: whose workspace is this, and what is in it that we do not know?
+// Gets      the identity under which calls are made; the provider's list
+// Gives     leave to call (ProvenProvider), then leave to pack; batches that hold submitting
+// Promises  what was sent under one key is never settled by the list of another workspace (product contract 6.8); batches
+//           newer than the newest that we know, and explained by no intent, hold submitting (6.7)
+// When it fails  it waits and tries again, and says what for
+//
+// I/O thread. A new, empty state takes the newest listed batch as known.
 #pragma once
 
-#include <set>
+#include <optional>
+#include <string>
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/random.hpp"
 #include "base/wakeup.hpp"
 #include "config/config.hpp"
-#include "provider/provider.hpp"
+#include "provider/list_walk.hpp"
+#include "provider/proven_provider.hpp"
 #include "queue/queue.hpp"
 
 namespace offpeak {
 
-// Those of `newer` that are neither known nor can be an unknown intent's (same request count). Pure.
-std::vector<UnexplainedBatch> unexplained_of(const std::vector<ProviderBatch>& newer,
-                                             const std::set<std::string>& known,
-                                             const std::vector<Intent>& unknown_intents, bool exclusive);
+// Is what now asks the same as what sent? Pure.
+enum class SenderIs : std::uint8_t {
+  same,     // the same key at the same address
+  nobody,   // nothing was sent by anybody yet, or by a version that did not remember
+  another,  // it has to show that it sees the same workspace
+};
+SenderIs compare_sender(const std::optional<ProviderIdentity>& sent, const ProviderIdentity& asking);
+
+// What to do about a key that has not shown that it sees what another one sent. Pure.
+std::string describe_old_work(const OldWork& work, const ProviderIdentity& sent, const std::string& problem);
 
 class Guard {
  public:
-  Guard(Database& database, Provider& provider, Clock& clock, Random& random, Log& log, const Config& config)
-      : database_(database), provider_(provider), clock_(clock), random_(random), log_(log), config_(config) {}
+  // What it waits for; shown.
+  struct Waiting {
+    std::string what;
+    Instant since{};
+    std::optional<Instant> next_try_at;
+    std::string id;  // offpeak reconcile ID, where a human must decide: "key" or "list"; empty: it goes on by itself
+  };
+  // `provider` is asked whether or not it is proven; `gate` is what all others ask through.
+  struct Doors {
+    Database& database;
+    Provider& provider;
+    ProvenProvider& gate;
+    Clock& clock;
+    Random& random;
+    Log& log;
+    const Config& config;
+  };
 
-  // Returns when the list was read and compared. Until then nothing may be packed.
+  Guard(Doors doors, Wakeup& bell) : doors_(doors), bell_(bell) {}
+
+  // Returns when it is proven whose workspace it is, and the list was read and compared. Until then nothing may be packed.
   Task<> pass();
-  // Still waiting for the provider's first list.
-  bool waiting() const { return waiting_; }
+  // From then on, until canceled: a new key or address is proven anew.
+  Task<> watch();
+  const std::optional<Waiting>& waiting() const { return waiting_; }
 
  private:
-  Task<bool> try_once();
+  enum class Step : std::uint8_t { done, again };
+  Task<> repeat(Task<Step> (Guard::*step)());
+  Task<Step> try_step(Task<Step> (Guard::*step)());
+  Task<Step> prove();
+  Task<Step> prove_by(ProviderIdentity asking, std::uint64_t generation, std::string batch);
+  Task<Step> begin_anew(ProviderIdentity asking, std::uint64_t generation);
+  Task<Step> compare();
+  Task<Step> take_as_known();
+  Task<> open_gate(ProviderIdentity asking, std::uint64_t generation);
+  void wait_because(std::string what, std::string id = "");
+  ListMoment moment(std::optional<Instant> date) const;
 
-  Database& database_;
-  Provider& provider_;
-  Clock& clock_;
-  Random& random_;
-  Log& log_;
-  const Config& config_;
-  bool waiting_ = true;
+  Doors doors_;
+  Wakeup& bell_;
+  std::optional<Waiting> waiting_;
+  std::string salt_;
 };
 
 }  // namespace offpeak

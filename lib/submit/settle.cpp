@@ -3,43 +3,62 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+
+#include "queue/strangers.hpp"
 
 namespace offpeak {
 
-bool reaches_watermark(const ProviderBatch& batch, const Intent& intent) {
-  if (intent.watermark && batch.id == *intent.watermark) return true;
-  // The watermark itself may have been deleted; what is older cannot be ours.
-  return intent.watermark_at && batch.created_at_known && batch.created_at < *intent.watermark_at;
+namespace {
+
+std::vector<ProviderBatch> ended_of(const std::vector<ProviderBatch>& batches) {
+  std::vector<ProviderBatch> ended;
+  std::ranges::copy_if(batches, std::back_inserter(ended),
+                       [](const ProviderBatch& batch) { return batch.status == ProcessingStatus::ended; });
+  return ended;
 }
 
+// One that has ended shows its nonce; until then there is nothing to do but look.
+SettleDecision wait_for_nonce(const std::vector<ProviderBatch>& batches, std::string reason) {
+  SettleDecision decision;
+  decision.batches = ended_of(batches);
+  decision.step = decision.batches.empty() ? SettleStep::look_again : SettleStep::peek;
+  decision.reason = std::move(reason);
+  for (const auto& batch : batches) decision.until = std::max(decision.until.value_or(batch.expires_at), batch.expires_at);
+  return decision;
+}
+
+}  // namespace
+
 // Model: T13.
-std::vector<ProviderBatch> candidates(const std::vector<ProviderBatch>& newest_first, const Intent& intent,
-                                      const std::set<std::string>& known_ids) {
-  std::vector<ProviderBatch> found;
-  for (const auto& batch : newest_first) {
-    if (reaches_watermark(batch, intent)) break;
+Candidates candidates(const WholeList& list, const Intent& intent, const std::set<std::string>& known_ids,
+                      bool exclusive) {
+  Candidates found;
+  for (const auto& batch : list.newest_first) {
     if (known_ids.contains(batch.id)) continue;
-    if (batch.counts.total() == static_cast<std::int64_t>(intent.requests)) found.push_back(batch);
+    if (may_be(batch, intent, CountRule::equal)) {
+      found.equal.push_back(batch);
+    } else if (may_be(batch, intent, exclusive ? CountRule::any : CountRule::equal_or_untold)) {
+      found.possible.push_back(batch);
+    }
   }
   return found;
 }
 
 // Model: T13.
-SettleDecision decide(const std::vector<ProviderBatch>& found, Observation& seen, SteadyTime now,
-                      Duration settle_unknown) {
-  if (found.size() == 1) {
-    seen = Observation();
-    return {SettleStep::adopt, found, "one batch in the list can be it"};
+SettleDecision decide(const Candidates& found, Observation& seen, SteadyTime now, Duration settle_unknown) {
+  if (!found.equal.empty() || !found.possible.empty()) seen = Observation();
+  if (found.equal.size() == 1) return {SettleStep::adopt, found.equal, "one batch in the list can be it", {}};
+  if (found.equal.size() > 1) {
+    return wait_for_nonce(found.equal, fmt::format("{} batches in the list can be it; the first that ends shows its nonce",
+                                                   found.equal.size()));
   }
-  if (found.size() > 1) {
-    seen = Observation();
-    SettleDecision decision;
-    std::copy_if(found.begin(), found.end(), std::back_inserter(decision.batches),
-                 [](const ProviderBatch& batch) { return batch.status == ProcessingStatus::ended; });
-    decision.step = decision.batches.empty() ? SettleStep::look_again : SettleStep::peek;
-    decision.reason =
-        fmt::format("{} batches in the list can be it; the first that ends shows its nonce", found.size());
-    return decision;
+  if (!found.possible.empty()) {
+    return wait_for_nonce(
+        found.possible,
+        fmt::format("batch {} was made since, and may be it although its counts are not ours; its results will show, or: "
+                    "offpeak reconcile {} dismiss",
+                    found.possible.front().id, found.possible.front().id));
   }
   if (!seen.first_clean_at) seen.first_clean_at = now;
   // Lists in one moment are one witness: they count only where they are spread.
@@ -49,9 +68,9 @@ SettleDecision decide(const std::vector<ProviderBatch>& found, Observation& seen
     ++seen.clean_lists;
   }
   if (seen.clean_lists >= clean_lists_min && now - *seen.first_clean_at >= settle_unknown) {
-    return {SettleStep::not_created, {}, "no list showed it"};
+    return {SettleStep::not_created, {}, "no list showed it", {}};
   }
-  return {SettleStep::look_again, {}, fmt::format("{} clean lists did not show it", seen.clean_lists)};
+  return {SettleStep::look_again, {}, fmt::format("{} clean lists did not show it", seen.clean_lists), {}};
 }
 
 Duration look_interval(Duration settle_unknown) {

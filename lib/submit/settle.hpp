@@ -2,7 +2,7 @@
 //
 // The provider's lists are the only witness: a batch newer than the intent's watermark, not known to us, with exactly
 // our request count, is a candidate. A list may lag, so absence counts only when clean lists over `settle_unknown`
-// agree.
+// agree. A list is clean where it is whole and shows nothing that may be the intent's.
 #pragma once
 
 #include <optional>
@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "provider/provider.hpp"
+#include "provider/list_walk.hpp"
 #include "queue/rows.hpp"
 
 namespace offpeak {
@@ -24,12 +24,15 @@ struct Observation {
   int clean_lists = 0;  // without a candidate, in a row
 };
 
-// Does the walk through the list, newest first, end at this batch? It is the watermark, or older than it.
-bool reaches_watermark(const ProviderBatch& batch, const Intent& intent);
-
 // Of the batches newer than the watermark, those that may be this intent's.
-std::vector<ProviderBatch> candidates(const std::vector<ProviderBatch>& newest_first, const Intent& intent,
-                                      const std::set<std::string>& known_ids);
+struct Candidates {
+  std::vector<ProviderBatch> equal;  // with exactly our request count
+  // Their counts do not say that they are not ours: not told yet, or, where nobody else makes batches, wrong. While there
+  // is one the create may have worked.
+  std::vector<ProviderBatch> possible;
+};
+Candidates candidates(const WholeList& list, const Intent& intent, const std::set<std::string>& known_ids,
+                      bool exclusive);
 
 enum class SettleStep : std::uint8_t { look_again, adopt, peek, not_created };
 
@@ -37,10 +40,11 @@ struct SettleDecision {
   SettleStep step = SettleStep::look_again;
   std::vector<ProviderBatch> batches;  // adopt: one; peek: those that have ended and can show their nonce
   std::string reason;
+  std::optional<Instant> until;  // at the latest then it is known
 };
 
 // After a clean list (every page came). Updates the observation.
-SettleDecision decide(const std::vector<ProviderBatch>& found, Observation& seen, SteadyTime now,
+SettleDecision decide(const Candidates& found, Observation& seen, SteadyTime now,
                       Duration settle_unknown);
 
 // The time between two looks, so that at least clean_lists_min fit into settle_unknown.

@@ -14,18 +14,7 @@ namespace offpeak {
 
 namespace {
 
-constexpr std::uint32_t page_batches = 1000;
-constexpr int pages_max = 100;
 constexpr std::size_t line_bytes_max = 8 * 1024 * 1024;  // what is longer is cut, and then unreadable
-
-class DownToWatermark final : public ListWalk {
- public:
-  explicit DownToWatermark(Intent intent) : intent_(std::move(intent)) {}
-  bool ends_at(const ProviderBatch& batch) const override { return reaches_watermark(batch, intent_); }
-
- private:
-  Intent intent_;
-};
 
 // Looks through a results stream for a line that carries a nonce, and stops there. Odd lines prove nothing: they may
 // stand in anybody's results.
@@ -86,58 +75,7 @@ bool is_unknown(Queue& queue, IntentId id) {
   return intent && intent->state == IntentState::unknown;
 }
 
-// What of this page would be needed to say that a batch is not there, and could not be read.
-std::optional<std::string> oddity_of(const ListPage& page) {
-  if (page.unreadable_entries > 0) return "the list of batches has an entry without an id that can be read";
-  for (const auto& batch : page.batches) {
-    if (!batch.counts_known || !batch.created_at_known) {
-      return "the list of batches does not say the counts or the date of " + batch.id;
-    }
-  }
-  return std::nullopt;
-}
-
-CallFailure unreadable_list(std::string message) {
-  CallFailure failure;
-  failure.kind = CallFailureKind::unreadable;
-  failure.message = std::move(message);
-  return failure;
-}
-
 }  // namespace
-
-// Model: T12.
-Task<Called<std::vector<ProviderBatch>>> list_down_to(Provider& provider, const ListWalk& walk) {
-  Called<std::vector<ProviderBatch>> called;
-  std::vector<ProviderBatch> newest_first;
-  ListQuery query;
-  query.limit = page_batches;
-  for (int page = 0; page < pages_max; ++page) {
-    auto listed = co_await provider.list(query);
-    if (!listed.ok()) {
-      called.answer = listed.failure();
-      co_return called;
-    }
-    if (const auto odd = oddity_of(listed.value())) {
-      called.answer = unreadable_list(*odd);
-      co_return called;
-    }
-    for (auto& batch : listed.value().batches) {
-      if (walk.ends_at(batch)) {
-        called.answer = std::move(newest_first);
-        co_return called;
-      }
-      newest_first.push_back(std::move(batch));
-    }
-    if (!listed.value().has_more || !listed.value().last_id) {
-      called.answer = std::move(newest_first);
-      co_return called;
-    }
-    query.after_id = listed.value().last_id;
-  }
-  called.answer = unreadable_list("the list of batches does not end");
-  co_return called;
-}
 
 // Model: T14.
 Task<> Settler::run() {
@@ -161,18 +99,21 @@ Task<> Settler::look(Intent intent) {
   const auto next_look = clock_.now() + look_interval(config_.provider.settle_unknown);
   // A slow answer tells what was true when it was asked for.
   const auto asked_at = clock_.steady_now();
-  DownToWatermark walk(intent);
-  auto listed = co_await list_down_to(provider_, walk);
+  auto listed = co_await walk_list(provider_, {intent.watermark, intent.watermark_at});
   if (!listed.ok()) {
-    const auto reason = "the list of batches cannot be read: " + listed.failure().message;
+    const auto reason = "the list of batches cannot be used: " + listed.failure().message;
     co_await database_.run([id, reason, next_look](Queue& queue) { queue.note_intent(id, reason, next_look); });
     co_return;
   }
-  // Read after the list: a batch that was recorded meanwhile is known.
-  const auto known = co_await database_.run([id](Queue& queue) { return queue.known_ids(id); });
-  const auto found = candidates(listed.value(), intent, known);
+  if (listed.value().unreadable_entries > 0 && config_.provider.exclusive) {
+    const auto reason = fmt::format("{} entries of the list cannot be read, and one may be it",
+                                    listed.value().unreadable_entries);
+    co_await database_.run([id, reason, next_look](Queue& queue) { queue.note_intent(id, reason, next_look); });
+    co_return;
+  }
+  const auto found = co_await compare(intent, std::move(listed.value()));
   const auto decision = decide(found, seen_[id], asked_at, config_.provider.settle_unknown);
-  co_await show(intent, found);
+  co_await show(intent, found.equal);
   switch (decision.step) {
     case SettleStep::look_again:
       co_await database_.run(
@@ -189,6 +130,17 @@ Task<> Settler::look(Intent intent) {
       log_.info("intent.not_created", {{"intent", id}, {"clean_lists", seen_[id].clean_lists}});
       co_return;
   }
+}
+
+// Read after the list: a batch that was recorded meanwhile is known. What nothing explains is told, whatever the verdict.
+Task<Candidates> Settler::compare(Intent intent, WholeList list) {
+  const ListMoment moment{clock_.now(), list.date, config_.provider.exclusive};
+  auto seen = co_await database_.run([intent, list = std::move(list), moment](Queue& queue) {
+    auto strangers = queue.see_list(list.newest_first, moment, Queue::ListLook::running);
+    return std::pair(candidates(list, intent, queue.known_ids(intent.id), moment.exclusive), std::move(strangers));
+  });
+  report_strangers(log_, seen.second, moment.exclusive);
+  co_return std::move(seen.first);
 }
 
 // False where the operator has settled it meanwhile.

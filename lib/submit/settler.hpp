@@ -16,14 +16,6 @@
 
 namespace offpeak {
 
-// Every batch newer than where `stop_at` says so, newest first, page by page; a failure where any page failed.
-class ListWalk {
- public:
-  virtual ~ListWalk() = default;
-  virtual bool ends_at(const ProviderBatch& batch) const = 0;
-};
-Task<Called<std::vector<ProviderBatch>>> list_down_to(Provider& provider, const ListWalk& walk);
-
 class Settler {
  public:
   Settler(Database& database, Provider& provider, Clock& clock, Log& log, const Config& config, Wakeup& bell)
@@ -34,6 +26,7 @@ class Settler {
 
  private:
   Task<> look(Intent intent);
+  Task<Candidates> compare(Intent intent, WholeList list);
   Task<> show(Intent intent, std::vector<ProviderBatch> found);
   Task<bool> record_not_created(IntentId id);
   Task<> adopt(Intent intent, ProviderBatch batch, bool proven);

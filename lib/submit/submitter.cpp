@@ -8,10 +8,14 @@ namespace offpeak {
 // Makes `committing` durable. Where the database refuses, the last byte stays here and nothing was created.
 class Submitter::Commit final : public CreateCommit {
  public:
-  Commit(Submitter& submitter, IntentId id) : submitter_(submitter), id_(id) {}
+  Commit(Submitter& submitter, IntentId id)
+      : submitter_(submitter), id_(id), generation_(submitter.provider_.generation()) {}
 
   // Model: T4.
-  Task<Result<void>> commit(std::uint64_t) override {
+  Task<Result<void>> commit(std::uint64_t generation) override {
+    if (generation != generation_) {
+      co_return make_error(ErrorKind::refused, "the key or base_url was replaced while it was being sent");
+    }
     crash_point("before_committing");
     const auto now = submitter_.clock_.now();
     const auto id = id_;
@@ -32,6 +36,7 @@ class Submitter::Commit final : public CreateCommit {
  private:
   Submitter& submitter_;
   IntentId id_;
+  std::uint64_t generation_;  // under which the body is sent
 };
 
 Task<> Submitter::run() {

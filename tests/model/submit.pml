@@ -32,14 +32,14 @@
  *   T10 crash and recovery: uploading -> rejected,        Queue::recover                             6.2, 6.4
  *       committing -> unknown
  *   T11 the submitter alone breaks off: the same          Submitter::conclude_interrupted            6.2, 6.4
- *   T12 the list is read down to the watermark            Settler::look, list_down_to                6.5
+ *   T12 the list is read down to the watermark            Settler::look, walk_list                   6.5
  *   T12_failed  a page of it failed                       Settler::look                              6.5
  *   T13 adopt, peek, look again, or not created           candidates, decide, Settler::adopt,        6.5
  *                                                         Settler::peek, Queue::record_not_created
  *   T14 a look interval passes                            Settler::run                               6.5
  *   T15 an ended batch: outcomes, or another attempt,     Collector::finish, Collector::disprove,    6.5, 7
  *       or not ours: created -> unknown                   Queue::disprove_batch, Queue::rebook_batch
- *   T16 the start-up guard                                Guard::try_once, unexplained_of            6.7
+ *   T16 the start-up guard                                Guard::compare, Queue::see_list            6.7
  *   P1 to P9: the provider, and another tenant of the workspace.
  *
  * Time passes in look intervals (T14). A batch is listed at the latest LAG intervals after it was created, and a body

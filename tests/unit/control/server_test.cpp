@@ -15,6 +15,8 @@
 #include "unit/control/openapi.hpp"
 #include "unit/control/running_control.hpp"
 
+#include "support/strange_batch.hpp"
+
 namespace offpeak {
 namespace {
 
@@ -202,12 +204,8 @@ TEST_F(Described, BatchesByOurIdOrTheProviders) {
 
 TEST_F(Described, ReconcileDismissesUnexplainedBatches) {
   server_.with_queue([](Queue& queue) {
-    UnexplainedBatch odd;
-    odd.provider_id = "msgbatch_odd";
-    odd.requests = 5;
-    odd.created_at = Instant(Duration(1'790'000'000'000));
-    odd.state = "open";
-    queue.record_unexplained({odd});
+    const auto at = Instant(Duration(1'790'000'000'000));
+    testing::find_strange(queue, "msgbatch_odd", 5, at, at);
   });
   EXPECT_THAT(get("/v1/reconcile", "/v1/reconcile").body, HasSubstr(R"("id":"msgbatch_odd")"));
   EXPECT_THAT(get("/v1/status", "/v1/status").body, HasSubstr("offpeak reconcile msgbatch_odd claim"));

@@ -217,6 +217,129 @@ TEST_F(PollerTest, AnUnchangedPollWritesNothing) {
   EXPECT_EQ(size(), before);
 }
 
+// faults.md 79
+TEST_F(PollerTest, WhateverAnAnswerAsksForNothingWaitsLongerThanMaxBackoff) {
+  world.add_job(2);
+  world.submit();
+  world.provider.list_failures = {failed_call(CallFailureKind::throttled, 503, 500h)};
+  world.start(poller.run());
+  world.clock.advance(61min);
+  EXPECT_GE(world.provider.count("list"), 2u);
+}
+
+// ---- what is in the list that is not ours
+
+class ListedTest : public PollerTest {
+ protected:
+  ListedTest() {
+    world.provider.list_date = [this] { return std::optional(world.clock.now()); };
+    world.queue.take_as_known({}, {world.clock.now(), world.clock.now(), true});
+  }
+
+  // A create that was taken as not created.
+  IntentId lose_one(std::uint32_t requests, const std::string& name = "lost") {
+    world.add_job(requests, name);
+    const auto view = world.queue.pack_view(world.clock.now(), 100);
+    NewIntent intent;
+    intent.nonce = std::string(24, 'a');
+    intent.headers = view.jobs.back().headers;
+    for (const auto& pending : view.jobs.back().pending) intent.parts.push_back({pending.range, 0, 0, {}});
+    intent.requests = requests;
+    intent.bytes = 1000;
+    if (!world.provider.batches.empty()) {
+      intent.watermark = world.provider.batches.front().id;
+      intent.watermark_at = world.provider.batches.front().created_at;
+    }
+    const auto id = world.queue.create_intent(intent, world.clock.now());
+    world.queue.mark_committing(id, world.clock.now());
+    world.queue.mark_unknown(id, "no answer", world.clock.now());
+    world.queue.record_not_created(id, world.clock.now());
+    return id;
+  }
+  void list_newest(const std::string& id, std::int64_t requests) {
+    ProviderBatch made;
+    made.id = id;
+    made.counts.processing = requests;
+    made.created_at = world.clock.now();
+    made.expires_at = made.created_at + 24h;
+    world.provider.batches.insert(world.provider.batches.begin(), made);
+  }
+};
+
+TEST_F(ListedTest, ALateTwinIsCanceledAtOnce) {
+  const auto lost = lose_one(3);
+  list_newest("msgbatch_twin", 3);
+  world.start(poller.run());
+  EXPECT_TRUE(world.log.has("batch.came_late"));
+  EXPECT_EQ(world.provider.count("cancel msgbatch_twin"), 1u);
+  EXPECT_EQ(world.queue.batch("msgbatch_twin")->intent, lost);
+}
+
+// faults.md 72: two seconds later another program makes a batch of our count; another one of its batches was seen.
+TEST_F(ListedTest, WhereAStrangerWasSeenNothingIsCanceledByItsCount) {
+  lose_one(3);
+  list_newest("msgbatch_theirs", 8);
+  list_newest("msgbatch_theirs_too", 3);
+  world.start(poller.run());
+  world.clock.advance(1h);
+  EXPECT_EQ(world.provider.count("cancel"), 0u);
+  EXPECT_EQ(world.queue.strangers(10).size(), 1u);
+  EXPECT_EQ(world.log.count("batch.unexplained"), 1u) << "told once";
+}
+
+TEST_F(ListedTest, AStrangerHoldsNothingAndIsRemembered) {
+  world.add_job(2);
+  world.submit();
+  list_newest("msgbatch_theirs", 8);
+  world.start(poller.run());
+  EXPECT_TRUE(world.log.has("batch.unexplained"));
+  EXPECT_FALSE(world.queue.pack_view(world.clock.now(), 10).unexplained_batches);
+  ASSERT_EQ(world.queue.strangers(10).size(), 1u);
+  EXPECT_EQ(world.queue.strangers(10)[0].provider_id, "msgbatch_theirs");
+}
+
+// faults.md 71: behind more than a page of newer batches.
+TEST_F(ListedTest, ALateTwinBehindThePageIsFound) {
+  world.config.provider.exclusive = false;
+  lose_one(3);
+  list_newest("msgbatch_twin", 3);
+  for (int i = 0; i < 110; ++i) {
+    world.clock.advance(1s);
+    list_newest(fmt::format("msgbatch_{}", i), 8);
+  }
+  world.start(poller.run());
+  world.clock.advance(10min);
+  EXPECT_TRUE(world.queue.batch("msgbatch_twin"));
+  EXPECT_TRUE(world.log.has("batch.came_late"));
+}
+
+// faults.md 74
+TEST_F(ListedTest, ASecondCopyOfACreateIsSeenAndItsResultsWillProveIt) {
+  world.add_job(4);
+  const auto sent = world.submit();
+  list_newest("msgbatch_copy", 4);
+  world.start(poller.run());
+  EXPECT_TRUE(world.log.has("batch.second_copy"));
+  const auto copy = world.queue.unexplained("msgbatch_copy");
+  ASSERT_TRUE(copy);
+  EXPECT_EQ(copy->copy_of, sent.intent);
+  EXPECT_EQ(copy->state, "claiming");
+  EXPECT_TRUE(copy->cancel_wanted);
+  EXPECT_FALSE(world.queue.pack_view(world.clock.now(), 10).unexplained_batches);
+}
+
+// faults.md 73
+TEST_F(ListedTest, ABatchThatNothingProvesOursIsNeverCanceledWithItsJob) {
+  const auto job = world.add_job(2);
+  const auto sent = world.submit(false);
+  world.start(poller.run());
+  world.queue.cancel_job(job, world.clock.now());
+  world.poll_bell.notify();
+  world.clock.advance(1h);
+  EXPECT_EQ(world.provider.count("cancel"), 0u);
+  EXPECT_EQ(world.batch(sent).state, BatchState::in_progress);
+}
+
 TEST_F(PollerTest, ANewConfigurationCountsFromTheNextPollOn) {
   world.add_job(2);
   world.submit();

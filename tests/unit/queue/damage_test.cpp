@@ -74,7 +74,7 @@ std::string everything(Queue& queue) {
   show_packing(queue, text);
   show_intent(queue, queue.uploading_intent(), text);
   for (const auto& intent : queue.unknown_intents()) show_intent(queue, intent, text);
-  for (const auto& intent : queue.audit_view({}).audited) show_intent(queue, intent, text);
+  for (const auto& one : queue.may_explain({}, world_now)) show_intent(queue, one.intent, text);
   for (const auto& job : queue.jobs({})) show_job(queue, job, text);
   for (const auto& batch : queue.batches({})) text += show(batch);
   for (const auto& batch : queue.open_batches()) text += show(batch);

@@ -12,6 +12,7 @@
 
 #include "queue/queue.hpp"
 #include "queue/row_checksum.hpp"
+#include "support/strange_batch.hpp"
 
 namespace offpeak::testing {
 
@@ -198,7 +199,7 @@ inline FilledWorld fill(QueueWorld& world) {
 
   made.held = world.add_job(5);
   EXPECT_EQ(queue.hold_job(made.held, "wait for the boss"), Queue::Change::done);
-  queue.record_unexplained({{"msgbatch_odd", 4, world_now, "open"}});
+  find_strange(queue, "msgbatch_odd", 4, world_now, world_now);
   queue.announce_intake(IntakeSource::folder, "b.jsonl", {}, world_now);
   queue.pause(true, false, true);
   return made;

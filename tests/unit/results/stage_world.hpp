@@ -172,6 +172,7 @@ class FakeProvider : public Provider {
   std::map<std::string, std::deque<Download>> downloads;  // the last one is given again and again
   std::deque<CallFailure> list_failures, retrieve_failures, cancel_failures;
   std::optional<Duration> list_hint;
+  std::function<std::optional<Instant>()> list_date;  // the provider's clock; none: its answers do not say
   std::vector<std::string> calls;
   std::vector<ListQuery> queries;
   std::size_t block_bytes = 1000;
@@ -218,6 +219,7 @@ class FakeProvider : public Provider {
     for (const auto& known : batches) {
       if (!unlisted.contains(known.id) && page.batches.size() < query.limit) page.batches.push_back(known);
     }
+    page.date = list_date ? list_date() : std::nullopt;
     called.answer = std::move(page);
     called.retry_after = list_hint;
     co_return called;

@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "submit/guard.hpp"
-
 namespace offpeak {
 namespace {
 
@@ -30,31 +28,73 @@ Intent unknown_intent(std::uint32_t requests = 10) {
 
 SteadyTime at(Duration since_start) { return SteadyTime(std::chrono::hours(1)) + since_start; }
 
-TEST(Candidates, AreNewerThanTheWatermarkUnknownAndOfOurSize) {
-  const std::vector<ProviderBatch> newest_first{batch("msgbatch_5", 10, 5000), batch("msgbatch_4", 11, 4000),
-                                                batch("msgbatch_3", 10, 3000), batch("msgbatch_w", 10, 1000),
-                                                batch("msgbatch_0", 10, 900)};
-  const auto found = candidates(newest_first, unknown_intent(), {"msgbatch_5"});
-  ASSERT_EQ(found.size(), 1u);
-  EXPECT_EQ(found[0].id, "msgbatch_3");
+WholeList list_of(std::vector<ProviderBatch> newest_first) {
+  WholeList list;
+  list.newest_first = std::move(newest_first);
+  return list;
 }
 
-TEST(Candidates, ADeletedWatermarkEndsTheWalkByItsTime) {
-  const std::vector<ProviderBatch> newest_first{batch("msgbatch_3", 10, 3000), batch("msgbatch_0", 10, 900)};
-  EXPECT_EQ(candidates(newest_first, unknown_intent(), {}).size(), 1u);
+Candidates equal(std::vector<ProviderBatch> batches) { return {std::move(batches), {}}; }
+
+enum class Workspace { exclusive, shared };
+Candidates find(std::vector<ProviderBatch> newest_first, const Intent& intent, const std::set<std::string>& known,
+                Workspace workspace = Workspace::shared) {
+  return candidates(list_of(std::move(newest_first)), intent, known, workspace == Workspace::exclusive);
+}
+
+TEST(Candidates, AreNewerThanTheWatermarkUnknownAndOfOurSize) {
+  const auto found = find({batch("msgbatch_5", 10, 5000), batch("msgbatch_4", 11, 4000), batch("msgbatch_3", 10, 3000)},
+                          unknown_intent(), {"msgbatch_5"});
+  ASSERT_EQ(found.equal.size(), 1u);
+  EXPECT_EQ(found.equal[0].id, "msgbatch_3");
+  EXPECT_TRUE(found.possible.empty());
+}
+
+TEST(Candidates, OneMadeInTheWatermarksOwnMomentMayBeIt) {
+  EXPECT_EQ(find({batch("msgbatch_3", 10, 1000)}, unknown_intent(), {}).equal.size(), 1u);
+  EXPECT_TRUE(find({batch("msgbatch_w", 10, 1000)}, unknown_intent(), {}).equal.empty());
 }
 
 TEST(Candidates, WithoutAWatermarkEveryBatchCounts) {
   auto intent = unknown_intent();
   intent.watermark.reset();
   intent.watermark_at.reset();
-  EXPECT_EQ(candidates({batch("msgbatch_1", 10, 1)}, intent, {}).size(), 1u);
+  EXPECT_EQ(find({batch("msgbatch_1", 10, 1)}, intent, {}).equal.size(), 1u);
+}
+
+// Counts of zero, one short, or none: where nobody else makes batches, a new one can only be ours.
+TEST(Candidates, InAnExclusiveWorkspaceABatchOfAnyCountMayBeIt) {
+  auto without = batch("msgbatch_4", 0, 4000);
+  without.counts_known = false;
+  for (const auto& odd : {batch("msgbatch_1", 0, 4000), batch("msgbatch_2", 9, 4000), batch("msgbatch_3", 99, 4000), without}) {
+    const auto found = find({odd}, unknown_intent(), {}, Workspace::exclusive);
+    EXPECT_TRUE(found.equal.empty()) << odd.id;
+    EXPECT_EQ(found.possible.size(), 1u) << odd.id;
+    EXPECT_TRUE(find({odd}, unknown_intent(), {odd.id}, Workspace::exclusive).possible.empty()) << "decided: " << odd.id;
+  }
+}
+
+TEST(Candidates, InASharedWorkspaceOnlyCountsThatAreNotToldYetLeaveItOpen) {
+  EXPECT_EQ(find({batch("msgbatch_1", 0, 4000)}, unknown_intent(), {}).possible.size(), 1u);
+  EXPECT_TRUE(find({batch("msgbatch_2", 9, 4000)}, unknown_intent(), {}).possible.empty());
 }
 
 TEST(Settle, OneCandidateIsAdopted) {
   Observation seen;
-  const auto decision = decide({batch("msgbatch_1", 10, 2000)}, seen, at(Duration(0)), settle_time);
-  EXPECT_EQ(decision.step, SettleStep::adopt);
+  EXPECT_EQ(decide(equal({batch("msgbatch_1", 10, 2000)}), seen, at(Duration(0)), settle_time).step, SettleStep::adopt);
+}
+
+TEST(Settle, NoVerdictWhileABatchMayBeItThatItsCountsDoNotShow) {
+  Observation seen;
+  const Candidates odd{{}, {batch("msgbatch_1", 0, 2000)}};
+  for (int i = 0; i < 60; ++i) {
+    const auto decision = decide(odd, seen, at(std::chrono::minutes(i)), settle_time);
+    EXPECT_EQ(decision.step, SettleStep::look_again);
+    EXPECT_NE(decision.reason.find("msgbatch_1"), std::string::npos);
+  }
+  const Candidates over{{}, {batch("msgbatch_1", 9, 2000, ProcessingStatus::ended)}};
+  EXPECT_EQ(decide(over, seen, at(std::chrono::hours(2)), settle_time).step, SettleStep::peek);
+  EXPECT_EQ(decide({}, seen, at(std::chrono::hours(3)), settle_time).step, SettleStep::look_again) << "begins anew";
 }
 
 TEST(Settle, AbsenceCountsOnlyAfterTheWholeTimeAndFiveSpreadLists) {
@@ -74,16 +114,16 @@ TEST(Settle, ListsInOneMomentAreOneWitness) {
 TEST(Settle, ACandidateInBetweenBeginsAnew) {
   Observation seen;
   for (int i = 0; i < 14; ++i) decide({}, seen, at(std::chrono::minutes(i)), settle_time);
-  decide({batch("a", 10, 1), batch("b", 10, 2)}, seen, at(std::chrono::minutes(14)), settle_time);
+  decide(equal({batch("a", 10, 1), batch("b", 10, 2)}), seen, at(std::chrono::minutes(14)), settle_time);
   EXPECT_EQ(decide({}, seen, at(std::chrono::minutes(16)), settle_time).step, SettleStep::look_again);
 }
 
 TEST(Settle, SeveralCandidatesWaitForOneThatShowsItsNonce) {
   Observation seen;
-  auto decision = decide({batch("a", 10, 1), batch("b", 10, 2)}, seen, at(Duration(0)), settle_time);
+  auto decision = decide(equal({batch("a", 10, 1), batch("b", 10, 2)}), seen, at(Duration(0)), settle_time);
   EXPECT_EQ(decision.step, SettleStep::look_again);
   decision =
-      decide({batch("a", 10, 1), batch("b", 10, 2, ProcessingStatus::ended)}, seen, at(Duration(1)), settle_time);
+      decide(equal({batch("a", 10, 1), batch("b", 10, 2, ProcessingStatus::ended)}), seen, at(Duration(1)), settle_time);
   EXPECT_EQ(decision.step, SettleStep::peek);
   ASSERT_EQ(decision.batches.size(), 1u);
   EXPECT_EQ(decision.batches[0].id, "b");
@@ -93,20 +133,6 @@ TEST(Settle, FiveLooksFitIntoAnySettleTime) {
   for (const auto whole : {Duration(50), Duration(2000), Duration(900'000), Duration(3'600'000)}) {
     EXPECT_LE(look_interval(whole) * clean_lists_min, whole) << whole.count();
   }
-}
-
-TEST(Guard, KnownAndExplainedBatchesHoldNothing) {
-  const std::vector<ProviderBatch> newer{batch("known", 5, 1), batch("ours", 10, 2), batch("orphan", 7, 3)};
-  const auto found = unexplained_of(newer, {"known"}, {unknown_intent(10)}, true);
-  ASSERT_EQ(found.size(), 1u);
-  EXPECT_EQ(found[0].provider_id, "orphan");
-  EXPECT_EQ(found[0].state, "open");
-}
-
-TEST(Guard, InASharedWorkspaceUnexplainedBatchesStopNothing) {
-  const auto found = unexplained_of({batch("orphan", 7, 3)}, {}, {}, false);
-  ASSERT_EQ(found.size(), 1u);
-  EXPECT_EQ(found[0].state, "dismissed");
 }
 
 }  // namespace

@@ -14,6 +14,11 @@ using testing::succeeded_value;
 class SettlerTest : public testing::SubmitTest {
  protected:
   void start() { world.start(settler.run()); }
+  // As after a start: what is strange from now on is told.
+  void know_the_list() {
+    world.start(guard.pass());
+    world.clock.run_until_idle();
+  }
 };
 
 TEST_F(SettlerTest, SleepsWhileNothingIsUnknown) {
@@ -61,7 +66,7 @@ TEST_F(SettlerTest, AListThatFailedIsNoWitness) {
   start();
   world.clock.advance(90min);
   EXPECT_EQ(state(lost.id), IntentState::unknown);
-  EXPECT_NE(world.queue.intent(lost.id)->reason.value_or("").find("cannot be read"), std::string::npos);
+  EXPECT_NE(world.queue.intent(lost.id)->reason.value_or("").find("cannot be used"), std::string::npos);
   provider.add("msgbatch_ours", 3);
   provider.list_failures.clear();
   world.clock.advance(2min);
@@ -97,21 +102,58 @@ TEST_F(SettlerTest, AListThatNeverEndsIsNotReadForEverAndNoWitness) {
   const auto lost = lose_one(3);
   provider.endless = true;
   start();
-  EXPECT_EQ(provider.count("list"), 100u);
   world.clock.advance(30min);
   EXPECT_EQ(state(lost.id), IntentState::unknown);
-  EXPECT_NE(world.queue.intent(lost.id)->reason.value_or("").find("does not end"), std::string::npos);
+  EXPECT_NE(world.queue.intent(lost.id)->reason.value_or("").find("proves nothing"), std::string::npos);
 }
 
-TEST_F(SettlerTest, AListWithoutACursorEndsThere) {
+// faults.md 69: a list that is not whole is no witness, however often it is shown.
+TEST_F(SettlerTest, AListThatSaysThereIsMoreAndNotBehindWhatIsNoWitness) {
   const auto lost = lose_one(3);
   provider.add("msgbatch_a", 9);
   provider.add("msgbatch_b", 9);
   provider.page_most = 1;
   provider.without_cursor = true;
   start();
-  EXPECT_EQ(provider.count("list"), 1u);
+  world.clock.advance(2h);
   EXPECT_EQ(state(lost.id), IntentState::unknown);
+}
+
+TEST_F(SettlerTest, AListThatEndsBeforeTheWatermarkIsNoWitness) {
+  provider.add("msgbatch_old", 3);
+  world.clock.advance(1min);
+  const auto lost = lose_one(3);
+  provider.batches.clear();
+  start();
+  world.clock.advance(2h);
+  EXPECT_EQ(state(lost.id), IntentState::unknown) << "the list of another workspace, or cut short";
+  EXPECT_NE(world.queue.intent(lost.id)->reason.value_or("").find("msgbatch_old"), std::string::npos);
+}
+
+// faults.md 70
+TEST_F(SettlerTest, InAnExclusiveWorkspaceABatchOfAnotherCountForbidsTheVerdictUntilItsResultsShowWhoseItIs) {
+  const auto lost = lose_one(3);
+  provider.add("msgbatch_ours", 0);
+  start();
+  world.clock.advance(2h);
+  EXPECT_EQ(state(lost.id), IntentState::unknown);
+  ends(provider.batch("msgbatch_ours"), result_line(lost.nonce, 1, succeeded_value()));
+  world.clock.advance(2min);
+  EXPECT_EQ(state(lost.id), IntentState::created);
+  EXPECT_TRUE(world.queue.batch("msgbatch_ours")->proven);
+}
+
+TEST_F(SettlerTest, AnOperatorMaySayThatAStrangeBatchIsNotIt) {
+  know_the_list();
+  const auto lost = lose_one(3);
+  provider.add("msgbatch_theirs", 7);
+  start();
+  world.clock.advance(2h);
+  EXPECT_EQ(state(lost.id), IntentState::unknown);
+  EXPECT_EQ(world.queue.strangers(10).size(), 1u) << "told at once, by name";
+  EXPECT_EQ(world.queue.dismiss_unexplained("msgbatch_theirs"), Decided::done);
+  world.clock.advance(20min);
+  EXPECT_EQ(state(lost.id), IntentState::not_created);
 }
 
 TEST_F(SettlerTest, TheWalkEndsAtTheWatermark) {
@@ -226,6 +268,8 @@ TEST_F(GuardTest, ANewStateTakesTheNewestListedBatchAsKnown) {
   EXPECT_FALSE(world.queue.is_new());
   EXPECT_EQ(world.queue.newest_known_at(), world.clock.now());
   EXPECT_TRUE(world.queue.unexplained().empty());
+  EXPECT_TRUE(world.log.has("workspace.not_empty"));
+  EXPECT_EQ(world.queue.strangers(10).size(), 1u) << "who else is here?";
 }
 
 TEST_F(GuardTest, AnEmptyWorkspaceIsKnownToBeEmptyFromThenOn) {
@@ -240,13 +284,14 @@ TEST_F(GuardTest, WaitsUntilTheListCanBeRead) {
   for (int known = 0; known < 2; ++known) {
     provider.list_failures = {failed_call(CallFailureKind::unreachable, 0),
                               failed_call(CallFailureKind::throttled, 529)};
-    Guard fresh(world.database, provider, world.clock, world.random, world.log, world.config);
+    Guard fresh(guard_doors(), world.bells.of(Stage::guard));
     world.start(fresh.pass());
     EXPECT_TRUE(fresh.waiting());
+    EXPECT_TRUE(fresh.waiting()->next_try_at);
     world.clock.advance(1h);
     EXPECT_FALSE(fresh.waiting());
   }
-  EXPECT_EQ(world.log.count("guard.no_list"), 4u);
+  EXPECT_EQ(world.log.count("guard.waiting"), 4u);
 }
 
 // Fault 18.
@@ -279,6 +324,103 @@ TEST_F(GuardTest, WhatAnUnknownIntentExplainsHoldsNothing) {
   provider.add("msgbatch_lost", 5);
   pass();
   EXPECT_TRUE(world.queue.unexplained().empty());
+}
+
+// faults.md 67: full batches make equal counts the rule.
+TEST_F(GuardTest, OneUnknownIntentExplainsOneBatch) {
+  know_one();
+  lose_one(5);
+  provider.add("msgbatch_lost", 5);
+  world.clock.advance(1min);
+  provider.add("msgbatch_of_the_lost_state", 5);
+  pass();
+  const auto found = world.queue.unexplained();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].provider_id, "msgbatch_of_the_lost_state");
+  EXPECT_TRUE(world.queue.pack_view(world.clock.now(), 10).unexplained_batches);
+}
+
+TEST_F(GuardTest, ABatchOfTheNewestKnownOnesOwnMomentIsSeen) {
+  world.add_job(2, "known");
+  world.submit(true, "msgbatch_known");
+  provider.add("msgbatch_same_moment", 5);
+  pass();
+  EXPECT_EQ(world.queue.unexplained().size(), 1u);
+}
+
+TEST_F(GuardTest, AListThatEndsBeforeWhatIsKnownIsNoWitness) {
+  know_one();
+  provider.batches.clear();
+  pass();
+  ASSERT_TRUE(guard.waiting());
+  EXPECT_EQ(guard.waiting()->id, "list");
+  world.clock.advance(2h);
+  EXPECT_TRUE(guard.waiting());
+}
+
+// ---- whose list it is (faults.md 68)
+
+class SenderTest : public GuardTest {
+ protected:
+  void change_key(const std::string& key) {
+    provider.key = key;
+    ++provider.of_generation;
+    world.bells.ring_all();
+    world.clock.run_until_idle();
+  }
+  void pass_and_watch() { world.start(watch()); }
+  Task<> watch() {
+    co_await guard.pass();
+    co_await guard.watch();
+  }
+};
+
+TEST_F(SenderTest, CallsPassOnceTheListWasCompared) {
+  EXPECT_FALSE(gate.is_proven());
+  pass_and_watch();
+  EXPECT_TRUE(gate.is_proven());
+  EXPECT_TRUE(world.queue.sender());
+}
+
+TEST_F(SenderTest, ANewKeyThatSeesABatchOfOursIsProven) {
+  know_one();
+  lose_one(3);
+  pass_and_watch();
+  const auto before = world.queue.sender();
+  change_key("other");
+  EXPECT_TRUE(gate.is_proven());
+  EXPECT_NE(world.queue.sender(), before);
+  EXPECT_TRUE(world.log.has("workspace.proven"));
+}
+
+TEST_F(SenderTest, AKeyOfAnotherWorkspaceAsksAndConcludesNothing) {
+  know_one();
+  const auto lost = lose_one(3);
+  pass_and_watch();
+  const auto ours = std::exchange(provider.batches, {});
+  change_key("other");
+  EXPECT_FALSE(gate.is_proven());
+  ASSERT_TRUE(guard.waiting());
+  EXPECT_EQ(guard.waiting()->id, "key");
+  EXPECT_NE(guard.waiting()->what.find("Put the old key back"), std::string::npos);
+  Settler behind(world.database, gate, world.clock, world.log, world.config, world.settle_bell);
+  world.start(behind.run());
+  world.clock.advance(10h);
+  EXPECT_EQ(state(lost.id), IntentState::unknown) << "whatever the other list shows";
+  provider.batches = ours;
+  change_key("sk-test");
+  EXPECT_TRUE(gate.is_proven()) << "the old key is back";
+  EXPECT_FALSE(guard.waiting());
+}
+
+TEST_F(SenderTest, WithoutOldWorkAnotherWorkspaceBeginsAsANewState) {
+  know_one();
+  world.queue.results_lost(world.queue.open_batches().front().id, "{}", world.clock.now());
+  pass_and_watch();
+  provider.batches.clear();
+  change_key("other");
+  EXPECT_TRUE(gate.is_proven());
+  EXPECT_TRUE(world.log.has("workspace.changed"));
 }
 
 }  // namespace

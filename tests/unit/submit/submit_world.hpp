@@ -157,8 +157,12 @@ class SubmitTest : public ::testing::Test {
             submit_bell)),
         settler(world.database, provider, world.clock, world.log, world.config,
                 world.settle_bell),
-        guard(world.database, provider, world.clock, world.random, world.log, world.config) {}
+        guard(guard_doors(), world.bells.of(Stage::guard)) {}
   ~SubmitTest() override { world.stop(); }
+
+  Guard::Doors guard_doors() {
+    return {world.database, provider, gate, world.clock, world.random, world.log, world.config};
+  }
 
   // Everything that waits, as pack would write it.
   IntentId plan(std::uint64_t bytes_more = 0) {
@@ -202,6 +206,7 @@ class SubmitTest : public ::testing::Test {
   StageWorld world;
   Wakeup& submit_bell = world.bells.of(Stage::submit);
   CreatingProvider provider;
+  ProvenProvider gate{provider};
   std::unique_ptr<Submitter> submitter;
   Settler settler;
   Guard guard;

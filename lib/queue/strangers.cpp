@@ -1,0 +1,170 @@
+#include "queue/strangers.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace offpeak {
+
+namespace {
+
+bool is_unsettled(const Intent& intent) {
+  return intent.state == IntentState::uploading || intent.state == IntentState::committing ||
+         intent.state == IntentState::unknown;
+}
+
+// Something on the way may send a request again at once, or when it has waited for an answer.
+bool is_near(Instant a, Instant b) { return std::max(a, b) - std::min(a, b) <= arrival_window; }
+
+std::optional<StrangerIs> as_of(const ProviderBatch& batch, const MayExplain& one) {
+  if (one.excluded.contains(batch.id)) return std::nullopt;
+  if (is_unsettled(one.intent)) {
+    if (may_be(batch, one.intent, CountRule::equal_or_untold)) return StrangerIs::unsettled;
+    return std::nullopt;
+  }
+  if (!may_be(batch, one.intent, CountRule::equal_or_untold)) return std::nullopt;
+  const bool not_created = one.intent.state == IntentState::not_created;
+  const bool near = one.own_created_at && batch.created_at_known && is_near(batch.created_at, *one.own_created_at);
+  if (!not_created && !near) return std::nullopt;
+  // Its counts will tell whether it is one.
+  if (is_untold(batch) && batch.status != ProcessingStatus::ended) return StrangerIs::unsettled;
+  if (is_untold(batch)) return std::nullopt;
+  return not_created ? StrangerIs::late_twin : StrangerIs::second_copy;
+}
+
+// Was it made when the bytes of this create can have arrived? Our clock is compared with the provider's by the Date of
+// the list, so neither needs to be right.
+bool arrived_in_time(const ProviderBatch& batch, const Intent& intent, const ListMoment& moment) {
+  if (!moment.date || !batch.created_at_known || !intent.committed_at) return false;
+  const auto created_at = batch.created_at - (*moment.date - moment.now);
+  return created_at >= *intent.committed_at - date_slack && created_at <= *intent.committed_at + arrival_window;
+}
+
+// Explanations in the order of what they mean: an unsettled intent's own batch comes before a copy of another's.
+constexpr StrangerIs by_weight[] = {StrangerIs::unsettled, StrangerIs::late_twin, StrangerIs::second_copy};
+
+class Explaining {
+ public:
+  explicit Explaining(const ListKnowledge& known) : known_(known) {}
+
+  Stranger explain(const ProviderBatch& batch) {
+    Stranger stranger{batch, StrangerIs::stranger, IntentId(), false};
+    for (const auto weight : by_weight) {
+      for (const auto& one : known_.intents) {
+        if (as_of(batch, one) != weight) continue;
+        if (!stranger.intent) stranger.intent = one.intent.id;
+        if (!explained_.insert(one.intent.id).second) continue;  // one intent explains one batch
+        stranger.is = weight;
+        stranger.intent = one.intent.id;
+        return stranger;
+      }
+    }
+    return stranger;
+  }
+
+  const Intent* intent(IntentId id) const {
+    const auto found = std::ranges::find(known_.intents, id, [](const MayExplain& one) { return one.intent.id; });
+    return found == known_.intents.end() ? nullptr : &found->intent;
+  }
+
+ private:
+  const ListKnowledge& known_;
+  std::set<IntentId> explained_;
+};
+
+bool is_alone(const std::vector<Stranger>& found, const ListKnowledge& known, const ListMoment& moment) {
+  if (!moment.exclusive) return false;
+  const bool strange = std::ranges::any_of(found, [](const Stranger& one) { return one.is == StrangerIs::stranger; });
+  return !strange && (!known.stranger_seen_at || moment.now - *known.stranger_seen_at >= alone_after);
+}
+
+}  // namespace
+
+bool is_untold(const ProviderBatch& batch) { return !batch.counts_known || batch.counts.total() == 0; }
+
+bool may_be(const ProviderBatch& batch, const Intent& intent, CountRule rule) {
+  if (intent.watermark && batch.id == *intent.watermark) return false;
+  // One that was made in the watermark's own moment may be newer.
+  if (intent.watermark_at && batch.created_at_known && batch.created_at < *intent.watermark_at) return false;
+  switch (rule) {
+    case CountRule::equal:
+      return batch.counts_known && batch.counts.total() == static_cast<std::int64_t>(intent.requests);
+    case CountRule::equal_or_untold:
+      return is_untold(batch) || batch.counts.total() == static_cast<std::int64_t>(intent.requests);
+    case CountRule::any:
+      return true;
+  }
+  return true;
+}
+
+std::vector<Stranger> strangers_of(const std::vector<ProviderBatch>& listed, const ListKnowledge& known,
+                                   const ListMoment& moment) {
+  std::vector<ProviderBatch> strange;
+  for (const auto& batch : listed) {
+    if (known.ours.contains(batch.id) || known.told.contains(batch.id)) continue;
+    if (batch.created_at_known && batch.created_at <= known.known_from) continue;
+    strange.push_back(batch);
+  }
+  std::ranges::stable_sort(strange, {}, &ProviderBatch::created_at);
+  Explaining explaining(known);
+  std::vector<Stranger> found;
+  for (const auto& batch : strange) found.push_back(explaining.explain(batch));
+  if (!is_alone(found, known, moment)) return found;
+  for (auto& one : found) {
+    if (one.is != StrangerIs::late_twin && one.is != StrangerIs::second_copy) continue;
+    const auto* const intent = explaining.intent(one.intent);
+    one.may_cancel = intent != nullptr && arrived_in_time(one.batch, *intent, moment);
+  }
+  return found;
+}
+
+namespace {
+
+void report_stranger(Log& log, const ProviderBatch& batch, bool exclusive) {
+  const auto requests = batch.counts.total();
+  if (!exclusive) {
+    log.info("batch.unexplained", {{"batch", batch.id}, {"requests", requests}});
+    return;
+  }
+  log.warning("batch.unexplained",
+              {{"batch", batch.id},
+               {"requests", requests},
+               {"act", fmt::format("offpeak reconcile {}; where others make batches in this workspace, set [provider] "
+                                   "exclusive = false",
+                                   batch.id)}});
+}
+
+}  // namespace
+
+void report_strangers(Log& log, const std::vector<Stranger>& found, bool exclusive) {
+  for (const auto& one : found) {
+    const auto& id = one.batch.id;
+    switch (one.is) {
+      case StrangerIs::unsettled:
+        break;
+      case StrangerIs::late_twin:
+        log.error("batch.came_late",
+                  {{"batch", id},
+                   {"intent", one.intent},
+                   {"requests", one.batch.counts.total()},
+                   {"canceled", one.may_cancel},
+                   {"hint", "what it has run already is paid for and is used; raise provider.settle_unknown if this happens "
+                            "again"}});
+        break;
+      case StrangerIs::second_copy:
+        log.error("batch.second_copy",
+                  {{"batch", id},
+                   {"intent", one.intent},
+                   {"requests", one.batch.counts.total()},
+                   {"canceled", one.may_cancel},
+                   {"hint", "something between offpeak and the provider repeats requests: it must not; what the copy ran "
+                            "is paid for twice"}});
+        break;
+      case StrangerIs::stranger:
+        report_stranger(log, one.batch, exclusive);
+        break;
+    }
+  }
+}
+
+}  // namespace offpeak
