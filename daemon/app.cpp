@@ -130,6 +130,7 @@ ControlHooks App::hooks() {
     return GuardWait{waiting->what, waiting->since, waiting->next_try_at, waiting->id};
   };
   hooks.prices = [this] { return &settings_.prices; };
+  hooks.reserve = [this] { return config_.intake.reserve; };
   return hooks;
 }
 

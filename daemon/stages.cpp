@@ -45,6 +45,7 @@ IngestCalls Stages::ingest_calls(std::function<void()> intake_settled) {
   calls.take_moved_in = [this] { return watcher_.take_moved_in(); };
   calls.accepted = [settled](JobId) { settled(); };
   calls.rejected = [settled](JobId) { settled(); };
+  calls.writers = [this](const std::string& name) { return watcher_.writers(name); };
   return calls;
 }
 

@@ -62,6 +62,8 @@ class Stages {
   bool committing() const { return submitter_.committing(); }
   std::optional<Instant> next_poll_at() const { return poller_.next_poll_at(); }
   const std::optional<Guard::Waiting>& guard_waiting() const { return guard_.waiting(); }
+  // What intake waits for.
+  std::vector<IntakeTrouble> intake_troubles() const { return ingester_.troubles(); }
   // Why the daemon cannot work just now, as a sentence.
   std::optional<std::string> trouble() const;
 

@@ -42,6 +42,7 @@ void add_all_verbs(CLI::App& app, Cli& cli) {
   add_job_verbs(app, cli);
   add_follow_verbs(app, cli);
   add_results_verbs(app, cli);
+  add_rejected_verb(app, cli);
   add_batch_verbs(app, cli);
   add_service_verbs(app, cli);
   add_safety_verbs(app, cli);

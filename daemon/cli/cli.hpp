@@ -49,6 +49,7 @@ void add_submit_verbs(CLI::App& app, Cli& cli);   // submit, check
 void add_job_verbs(CLI::App& app, Cli& cli);      // jobs, show, cancel, hold, release
 void add_follow_verbs(CLI::App& app, Cli& cli);   // watch, wait
 void add_results_verbs(CLI::App& app, Cli& cli);  // results
+void add_rejected_verb(CLI::App& app, Cli& cli);  // rejected
 void add_batch_verbs(CLI::App& app, Cli& cli);    // batches, reconcile
 void add_service_verbs(CLI::App& app, Cli& cli);  // status, pause, resume
 void add_safety_verbs(CLI::App& app, Cli& cli);   // audit, backup

@@ -12,6 +12,7 @@
 #include "daemon/cli/ids.hpp"
 #include "daemon/cli/job_view.hpp"
 #include "daemon/cli/pages.hpp"
+#include "daemon/cli/rejected_view.hpp"
 #include "daemon/cli/table.hpp"
 
 namespace offpeak::cli {
@@ -68,9 +69,17 @@ int show_batch(Cli& cli, const std::string& id) {
   return exit_done;
 }
 
+int show_name(Cli& cli, const std::string& name) {
+  if (const auto shown = show_rejected(cli, name)) return *shown;
+  cli.out.complain(fmt::format("{} is no ID, and no file of that name was rejected", escape_for_display(name, 100)),
+                   "use a job's number (7), a batch number (b12) or msgbatch_...; offpeak jobs lists the jobs, offpeak "
+                   "rejected the rejected files");
+  return exit_no_such_thing;
+}
+
 int show(Cli& cli, const std::string& text) {
   const auto id = parse_thing_id(text);
-  if (!id) return no_such_id(cli, text);
+  if (!id) return show_name(cli, text);
   if (id->batch) return show_batch(cli, id->text);
   const auto reply = cli.http().call("GET", "/v1/jobs/" + id->text);
   if (!reply) return explain(cli, reply.error());
@@ -129,9 +138,9 @@ void add_job_verbs(CLI::App& app, Cli& cli) {
   jobs->add_option("--limit", arguments->limit, "At most this many")->check(CLI::PositiveNumber);
   jobs->callback([&cli, arguments] { cli.verb = [&cli, arguments] { return list_jobs(cli, *arguments); }; });
 
-  auto* const one = add_verb(app, cli, "show", "Show one job or batch");
+  auto* const one = add_verb(app, cli, "show", "Show one job, batch or rejected file");
   auto id = std::make_shared<std::string>();
-  one->add_option("ID", *id, "A job's number, b12, or msgbatch_...")->required();
+  one->add_option("ID", *id, "A job's number, b12, msgbatch_..., or a rejected file's name")->required();
   one->callback([&cli, id] { cli.verb = [&cli, id] { return show(cli, *id); }; });
 
   add_change(app, cli, "cancel", "Cancel jobs: what is not sent yet never will be");

@@ -42,6 +42,7 @@ JobView parse_job(const JsonView& json) {
   job.requests = json.integer("requests");
   job.counts = parse_counts(json.object("counts"));
   job.cost_usd = json.number("cost_usd");
+  job.file_changed = json.flag("file_changed");
   return job;
 }
 

@@ -18,6 +18,7 @@ struct JobView {
   std::int64_t requests = 0;
   RequestCounts counts;
   double cost_usd = 0;
+  bool file_changed = false;  // written to after it had been taken
 
   std::int64_t finished() const;  // requests with an outcome
   std::int64_t failed() const;    // of them, not succeeded

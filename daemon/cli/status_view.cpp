@@ -54,6 +54,9 @@ std::string describe_status(const Output& out, const JsonView& status) {
   if (const auto intakes = status.integer("intakes"); intakes != 0) {
     add("Intake", fmt::format("{} being checked", human_count(intakes)));
   }
+  if (const auto unseen = status.object("rejected").integer("unseen"); unseen != 0) {
+    add("Rejected", fmt::format("{} not looked at", human_count(unseen)));
+  }
   add("Requests", describe(parse_counts(status.object("counts"))));
   add("Batches", batches_text(status, now));
   add("Today", human_usd(status.number("spent_today_usd")));

@@ -28,7 +28,8 @@ struct Waiting {
 };
 
 int code_of(const JobView& job) {
-  if (job.is_held()) return exit_held;
+  // What was written too late is in no job: no success of the others makes that good.
+  if (job.is_held() || job.file_changed) return exit_held;
   return job.failed() != 0 ? exit_not_all_succeeded : exit_done;
 }
 

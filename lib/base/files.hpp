@@ -30,6 +30,14 @@ struct FileInfo {
   auto operator<=>(const FileInfo&) const = default;
 };
 
+// Who has a file open for writing.
+enum class Writers : std::uint8_t { none, some, unknown };
+
+struct DiskSpace {
+  std::uint64_t free = 0;   // for us
+  std::uint64_t total = 0;  // of the file system
+};
+
 enum class OpenFor : std::uint8_t {
   reading,      // an existing file; links are not followed, a FIFO does not block
   writing_new,  // created, must not exist
@@ -70,7 +78,14 @@ class Files {
   virtual Result<void> sync_folder(const std::string& path) = 0;
   // Where the group exists and we may; a refusal is ignored by callers that only wish it.
   virtual Result<void> set_mode(const std::string& path, unsigned mode, const std::string& group) = 0;
-  virtual Result<std::uint64_t> free_bytes(const std::string& path) = 0;
+  virtual Result<DiskSpace> space(const std::string& path) = 0;
+  // Whether any process of this host has the regular file open for writing. The kernel answers the owner of the file and
+  // whoever has CAP_LEASE; to others, and on a network file system, where hosts that it does not know may write, it is
+  // unknown, as it is of a file that is not there. Asking opens the file for a moment: a process that opens it for writing meanwhile waits, or is refused
+  // with EAGAIN where it asked not to wait.
+  virtual Writers writers(const std::string& path) = 0;
+  // May we write to it? A folder where we may not cannot be moved to another one either.
+  virtual bool writable(const std::string& path) = 0;
 };
 
 class SystemFiles final : public Files {
@@ -86,7 +101,9 @@ class SystemFiles final : public Files {
   Result<void> remove_tree(const std::string& path) override;
   Result<void> sync_folder(const std::string& path) override;
   Result<void> set_mode(const std::string& path, unsigned mode, const std::string& group) override;
-  Result<std::uint64_t> free_bytes(const std::string& path) override;
+  Result<DiskSpace> space(const std::string& path) override;
+  Writers writers(const std::string& path) override;
+  bool writable(const std::string& path) override;
 
  private:
   std::optional<unsigned> group_id(const std::string& name);

@@ -74,8 +74,15 @@ struct IntakeConfig {
   Duration settle = std::chrono::seconds(2);
   Duration rescan = std::chrono::seconds(30);
   std::uint64_t max_file_bytes = 64'000'000'000;
+  std::uint64_t reserve = 1'000'000'000;
   bool operator==(const IntakeConfig&) const = default;
 };
+
+// What intake leaves free on a file system of so many bytes: `reserve`, but no more than 5 % of it, so that a small disk
+// can be used at all.
+constexpr std::uint64_t left_alone(std::uint64_t reserve, std::uint64_t total_bytes) {
+  return reserve < total_bytes / 20 ? reserve : total_bytes / 20;
+}
 
 struct MoneyConfig {
   double daily_cap_usd = 0;  // 0: none

@@ -56,6 +56,7 @@ constexpr std::array keys{
     Key{"intake", "settle", into<&C::intake, &IntakeConfig::settle, take_duration>},
     Key{"intake", "rescan", into<&C::intake, &IntakeConfig::rescan, take_duration>},
     Key{"intake", "max_file_bytes", into<&C::intake, &IntakeConfig::max_file_bytes, take_bytes, 1, bytes_max>},
+    Key{"intake", "reserve", into<&C::intake, &IntakeConfig::reserve, take_bytes, 0, bytes_max>},
 
     Key{"money", "daily_cap_usd", into<&C::money, &MoneyConfig::daily_cap_usd, take_usd>},
     Key{"money", "prices", into<&C::money, &MoneyConfig::prices, take_path>},

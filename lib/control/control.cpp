@@ -39,6 +39,10 @@ Task<Reply> dispatch(ControlContext& context, RouteId id, RoutedCall call) {
       co_return co_await list_batches(context, std::move(call));
     case RouteId::get_batch:
       co_return co_await get_batch(context, std::move(call));
+    case RouteId::list_rejected:
+      co_return co_await list_rejected(context, std::move(call));
+    case RouteId::see_rejected:
+      co_return co_await see_rejected(context, std::move(call));
     case RouteId::pause:
       co_return co_await set_pause(context, std::move(call), true);
     case RouteId::resume:

@@ -56,6 +56,7 @@ struct ControlHooks {
   std::function<std::optional<std::string>()> trouble;  // why the daemon cannot work just now, as a sentence
   std::function<std::optional<GuardWait>()> guard_wait;  // what the start-up guard waits for
   std::function<const PriceTable*()> prices;            // for what a decision may cost at most; null: there are none
+  std::function<std::uint64_t()> reserve = {};          // free space that uploads leave alone: intake.reserve
 };
 
 struct ControlContext;

@@ -1,4 +1,4 @@
-// One coroutine a route, by family: job_routes.cpp, batch_routes.cpp, reconcile_routes.cpp, service_routes.cpp,
+// One coroutine a route, by family: job_routes.cpp, batch_routes.cpp, rejected_routes.cpp, reconcile_routes.cpp, service_routes.cpp,
 // upload.cpp, results_stream.cpp, audit_routes.cpp, backup_stream.cpp. Inside lib/control only. The context outlives
 // every call.
 #pragma once
@@ -19,6 +19,8 @@ Task<Reply> job_results(ControlContext& context, RoutedCall call);
 
 Task<Reply> list_batches(ControlContext& context, RoutedCall call);
 Task<Reply> get_batch(ControlContext& context, RoutedCall call);
+Task<Reply> list_rejected(ControlContext& context, RoutedCall call);
+Task<Reply> see_rejected(ControlContext& context, RoutedCall call);
 Task<Reply> list_reconcile(ControlContext& context, RoutedCall call);
 Task<Reply> settle_reconcile(ControlContext& context, RoutedCall call);
 

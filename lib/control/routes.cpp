@@ -15,7 +15,9 @@ constexpr std::array<std::string_view, 1> results_query{"outcome"};
 constexpr std::array<std::string_view, 1> pause_query{"what"};
 constexpr std::array<std::string_view, 1> audit_query{"deep"};
 
-constexpr std::array<Route, 18> table{{
+constexpr std::array<std::string_view, 3> rejected_query{"file", "limit", "after"};
+
+constexpr std::array<Route, 20> table{{
     {"GET", "/healthz", RouteId::health, {}},
     {"GET", "/v1/status", RouteId::status, {}},
     {"GET", "/v1/jobs", RouteId::list_jobs, Names(list_query)},
@@ -27,6 +29,8 @@ constexpr std::array<Route, 18> table{{
     {"GET", "/v1/jobs/{id}/results", RouteId::job_results, Names(results_query)},
     {"GET", "/v1/batches", RouteId::list_batches, Names(list_query)},
     {"GET", "/v1/batches/{id}", RouteId::get_batch, {}},
+    {"GET", "/v1/rejected", RouteId::list_rejected, Names(rejected_query)},
+    {"POST", "/v1/rejected/{id}/seen", RouteId::see_rejected, {}},
     {"POST", "/v1/pause", RouteId::pause, Names(pause_query)},
     {"POST", "/v1/resume", RouteId::resume, Names(pause_query)},
     {"GET", "/v1/reconcile", RouteId::list_reconcile, {}},

@@ -23,6 +23,8 @@ enum class RouteId : std::uint8_t {
   job_results,
   list_batches,
   get_batch,
+  list_rejected,
+  see_rejected,
   pause,
   resume,
   list_reconcile,

@@ -22,6 +22,34 @@ class NeedsHuman {
   std::string items_;
 };
 
+// "2 files that nobody has looked at were rejected, the newest: a.jsonl: line 3, column 14: not valid JSON"
+std::string unseen_text(const Status& status) {
+  const auto& newest = *status.rejected_newest;
+  const auto name = escape_for_display(newest.file, 100);
+  JsonElements errors(newest.errors);
+  std::string_view first;
+  std::string why;
+  if (errors.next(first)) {
+    const auto number = [&](std::string_view key) {
+      const auto value = json_member(first, key);
+      return value ? json_integer(*value) : std::nullopt;
+    };
+    if (const auto line = number("line")) why += fmt::format("line {}, ", *line);
+    if (const auto column = number("column")) why += fmt::format("column {}, ", *column);
+    if (!why.empty()) why.replace(why.size() - 2, 1, ":");
+    if (const auto message = json_member(first, "message")) why += json_decode_string(*message);
+  }
+  if (newest.job) return fmt::format("{}: {}", name, why);
+  if (status.rejected_unseen == 1) return fmt::format("{} was rejected: {}", name, why);
+  return fmt::format("{} files were rejected, the newest: {}: {}", status.rejected_unseen, name, why);
+}
+
+// It prints what is wrong with each, and then they are looked at.
+std::string unseen_command(const Status& status) {
+  if (status.rejected_unseen > 1) return "offpeak rejected --seen all";
+  return fmt::format("offpeak rejected --seen {}", status.rejected_newest->id.value);
+}
+
 std::string needs_human(const Status& status) {
   NeedsHuman list;
   if (status.account.paused) {
@@ -34,6 +62,7 @@ std::string needs_human(const Status& status) {
                          batch.reason ? ": " : "", batch.reason.value_or("")),
              fmt::format("offpeak reconcile {} claim", batch.provider_id));
   }
+  if (status.rejected_newest) list.add(unseen_text(status), unseen_command(status));
   for (const auto& job : status.held) {
     const auto name = escape_for_display(job.name, 60);
     list.add(
@@ -99,6 +128,13 @@ std::string to_json(const Batch& batch) {
       json_time(batch.collected_at), json_time(batch.archived_at), batch.processing, batch.succeeded, batch.errored,
       batch.canceled, batch.expired, batch.intent.value, batch.proven, batch.cancel_wanted, json_text(batch.reason),
       json_time(batch.next_action_at));
+}
+
+std::string to_json(const RejectedFile& file) {
+  return fmt::format(R"({{"id":{},"file":{},"stored":{},"at":{},"error_count":{},"errors":{},"job":{},"seen":{}}})",
+                     file.id.value, json_quote(file.file), file.stored.empty() ? "null" : json_quote(file.stored),
+                     json_time(file.at), file.error_count, file.errors,
+                     file.job ? fmt::format("{}", file.job->value) : "null", file.seen);
 }
 
 std::string to_json(const UnexplainedBatch& batch, const Amount& amount) {
@@ -175,14 +211,15 @@ std::string guard_wait_json(const GuardWait& wait, const Amount& amount, std::st
 
 std::string status_json(const Status& status, const StatusExtras& extras) {
   const bool degraded = status.account.paused || !status.unexplained.empty() || extras.trouble;
-  return fmt::format(R"({{"health":"{}","account":{},"counts":{},"open_batches":{},"next_poll_at":{},"needs_human":{},)"
-                     R"("paused":{{"intake":{},"submitting":{}}},"jobs_open":{},"intakes":{},"unknown_intents":{},)"
-                     R"("unexplained_batches":{},"spent_today_usd":{},"trouble":{},"version":"{}","now":{}}})",
-                     degraded ? "degraded" : "ok", account_json(status.account), to_json(status.counts),
-                     status.open_batches, json_time(extras.next_poll_at), needs_human(status), status.intake_paused,
-                     status.submitting_paused, status.jobs_open, status.intakes, status.unknown_intents,
-                     id_list(status.unexplained), json_usd(status.spent_today), json_text(extras.trouble),
-                     OFFPEAK_VERSION, json_time(extras.now));
+  return fmt::format(
+      R"({{"health":"{}","account":{},"counts":{},"open_batches":{},"next_poll_at":{},"needs_human":{},)"
+      R"("paused":{{"intake":{},"submitting":{}}},"jobs_open":{},"intakes":{},"unknown_intents":{},)"
+      R"("unexplained_batches":{},"spent_today_usd":{},"rejected":{{"unseen":{}}},"trouble":{},"version":"{}","now":{}}})",
+      degraded ? "degraded" : "ok", account_json(status.account), to_json(status.counts), status.open_batches,
+      json_time(extras.next_poll_at), needs_human(status), status.intake_paused, status.submitting_paused,
+      status.jobs_open, status.intakes, status.unknown_intents, id_list(status.unexplained),
+      json_usd(status.spent_today), status.rejected_unseen, json_text(extras.trouble), OFFPEAK_VERSION,
+      json_time(extras.now));
 }
 
 }  // namespace offpeak

@@ -13,6 +13,7 @@ struct Amount;
 struct GuardWait;
 
 std::string to_json(const Batch& batch);
+std::string to_json(const RejectedFile& file);
 // As /v1/reconcile lists them.
 std::string to_json(const UnexplainedBatch& batch, const Amount& amount);
 std::string unknown_intent_json(const Intent& intent, const std::vector<Candidate>& candidates, const Amount& amount);

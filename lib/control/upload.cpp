@@ -3,6 +3,7 @@
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include "config/config.hpp"
 #include "control/handlers.hpp"
 #include "control/problem.hpp"
 #include "control/upload_wish.hpp"
@@ -80,7 +81,20 @@ Task<Result<std::string>> read_head(CallBody& body) {
   co_return head;
 }
 
+// File worker. With `reserve` bytes left alone, is there room for so many more?
+Result<void> make_sure_of_room(Files& files, const std::string& folder, std::uint64_t reserve, std::size_t more) {
+  const auto space = files.space(folder);
+  if (!space) return space.error();
+  const auto kept = left_alone(reserve, space->total);
+  if (space->free >= kept + more) return {};
+  return make_error(
+      ErrorKind::disk_full,
+      fmt::format("{} bytes are free for job files, and {} of them are left alone (intake.reserve)", space->free, kept),
+      "make room on the file system of the spool, then send the file again");
+}
+
 Task<Result<void>> write_file(ControlContext& context, std::string path, std::string head, CallBody& body) {
+  const auto reserve = context.hooks.reserve ? context.hooks.reserve() : 0;
   auto& worker = context.doors.file_worker;
   auto& files = context.doors.files;
   const auto open = [&files, path] { return files.open(path, OpenFor::writing_new); };
@@ -89,7 +103,10 @@ Task<Result<void>> write_file(ControlContext& context, std::string path, std::st
   File* const target = file->get();
   std::string_view block = head;
   while (!block.empty()) {
-    const auto append = [target, block] { return target->append(block); };
+    const auto append = [&files, &path, reserve, target, block]() -> Result<void> {
+      if (auto room = make_sure_of_room(files, folder_of(path), reserve, block.size()); !room) return room;
+      return target->append(block);
+    };
     auto written = co_await worker.run(append);
     if (!written) co_return written.error();
     auto next = co_await body.next_block();
@@ -106,7 +123,10 @@ Task<Result<void>> write_file(ControlContext& context, std::string path, std::st
 // Takes back what an upload that did not complete has left.
 Task<> drop(ControlContext& context, JobId id) {
   auto& files = context.doors.files;
-  const auto remove = [&files, path = claimed_path(context, id)] { return files.remove(path); };
+  const auto remove = [&files, path = claimed_path(context, id)]() -> Result<void> {
+    if (auto removed = files.remove(path); !removed) return removed;
+    return files.sync_folder(folder_of(path));  // before somebody else gets its id
+  };
   const auto removed = co_await context.doors.file_worker.run(remove);
   if (!removed) {
     // The row says that the file is not whole: the next start removes both.

@@ -7,6 +7,7 @@
 #include "base/crash_point.hpp"
 #include "base/task_group.hpp"
 #include "export/export_group.hpp"
+#include "export/late_bytes.hpp"
 #include "export/summary.hpp"
 
 namespace offpeak {
@@ -54,9 +55,19 @@ struct Exporter::Export {
   std::shared_ptr<ResultsWriter> writer;
   std::optional<Instant> exported_before;  // its results stand there already, complete
   Instant done_at{};
+  std::optional<TakenFile> taken;
   std::string summary;
   Result<void> written;
 };
+
+// File worker. What came behind a job's back is said in the job.
+void Exporter::note_change(Files& files, const std::string& claimed, Export& one) {
+  if (!one.taken) return;
+  const auto changed = changed_since_taken(files, claimed, one.job, *one.taken);
+  if (changed.empty()) return;
+  one.job.file_changed = true;
+  one.job.reason = changed;
+}
 
 // True where a job was finished: there may be more behind the first hundred.
 Task<bool> Exporter::export_ready() {
@@ -89,9 +100,12 @@ Task<Exporter::Export> Exporter::write(Job job) {
     *window = read_result_window(queue, one->job.id, 0, result_window_requests);
     one->tallies = queue.tallies(one->job.id);
     one->batches = queue.batches_of(one->job.id);
+    one->taken = queue.taken_file(one->job.id);
   };
   co_await doors_.database.run(std::move(read));
-  auto begin = [files = &doors_.files, folder = doors_.config.paths.results(), one] {
+  auto begin = [files = &doors_.files, folder = doors_.config.paths.results(), claimed = doors_.config.paths.claimed(),
+                one] {
+    note_change(*files, claimed, *one);
     one->exported_before = already_exported(*files, folder, one->job, one->tallies, one->batches);
     if (!one->exported_before) one->written = one->writer->begin();
   };
@@ -101,7 +115,7 @@ Task<Exporter::Export> Exporter::write(Job job) {
   one->written = co_await write_lines(one->writer, job, window);
   crash_point("lines_written");
   one->done_at = doors_.clock.now();
-  one->summary = summary_json(as_finished(job, one->done_at), one->tallies, one->batches);
+  one->summary = summary_json(as_finished(one->job, one->done_at), one->tallies, one->batches);
   co_return std::move(*one);
 }
 
@@ -201,7 +215,7 @@ Task<bool> Exporter::finish(Exports exports) {
   for (const auto& one : *exports) {
     if (!one.written) continue;
     written.push_back(as_finished(one.job, one.done_at));
-    wanted.push_back({one.job.id, written.back().state, one.done_at});
+    wanted.push_back({one.job.id, written.back().state, one.done_at, one.job.file_changed ? *one.job.reason : ""});
   }
   if (wanted.empty()) co_return false;
   auto record = [wanted = std::move(wanted)](Queue& queue) { return queue.finish_jobs(wanted); };
@@ -215,6 +229,9 @@ Task<bool> Exporter::finish(Exports exports) {
     stuck_.erase(job.id);
     doors_.log.info(job.state == JobState::done ? "job.done" : "job.canceled",
                     {{"job", job.id}, {"name", job.name}, {"requests", job.requests}});
+    if (job.file_changed) {
+      doors_.log.warning("job.file_changed", {{"job", job.id}, {"file", job.file}, {"reason", *job.reason}});
+    }
   }
   co_return finished_some;
 }

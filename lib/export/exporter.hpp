@@ -57,6 +57,7 @@ class Exporter {
   Task<> remove_leftovers();
   Task<bool> export_ready();
   Task<Export> write(Job job);
+  static void note_change(Files& files, const std::string& claimed, Export& one);
   Task<Result<void>> write_lines(std::shared_ptr<ResultsWriter> writer, Job job, std::shared_ptr<ResultWindow> window);
   Task<> read_window(JobId job, Seq first, std::shared_ptr<ResultWindow> into);
   Task<Result<void>> write_window(std::shared_ptr<ResultsWriter> writer, std::shared_ptr<const ResultWindow> window);

@@ -47,7 +47,7 @@ std::string summary_json(const Job& job, const JobTallies& tallies, const std::v
 
 Job as_finished(Job job, Instant now) {
   job.state = job.state == JobState::canceling ? JobState::canceled : JobState::done;
-  job.reason.reset();
+  if (!job.file_changed) job.reason.reset();
   job.next_action_at.reset();
   job.done_at = now;
   return job;

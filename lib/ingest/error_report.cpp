@@ -60,4 +60,15 @@ std::string ErrorReport::document(std::string_view file) const {
   return text + "]}\n";
 }
 
+RejectedFile record_of(std::string_view document, const std::string& file, const std::string& stored, Instant now) {
+  RejectedFile record;
+  record.file = file;
+  record.stored = stored;
+  record.at = now;
+  const auto count = json_member(document, "error_count");
+  if (count) record.error_count = json_integer(*count).value_or(0);
+  if (const auto errors = json_member(document, "errors")) record.errors = json_on_one_line(*errors);
+  return record;
+}
+
 }  // namespace offpeak

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "queue/rows.hpp"
+
 namespace offpeak {
 
 // Line and column count from 1, the column in bytes; the offset counts from 0 in the decompressed file.
@@ -40,5 +42,8 @@ class ErrorReport {
   std::vector<FileError> kept_;
   std::uint64_t count_ = 0;
 };
+
+// What a document says, for the list of rejected files; `stored` is the file's name in rejected/, or empty.
+RejectedFile record_of(std::string_view document, const std::string& file, const std::string& stored, Instant now);
 
 }  // namespace offpeak

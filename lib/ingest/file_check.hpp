@@ -25,6 +25,7 @@ namespace offpeak {
 struct CheckSettings {
   std::uint64_t batch_bytes_max = 256'000'000;    // of HTTP body
   std::uint64_t file_bytes_max = 64'000'000'000;  // decompressed
+  std::uint64_t reserve_bytes = 0;                // of free space that unpacking leaves alone; see left_alone()
   std::size_t window_bytes = 1024 * 1024;
   std::uint64_t together_bytes_min = 128 * 1024;  // of requests in memory that are checked on two threads
   std::size_t run_entries = 64 * 1024;            // of custom_ids held in memory before they spill

@@ -16,6 +16,7 @@ Finding finding_of(const IntakeCheck& check) {
   finding.digest = check.check().digest();
   finding.kind = check.kind();
   finding.data_name = check.data_name();
+  finding.taken = check.taken();
   return finding;
 }
 

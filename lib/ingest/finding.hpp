@@ -25,6 +25,7 @@ struct Finding {
   Digest128 digest;
   FileKind kind;
   std::string data_name;
+  TakenFile taken;  // the file as it came
 };
 
 // After its last step.

@@ -4,11 +4,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <utility>
 
-#include "base/backoff.hpp"
-#include "base/crash_point.hpp"
 #include "base/task_group.hpp"
 #include "ingest/open_intake.hpp"
-#include "ingest/recovered.hpp"
 #include "ingest/spool.hpp"
 
 namespace offpeak {
@@ -17,44 +14,11 @@ namespace {
 
 constexpr std::size_t complaints_max = 1000;
 constexpr std::size_t ready_enough = 256;
-constexpr Duration first_backoff = std::chrono::seconds(1);
 
 Result<std::uint64_t> size_of(Files& files, const std::string& path) {
   const auto info = files.info(path);
   if (!info) return info.error();
   return info->bytes;
-}
-
-// Removes what crashes left, and says what the state does not know and which ids are taken.
-Result<ClaimedFolder> clean_claimed(Files& files, const PathsConfig& paths, const KnownClaims& known) {
-  const auto listed = files.list(paths.claimed());
-  if (!listed) return listed.error();
-  std::set<std::string> names;
-  for (const auto& info : *listed) names.insert(info.name);
-  auto folder = sort_claimed(names, known);
-  for (const auto& name : folder.left_over) {
-    if (auto removed = files.remove(join_path(paths.claimed(), name)); !removed) return removed.error();
-  }
-  // A folder that is not there yet holds no results.
-  if (const auto results = files.list(paths.results())) {
-    for (const auto& info : *results) folder.highest = std::max(folder.highest, id_of_results(info.name));
-  }
-  return folder;
-}
-
-Result<std::string> read_head(Files& files, const std::string& path) {
-  auto file = files.open(path, OpenFor::reading);
-  if (!file) return file.error();
-  std::string head(recovered_head_bytes, '\0');
-  std::size_t filled = 0;
-  while (filled < head.size()) {
-    const auto got = (*file)->read_at(std::span(head).subspan(filled), filled);
-    if (!got) return got.error();
-    if (*got == 0) break;
-    filled += *got;
-  }
-  head.resize(filled);
-  return head;
 }
 
 }  // namespace
@@ -79,68 +43,6 @@ Task<> Ingester::run() {
   co_await loops.join();
 }
 
-Task<> Ingester::recover() {
-  const auto intakes = co_await doors_.database.run([](Queue& queue) { return queue.intakes(); });
-  const auto claimed = config_.paths.claimed();
-  co_await recover_unknown();
-  for (const auto& intake : intakes) {
-    if (intake.source != IntakeSource::socket || intake.state != IntakeState::claiming) continue;
-    // Its client is gone, and the upload is not whole.
-    const auto path = claimed_path(claimed, intake.id);
-    const auto removed = co_await doors_.file_worker.run([&files = doors_.files, path] { return files.remove(path); });
-    if (!removed) continue;
-    co_await doors_.database.run([id = intake.id](Queue& queue) { queue.forget_intake(id); });
-  }
-  recovered_ = true;
-}
-
-// What a state that was put back has forgotten comes in again, under new ids, before anything else takes an id.
-Task<> Ingester::recover_unknown() {
-  const auto known = co_await doors_.database.run([](Queue& queue) { return queue.known_claims(); });
-  const auto found = co_await doors_.file_worker.run(
-      [&files = doors_.files, paths = config_.paths, known] { return clean_claimed(files, paths, known); });
-  if (!found) {
-    doors_.log.warning("intake.not_cleaned", {{"error", found.error().message}});
-    co_return;
-  }
-  co_await doors_.database.run(
-      [highest = found->highest, now = doors_.clock.now()](Queue& queue) { queue.skip_job_ids(highest, now); });
-  for (const auto& unknown : found->unknown) co_await take_in_again(unknown.id, unknown.file);
-}
-
-// First the row, then the move: where one of them is missing after a crash, the next start finds the file again.
-Task<> Ingester::take_in_again(JobId old, std::string file) {
-  const auto from = join_path(config_.paths.claimed(), file);
-  const auto head = co_await doors_.file_worker.run([&files = doors_.files, from] { return read_head(files, from); });
-  if (!head) {
-    doors_.log.error("intake.unknown_file", {{"file", from}, {"error", head.error().message}});
-    co_return;
-  }
-  const auto name = recovered_name(old, *head);
-  IntakeOverrides overrides;
-  // Where others make batches, too, nothing tells that its requests were not sent already.
-  if (!config_.provider.exclusive) overrides.hold = true;
-  const auto id = co_await doors_.database.run([name, overrides, now = doors_.clock.now()](Queue& queue) {
-    return queue.announce_intake(IntakeSource::folder, name, overrides, now);
-  });
-  crash_point("recovered_announced");
-  const auto to = claimed_path(config_.paths.claimed(), id);
-  const auto moved =
-      co_await doors_.file_worker.run([&files = doors_.files, from, to] { return files.move_new(from, to); });
-  if (!moved) {
-    co_await doors_.database.run([id](Queue& queue) { queue.reject_intake(id, ""); });
-    doors_.log.error("intake.unknown_file", {{"file", from}, {"error", moved.error().message}});
-    co_return;
-  }
-  crash_point("recovered_moved");
-  co_await doors_.database.run([id](Queue& queue) { queue.intake_in_claimed(id); });
-  doors_.log.warning("intake.recovered", {{"file", from},
-                                          {"job", id},
-                                          {"name", name},
-                                          {"held", overrides.hold.value_or(false)},
-                                          {"why", "the state does not know it: it was put back to before this file"}});
-}
-
 Task<> Ingester::take_in() {
   next_look_ = doors_.clock.steady_now();
   for (;;) {
@@ -153,12 +55,14 @@ Task<> Ingester::take_in() {
     }
     const auto now = doors_.clock.steady_now();
     if (full) {
-      complain_once("database", "intake.waiting",
-                    {{"error", *full}, {"hint", "free some space; offpeak goes on by itself"}});
-      full_until_ = now + backoff(first_backoff, std::max(config_.intake.rescan, first_backoff), ++full_tries_, 1);
+      full_until_ = now + wait_before_try(++full_tries_, config_.intake);
+      if (troubles_.note("database", *full, doors_.clock.now(), wall_time(full_until_))) {
+        doors_.log.warning("intake.waiting",
+                           {{"error", *full}, {"hint", "free some space; offpeak goes on by itself"}});
+      }
     } else if (now >= full_until_) {
       full_tries_ = 0;
-      complained_.erase("database");
+      if (troubles_.end("database")) doors_.log.info("intake.goes_on", {{"after", "the disk was full"}});
     }
   }
 }
@@ -211,15 +115,23 @@ Task<> Ingester::look() {
   const auto now = doors_.clock.steady_now();
   next_look_ = now + config_.intake.rescan;
   if (listed) {
-    auto settled = look_for_settled(seen_, *listed, moved_in, config_.intake.settle, now);
-    seen_ = std::move(settled.seen);
-    ready_.assign(settled.ready.begin(), settled.ready.end());
-    if (settled.look_again_at) next_look_ = std::min(next_look_, *settled.look_again_at);
-    complained_.erase("incoming");
-  } else {
-    ready_.clear();
-    complain_once("incoming", "intake.no_folder", {{"error", listed.error().message}});
+    take_listing(*listed, moved_in);
+    if (now >= next_look_at_rejected_) co_await look_at_rejected();
+    co_return;
   }
+  ready_.clear();
+  if (troubles_.note("incoming", listed.error().message, doors_.clock.now(), wall_time(next_look_))) {
+    doors_.log.warning("intake.no_folder", {{"error", listed.error().message}});
+  }
+}
+
+void Ingester::take_listing(const std::vector<FileInfo>& listed, const std::set<std::string>& moved_in) {
+  auto settled = look_for_settled(seen_, listed, moved_in, config_.intake.settle, doors_.clock.steady_now());
+  seen_ = std::move(settled.seen);
+  ready_.assign(settled.ready.begin(), settled.ready.end());
+  if (settled.look_again_at) next_look_ = std::min(next_look_, *settled.look_again_at);
+  if (troubles_.end("incoming")) doors_.log.info("intake.goes_on", {{"folder", config_.paths.incoming()}});
+  forget_stuck(listed);
 }
 
 Task<> Ingester::look_into_queue() {
@@ -249,8 +161,9 @@ Task<> Ingester::open_waiting() {
     if (!bytes && bytes.error().kind == ErrorKind::not_found) {
       co_await drop_missing(intake);
     } else if (!bytes) {
-      complain_once(claimed_path(config_.paths.claimed(), intake.id), "intake.waiting",
-                    {{"intake", intake.id}, {"error", bytes.error().message}});
+      if (troubles_.note(trouble_of(intake.id), bytes.error().message, doors_.clock.now(), wall_time(next_look_))) {
+        doors_.log.warning("intake.waiting", {{"intake", intake.id}, {"error", bytes.error().message}});
+      }
     } else if (const auto weight = weight_of(intake.name, *bytes); !room.has_room(weight)) {
       waiting_.push_back({intake, *bytes});
     } else {
@@ -292,19 +205,6 @@ Task<> Ingester::open_found(std::vector<Waiting> found) {
   }
 }
 
-// The file never came into claimed/ (it is still in incoming/), or it went to rejected/ just before a crash.
-Task<> Ingester::drop_missing(Intake intake) {
-  const auto data = data_path(config_.paths.claimed(), intake.id);
-  const auto removed = co_await doors_.file_worker.run([&files = doors_.files, data] { return files.remove(data); });
-  if (!removed) doors_.log.warning("intake.not_cleaned", {{"intake", intake.id}, {"error", removed.error().message}});
-  co_await discard_index(intake.id);
-  ErrorReport report;
-  report.add("the file is gone", "send it again");
-  const auto document = intake.source == IntakeSource::socket ? report.document(intake.name) : "";
-  co_await doors_.database.run([id = intake.id, document](Queue& queue) { queue.reject_intake(id, document); });
-  if (intake.source == IntakeSource::socket && calls_.rejected) calls_.rejected(intake.id);
-}
-
 bool Ingester::is_open(JobId id) const {
   return std::ranges::any_of(open_, [id](const auto& open) { return open->intake.id == id; });
 }
@@ -315,6 +215,10 @@ Ingester::Open& Ingester::begin(const Intake& intake, std::uint64_t bytes) {
   open->weight = weight_of(intake.name, bytes);
   look_at_again(*open);
   return *open_.emplace_back(std::move(open));
+}
+
+Instant Ingester::wall_time(SteadyTime at) const {
+  return doors_.clock.now() + std::chrono::ceil<Duration>(at - doors_.clock.steady_now());
 }
 
 void Ingester::complain_once(const std::string& about, std::string_view event, LogFields fields) {

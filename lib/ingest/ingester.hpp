@@ -25,6 +25,7 @@
 #include "config/config.hpp"
 #include "ingest/grouping.hpp"
 #include "ingest/intake_check.hpp"
+#include "ingest/troubles.hpp"
 #include "queue/queue.hpp"
 #include "watch/settle.hpp"
 
@@ -45,6 +46,7 @@ struct IngestCalls {
   std::function<std::set<std::string>()> take_moved_in;  // Watcher::take_moved_in, or empty
   std::function<void(JobId)> accepted;                   // the job is durably queued
   std::function<void(JobId)> rejected;  // the intake has ended without a job; a socket's document waits in the queue
+  std::function<Writers(const std::string&)> writers = {};  // Watcher::writers of a name in incoming/, or empty
 };
 
 class Ingester {
@@ -60,6 +62,10 @@ class Ingester {
   // The stage; ends when it is canceled. Calls recover() where nobody did.
   Task<> run();
 
+  // What intake waits for just now, oldest first: the folder is gone, a full disk, a file that cannot be moved, unpacked
+  // or looked at, or that a program does not close. I/O thread.
+  std::vector<IntakeTrouble> troubles() const { return troubles_.list(); }
+
  private:
   struct Open;
   struct Waiting {  // announced, not open yet
@@ -71,29 +77,36 @@ class Ingester {
   struct Turn;  // one slice of a check
   struct ToSync;
 
-  // ingester.cpp: the loop, and what is known from before
+  // ingester_recovery.cpp: what is known from before
   Task<> recover_unknown();
   Task<> take_in_again(JobId old, std::string file);
+
+  // ingester.cpp: the loop
   Task<> take_in();
   Task<> round();
   SteadyTime next_due() const;
   Task<> look();
+  void take_listing(const std::vector<FileInfo>& listed, const std::set<std::string>& moved_in);
   Task<> look_into_queue();
   Task<> open_waiting();
   std::vector<Waiting> take_waiting();
   Task<> open_found(std::vector<Waiting> found);
-  Task<> drop_missing(Intake intake);
   OpenLoad load() const;
   bool can_begin() const;
   bool is_open(JobId id) const;
   Open& begin(const Intake& intake, std::uint64_t bytes);
   void complain_once(const std::string& about, std::string_view event, LogFields fields);
+  Instant wall_time(SteadyTime at) const;
 
   // ingester_claims.cpp: from incoming/ to claimed/
   Task<> claim_ready();
   Claims take_ready();
   bool is_stuck(const std::string& name);
-  Task<> leave_changed(Claims claims);
+  Task<> leave_unready(Claims claims);
+  bool is_ready(const Claim& claim);
+  bool is_closed(const Claim& claim);
+  void be_stuck(const std::string& name, const std::string& why);
+  void forget_stuck(const std::vector<FileInfo>& listed);
   Task<> claim(Claims claims);
   void begin(const FileInfo& claimed, JobId id, Instant now);
   Task<> give_up(const Claim& claim);
@@ -111,8 +124,6 @@ class Ingester {
   Task<> accept(std::vector<Open*> group);
   void tell_accepted(Open& open, const Accepted& verdict);
   Task<> remove_originals(std::vector<Open*> group);
-  Task<> reject(Open& open);
-  Task<> drop(Open& open);
   Task<> discard_index(JobId id);
   Task<> sync_files();
   std::vector<ToSync> take_to_sync();
@@ -120,8 +131,19 @@ class Ingester {
   bool is_acceptable(const Open& open) const;
   void look_at_again(Open& open);
   void put_off(Open& open, const Error& error);
+  void end_trouble(const Open& open);
   void fill_job(Open& open) const;
   CheckSettings settings() const;
+
+  // ingester_rejecting.cpp: what does not become a job
+  Task<> reject(Open& open);
+  Task<bool> is_written(const Open& open);
+  void wait_for_writer(Open& open);
+  void reject_for_room(Open& open, const Error& error);
+  Task<bool> move_to_rejected_folder(Open& open, const std::string& document);
+  Task<> drop(Open& open);
+  Task<> drop_missing(Intake intake);
+  Task<> look_at_rejected();
 
   IngestDoors doors_;
   boost::asio::any_io_executor executor_;
@@ -134,9 +156,16 @@ class Ingester {
   std::deque<Waiting> waiting_;
   std::deque<FileInfo> ready_;  // in incoming/, not claimed yet
   SeenFiles seen_;
-  std::map<std::string, SteadyTime> stuck_;  // names that could not be claimed, and until when they are left alone
+  struct Stuck {
+    int tries = 0;
+    SteadyTime until{};
+  };
+  std::map<std::string, Stuck> stuck_;  // names that could not be claimed, and until when they are left alone
+  Troubles troubles_;
   std::set<std::string> complained_;
+  std::set<JobId> ids_on_disk_;  // at the start: of files in claimed/, or of results
   SteadyTime next_look_{};
+  SteadyTime next_look_at_rejected_{};
   SteadyTime full_until_{};  // the database found the disk full
   int full_tries_ = 0;
   bool paused_ = false;        // by the operator

@@ -1,8 +1,9 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
 
-#include "base/backoff.hpp"
 #include "base/crash_point.hpp"
 #include "base/text.hpp"
 #include "ingest/grouping.hpp"
@@ -19,23 +20,8 @@ constexpr int steps_a_turn = 4;               // of a small file: opened, read, 
 constexpr std::size_t segments_a_store = 16;  // a durable transaction for every 16,384 requests
 constexpr std::size_t made_a_store = 2000;
 constexpr int changes_max = 10;
-constexpr Duration first_backoff = std::chrono::seconds(1);
+constexpr int no_room_max = 10;  // then the file is rejected: some three minutes
 constexpr std::size_t job_name_bytes_max = 200;
-
-// Before its original leaves claimed/: what was unpacked and has no original is of an accepted job.
-Result<void> remove_unpacked(Files& files, const std::string& claimed, JobId id) {
-  const auto path = data_path(claimed, id);
-  if (!files.info(path)) return {};
-  if (auto removed = files.remove(path); !removed) return removed;
-  return files.sync_folder(claimed);
-}
-
-// Removes what only the check needed, and a socket's file itself: its client has it still.
-Result<void> remove_leftovers(Files& files, const std::string& claimed, JobId id, IntakeSource source) {
-  if (auto removed = remove_unpacked(files, claimed, id); !removed) return removed;
-  if (source == IntakeSource::socket) return files.remove(claimed_path(claimed, id));
-  return {};
-}
 
 template <class Opens>
 std::size_t next_group(const Opens& opens) {
@@ -58,11 +44,13 @@ struct Ingester::Turn {
   std::unique_ptr<IntakeCheck> check;  // none once it has ended
   Result<CheckSlice> slice = CheckSlice();
   std::optional<Finding> finding;
+  bool no_room = false;
   std::shared_ptr<File> data, original;
 
   // File worker.
   void take(int steps) {
     for (int step = 0; step < steps && slice && !slice->finished; ++step) take_step();
+    no_room = check->no_room();
     data = check->data();
     if (check->original() != data) original = check->original();
     if (!slice || !slice->finished) return;
@@ -85,7 +73,10 @@ struct Ingester::Turn {
 Task<> Ingester::advance_all() {
   co_await check_some();
   co_await conclude_some();
-  std::erase_if(open_, [](const auto& open) { return open->ended; });
+  std::erase_if(open_, [this](const auto& open) {
+    if (open->ended) end_trouble(*open);
+    return open->ended;
+  });
 }
 
 std::vector<Ingester::Open*> Ingester::due() {
@@ -124,6 +115,10 @@ Task<> Ingester::check_group(std::vector<Open*> group) {
 void Ingester::end_turn(Open& open, Turn& turn) {
   if (!turn.slice && turn.slice.error().kind == ErrorKind::not_found) {
     open.vanished = true;
+    return;
+  }
+  if (!turn.slice && turn.no_room && ++open.no_room >= no_room_max) {
+    reject_for_room(open, turn.slice.error());
     return;
   }
   if (!turn.slice) {
@@ -263,7 +258,8 @@ void Ingester::tell_accepted(Open& open, const Accepted& verdict) {
   if (calls_.accepted) calls_.accepted(job.id);
 }
 
-// What was unpacked stays in the place of what came.
+// What was unpacked stays in the place of what came. Where its writer has kept it open, what came stays too: at the
+// job's end it is seen whether anything was written to it.
 Task<> Ingester::remove_originals(std::vector<Open*> group) {
   std::vector<JobId> unpacked;
   for (const auto* open : group) {
@@ -271,7 +267,10 @@ Task<> Ingester::remove_originals(std::vector<Open*> group) {
   }
   for (const auto id : unpacked) {
     const auto path = claimed_path(config_.paths.claimed(), id);
-    const auto removed = co_await doors_.file_worker.run([&files = doors_.files, path] { return files.remove(path); });
+    const auto removed = co_await doors_.file_worker.run([&files = doors_.files, path]() -> Result<void> {
+      if (files.writers(path) == Writers::some) return {};
+      return files.remove(path);
+    });
     if (!removed) doors_.log.warning("intake.not_cleaned", {{"job", id}, {"error", removed.error().message}});
   }
 }
@@ -281,6 +280,7 @@ void Ingester::fill_job(Open& open) const {
   const auto& options = finding.options;
   const auto& overrides = open.intake.overrides;
   open.wanted.again = overrides.again || options.rerun;
+  open.wanted.taken = finding.taken;
   open.wanted.hold = overrides.hold.value_or(options.hold.value_or(false));
   auto& job = open.wanted.job;
   job.id = open.intake.id;
@@ -301,47 +301,6 @@ void Ingester::fill_job(Open& open) const {
   job.defaults = options.defaults;
 }
 
-// The file first, the row last: a crash in between finds the file gone and ends the row.
-Task<> Ingester::reject(Open& open) {
-  const auto& intake = open.intake;
-  const auto& report = open.refusal ? *open.refusal : open.finding->report;
-  const auto document = report.document(intake.name);
-  const bool folder = intake.source == IntakeSource::folder;
-  const auto paths = config_.paths;
-  if (folder && !open.moved) {
-    const auto moved = co_await doors_.file_worker.run(
-        [&files = doors_.files, paths, id = intake.id, name = intake.name, &document]() -> Result<std::string> {
-          if (auto removed = remove_unpacked(files, paths.claimed(), id); !removed) return removed.error();
-          return move_to_rejected(files, claimed_path(paths.claimed(), id), paths.rejected(), name, id, document);
-        });
-    if (!moved) {
-      put_off(open, moved.error());
-      co_return;
-    }
-    open.moved = true;
-    doors_.log.warning("job.rejected", {{"file", intake.name},
-                                        {"errors", report.count()},
-                                        {"see", join_path(paths.rejected(), *moved + ".error.json")}});
-  }
-  const auto removed =
-      co_await doors_.file_worker.run([&files = doors_.files, paths, id = intake.id, source = intake.source] {
-        return remove_leftovers(files, paths.claimed(), id, source);
-      });
-  if (!removed) doors_.log.warning("intake.not_cleaned", {{"intake", intake.id}, {"error", removed.error().message}});
-  if (open.stored_any) co_await discard_index(intake.id);
-  co_await doors_.database.run([id = intake.id, &document](Queue& queue) { queue.reject_intake(id, document); });
-  open.ended = true;
-  if (!folder) doors_.log.info("job.rejected", {{"intake", intake.id}, {"errors", report.count()}});
-  if (calls_.rejected) calls_.rejected(intake.id);
-}
-
-// Somebody took the file out of claimed/.
-Task<> Ingester::drop(Open& open) {
-  doors_.log.warning("intake.vanished", {{"intake", open.intake.id}, {"file", open.intake.name}});
-  co_await drop_missing(open.intake);
-  open.ended = true;
-}
-
 Task<> Ingester::discard_index(JobId id) {
   while (!co_await doors_.database.run([id](Queue& queue) { return queue.discard_index(id); })) {
   }
@@ -350,13 +309,18 @@ Task<> Ingester::discard_index(JobId id) {
 // Nothing is lost by trying again later.
 void Ingester::put_off(Open& open, const Error& error) {
   ++open.tries;
-  open.not_before =
-      doors_.clock.steady_now() + backoff(first_backoff, std::max(config_.intake.rescan, first_backoff), open.tries, 1);
-  if (open.tries == 1) {
+  open.not_before = doors_.clock.steady_now() + wait_before_try(open.tries, config_.intake);
+  const auto what = fmt::format("{} waits: {}", shown_name(open.intake.name), error.message);
+  if (troubles_.note(trouble_of(open.intake.id), what, doors_.clock.now(), wall_time(open.not_before))) {
     doors_.log.warning(
         "intake.waiting",
         {{"intake", open.intake.id}, {"file", open.intake.name}, {"error", error.message}, {"hint", error.hint}});
   }
+}
+
+void Ingester::end_trouble(const Open& open) {
+  if (!troubles_.end(trouble_of(open.intake.id))) return;
+  doors_.log.info("intake.goes_on", {{"intake", open.intake.id}, {"file", open.intake.name}});
 }
 
 struct Ingester::ToSync {
@@ -418,6 +382,7 @@ CheckSettings Ingester::settings() const {
   CheckSettings settings;
   settings.batch_bytes_max = config_.batch.max_bytes;
   settings.file_bytes_max = config_.intake.max_file_bytes;
+  settings.reserve_bytes = config_.intake.reserve;
   return settings;
 }
 

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/backoff.hpp"
 #include "base/crash_point.hpp"
+#include "base/text.hpp"
 #include "ingest/ingester.hpp"
 #include "ingest/open_intake.hpp"
 #include "ingest/spool.hpp"
@@ -11,6 +13,8 @@ namespace offpeak {
 namespace {
 
 constexpr std::size_t stuck_max = 10'000;
+constexpr Duration longest_left_alone = std::chrono::hours(1);
+constexpr Duration open_patience = std::chrono::minutes(1);  // then it is said that a file is still open
 
 }  // namespace
 
@@ -18,6 +22,8 @@ struct Ingester::Claim {
   FileInfo info;
   std::string from;
   Result<FileInfo> there = FileInfo();  // when it was looked at last
+  Writers by_lease = Writers::unknown;
+  bool movable = true;
   JobId id;
   std::string to;
   Result<void> moved;
@@ -29,7 +35,7 @@ Task<> Ingester::claim_ready() {
   paused_ = co_await doors_.database.run([](Queue& queue) { return queue.intake_paused(); });
   if (paused_) co_return;
   const auto claims = take_ready();
-  co_await leave_changed(claims);
+  co_await leave_unready(claims);
   co_await claim(claims);
   if (ready_.empty() && look_skipped_) next_look_ = doors_.clock.steady_now();
 }
@@ -53,24 +59,80 @@ Ingester::Claims Ingester::take_ready() {
 // Could it not be moved a while ago?
 bool Ingester::is_stuck(const std::string& name) {
   const auto stuck = stuck_.find(name);
-  if (stuck == stuck_.end()) return false;
-  if (doors_.clock.steady_now() < stuck->second) return true;
-  stuck_.erase(stuck);
+  return stuck != stuck_.end() && doors_.clock.steady_now() < stuck->second.until;
+}
+
+// Before anything is said of them in the queue: what cannot be taken now costs a look and nothing else.
+Task<> Ingester::leave_unready(Claims claims) {
+  co_await doors_.file_worker.run([&files = doors_.files, claims] {
+    for (auto& one : *claims) {
+      one.there = files.info(one.from);
+      if (!one.there) continue;
+      one.by_lease = files.writers(one.from);
+      one.movable = one.there->type != FileType::folder || files.writable(one.from);
+    }
+  });
+  std::erase_if(*claims, [this](const Claim& one) { return !is_ready(one); });
+}
+
+bool Ingester::is_ready(const Claim& one) {
+  if (!one.there) {
+    complain_once(one.from, "intake.vanished", {{"file", one.info.name}});
+    return false;
+  }
+  if (*one.there != one.info) {
+    next_look_ = std::min(next_look_, doors_.clock.steady_now() + config_.intake.settle);
+    return false;
+  }
+  if (!one.movable) {
+    be_stuck(one.info.name, "a folder of another user: it can be neither moved nor taken");
+    return false;
+  }
+  return is_closed(one);
+}
+
+bool Ingester::is_closed(const Claim& one) {
+  const auto& name = one.info.name;
+  const auto seen = seen_.find(name);
+  if (seen == seen_.end()) return false;
+  const auto by_events = calls_.writers ? calls_.writers(name) : Writers::unknown;
+  const auto at = ready_at(seen->second, who_writes(one.by_lease, by_events), config_.intake.settle);
+  if (at && *at <= doors_.clock.steady_now()) return true;
+  if (at) {
+    next_look_ = std::min(next_look_, *at);
+    return false;
+  }
+  // Its close rings.
+  const auto what = shown_name(name) + " is still open in another program";
+  if (troubles_.note(trouble_of(name), what, doors_.clock.now(), std::nullopt, open_patience)) {
+    doors_.log.info("intake.open", {{"file", name}, {"waits_for", "the program that writes it to close it"}});
+  }
   return false;
 }
 
-// Gone, or written to since the last look: the next one will tell.
-Task<> Ingester::leave_changed(Claims claims) {
-  co_await doors_.file_worker.run([&files = doors_.files, claims] {
-    for (auto& one : *claims) one.there = files.info(one.from);
-  });
-  const auto now = doors_.clock.steady_now();
-  std::erase_if(*claims, [&](const Claim& one) {
-    if (one.there && *one.there == one.info) return false;
-    if (one.there) next_look_ = std::min(next_look_, now + config_.intake.settle);
-    if (!one.there) complain_once(one.from, "intake.vanished", {{"file", one.info.name}});
-    return true;
-  });
+// Looked at ever more rarely.
+void Ingester::be_stuck(const std::string& name, const std::string& why) {
+  if (stuck_.size() >= stuck_max) stuck_.clear();
+  auto& stuck = stuck_[name];
+  stuck.until =
+      doors_.clock.steady_now() + backoff(std::max<Duration>(config_.intake.rescan, Duration(1)),
+                                          std::max(longest_left_alone, config_.intake.rescan), ++stuck.tries, 1);
+  const auto what = "cannot take " + shown_name(name) + ": " + why;
+  if (troubles_.note(trouble_of(name), what, doors_.clock.now(), wall_time(stuck.until))) {
+    doors_.log.warning("intake.stuck", {{"file", name}, {"error", why}, {"hint", "move it away, or change its owner"}});
+  }
+}
+
+// What is not there any more was taken, or somebody took it away.
+void Ingester::forget_stuck(const std::vector<FileInfo>& listed) {
+  std::set<std::string> about;
+  for (const auto& info : listed) {
+    if (stuck_.contains(info.name) || seen_.contains(info.name)) about.insert(trouble_of(info.name));
+  }
+  std::erase_if(stuck_, [&](const auto& one) { return !about.contains(trouble_of(one.first)); });
+  for (const auto& ended : troubles_.end_others(trouble_of(std::string()), about)) {
+    doors_.log.info("intake.goes_on", {{"after", ended}});
+  }
 }
 
 // First the rows, then the moves: so no file is ever in claimed/ that nobody knows of.
@@ -117,20 +179,20 @@ void Ingester::begin(const FileInfo& claimed, JobId id, Instant now) {
   intake.created_at = now;
   intake.state = IntakeState::checking;
   seen_.erase(claimed.name);
+  stuck_.erase(claimed.name);
+  if (troubles_.end(trouble_of(claimed.name))) doors_.log.info("intake.goes_on", {{"file", claimed.name}});
   begin(intake, claimed.bytes);
 }
 
 // It is still in incoming/, or nowhere.
 Task<> Ingester::give_up(const Claim& claim) {
-  co_await doors_.database.run([id = claim.id](Queue& queue) { queue.reject_intake(id, ""); });
+  co_await doors_.database.run([id = claim.id](Queue& queue) { queue.reject_file(id, std::nullopt); });
   const auto& error = claim.moved.error();
   if (error.kind == ErrorKind::not_found) {
     complain_once(claim.from, "intake.vanished", {{"file", claim.info.name}});
-    co_return;
+  } else {
+    be_stuck(claim.info.name, error.message);
   }
-  complain_once(claim.from, "intake.stuck", {{"file", claim.info.name}, {"error", error.message}});
-  if (stuck_.size() >= stuck_max) stuck_.clear();
-  stuck_[claim.info.name] = doors_.clock.steady_now() + config_.intake.rescan;
 }
 
 }  // namespace offpeak

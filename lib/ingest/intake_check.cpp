@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "config/config.hpp"
 #include "ingest/spool.hpp"
 
 namespace offpeak {
@@ -117,8 +118,13 @@ bool IntakeCheck::is_plain(const FileInfo& info) {
 }
 
 Result<CheckSlice> IntakeCheck::unpack(std::uint64_t budget) {
-  const auto done = decompression_->step(budget);
-  if (!done && done.error().kind != ErrorKind::invalid) return done.error();
+  const auto done = unpack_some(budget);
+  if (!done && done.error().kind != ErrorKind::invalid) {
+    // Whatever is waited for now, the space is not kept from others meanwhile.
+    decompression_.reset();
+    if (auto removed = files_.remove(data_path(claimed_, id_)); !removed) return removed.error();
+    return done.error();
+  }
   if (!done) {
     // A file that is still being written to looks truncated.
     refuse(done.error().message, done.error().hint);
@@ -132,6 +138,26 @@ Result<CheckSlice> IntakeCheck::unpack(std::uint64_t budget) {
   data_ = std::move(*opened);
   check_.emplace(*data_, files_, json_, kind_.format, settings_, ids_path(claimed_, id_));
   return CheckSlice{};
+}
+
+Result<bool> IntakeCheck::unpack_some(std::uint64_t budget) {
+  const auto space = files_.space(claimed_);
+  if (!space) return space.error();
+  const bool begun = decompression_->bytes_written() >= budget;
+  const bool enough = space->free >= left_alone(settings_.reserve_bytes, space->total) + budget;
+  auto done = enough ? decompression_->step(budget) : not_enough(*space, budget);
+  no_room_ = begun && !done && done.error().kind == ErrorKind::disk_full;
+  return done;
+}
+
+Result<bool> IntakeCheck::not_enough(const DiskSpace& space, std::uint64_t budget) const {
+  const auto reserve = left_alone(settings_.reserve_bytes, space.total);
+  const auto written = decompression_->bytes_written();
+  return make_error(ErrorKind::disk_full,
+                    fmt::format("the file needs more than {} bytes of free space to be unpacked ({} of them are left "
+                                "alone: intake.reserve); {} are free",
+                                written + budget + reserve, reserve, space.free + written),
+                    "free some space, or split the file");
 }
 
 void IntakeCheck::begin_data() {

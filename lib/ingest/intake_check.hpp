@@ -21,8 +21,11 @@ class IntakeCheck {
               const CheckSettings& settings);
 
   // An Error is the machine's; ErrorKind::not_found: the file is gone from claimed/. At the end the report
-  // tells.
+  // tells. What was unpacked until an Error is gone with it.
   Result<CheckSlice> step(std::uint64_t budget);
+  // The last Error: the disk has no room for what the file unpacks to. A disk that others have filled is no fault of the
+  // file: some of it was unpacked before.
+  bool no_room() const { return no_room_; }
 
   // Set once the bytes that the job will be made of are all there: they must be synced before it is accepted.
   const std::shared_ptr<File>& data() const { return data_; }
@@ -36,12 +39,16 @@ class IntakeCheck {
   const FileCheck& check() const { return *check_; }  // where not rejected
   const FileKind& kind() const { return kind_; }
   std::string data_name() const;
+  // The file as it came, when it was opened.
+  TakenFile taken() const { return {before_.bytes, before_.modified_ns}; }
 
  private:
   Result<void> open();
   bool is_plain(const FileInfo& info);
   void begin_data();
   Result<CheckSlice> unpack(std::uint64_t budget);
+  Result<bool> unpack_some(std::uint64_t budget);
+  Result<bool> not_enough(const DiskSpace& space, std::uint64_t budget) const;
   void refuse(std::string message, std::string hint = "");
   Result<void> compare();
 
@@ -59,6 +66,7 @@ class IntakeCheck {
   std::optional<FileCheck> check_;
   std::optional<ErrorReport> refused_;
   bool changed_ = false;
+  bool no_room_ = false;
 };
 
 }  // namespace offpeak

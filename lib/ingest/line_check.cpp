@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "ingest/json_fault.hpp"
 #include "model/limits.hpp"
 #include "model/params.hpp"
 
@@ -14,29 +15,6 @@ namespace {
 
 constexpr std::string_view line_shape =
     R"({"custom_id": "...", "params": {"model": ..., "max_tokens": ..., "messages": [...]}})";
-
-std::string_view without_space(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r\n");
-  return first == std::string_view::npos ? std::string_view() : text.substr(first);
-}
-
-// What makes people's files fail most often, told apart by the byte at which the text stops being JSON.
-std::string json_hint(std::string_view text, std::size_t offset) {
-  const auto rest = text.substr(std::min(offset, text.size()));
-  const auto starts = [&](std::string_view mark) { return text.starts_with(mark); };
-  using namespace std::string_view_literals;
-  if (starts("\xFF\xFE"sv) || starts("\xFE\xFF"sv)) return "the file is in UTF-16: save it as UTF-8";
-  if (starts("\x1F\x8B"sv)) return "the file looks like gzip: name it *.jsonl.gz";
-  if (starts("\x28\xB5\x2F\xFD"sv)) return "the file looks like zstd: name it *.jsonl.zst";
-  if (rest.starts_with("\xEF\xBB\xBF"sv)) return "a byte order mark may stand only at the start of the file";
-  if (rest.starts_with("\0"sv)) return "a NUL byte: was the file copied to its end?";
-  if (rest.starts_with("NaN") || rest.starts_with("Infinity")) return "JSON has no NaN and no Infinity";
-  if (rest.starts_with("'")) return "JSON strings stand in double quotes";
-  if (without_space(rest).empty()) {
-    return "the text ends in the middle: a request must stand on one line, and the file must be complete";
-  }
-  return "";
-}
 
 bool is_other_vendors(std::string_view key) {
   static constexpr std::array<std::string_view, 8> keys{"method",     "url",  "body",    "recordId",
@@ -91,11 +69,7 @@ Fault LineChecker::too_long(std::uint64_t line_bytes) const {
 std::optional<Fault> LineChecker::json_fault(std::string_view text) {
   const auto fault = json_.check(text);
   if (!fault) return std::nullopt;
-  if (fault->message.find("too deep") != std::string::npos) {
-    return Fault{fault->offset, fmt::format("nested deeper than {} levels", json_depth_max), ""};
-  }
-  return Fault{fault->offset, fmt::format("not valid JSON in UTF-8: {}", fault->message),
-               json_hint(text, fault->offset)};
+  return explain_json_fault(text, *fault);
 }
 
 const std::vector<Fault>& LineChecker::check(std::string_view line, CheckedLine& checked) {

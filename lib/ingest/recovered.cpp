@@ -51,7 +51,7 @@ ClaimedFolder sort_claimed(const std::set<std::string>& names, const KnownClaims
     const bool unpacked = name.ends_with(data_suffix);
     const auto id = parse_id(unpacked ? std::string_view(name).substr(0, name.size() - data_suffix.size()) : name);
     if (!id) continue;
-    folder.highest = std::max(folder.highest, id);
+    folder.ids.insert(id);
     const auto original = fmt::format("{}", id.value);
     // The original of a file that is being checked goes only when its job is accepted, or with all that was made of it.
     const bool accepted_since = unpacked && !names.contains(original);

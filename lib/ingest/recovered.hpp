@@ -21,7 +21,7 @@ struct ClaimedFolder {
   };
   std::vector<std::string> left_over;  // what crashes left: it goes
   std::vector<Unknown> unknown;
-  JobId highest;  // of any file here: ids of a restored state begin again, and no file may be written over
+  std::set<JobId> ids;  // of any file here: ids of a restored state begin again, and no file may be written over
 };
 
 // Pure. A file of a purged job is left over: a power cut can undo its removal.

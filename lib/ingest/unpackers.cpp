@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <new>
 
@@ -94,6 +95,10 @@ class ZstdUnpacker final : public Unpacker {
 
  private:
   Error refused(std::size_t status) const {
+    if (ZSTD_getErrorCode(status) == ZSTD_error_frameParameter_windowTooLarge) {
+      return make_error(ErrorKind::invalid, "the zstd data needs a window of more than 128 MiB to be unpacked",
+                        "compress it again without --long, or with --long=27 at most");
+    }
     const std::string_view why = ZSTD_getErrorName(status);
     if (between_ && why.find("Unknown frame") != std::string_view::npos) return trailing("zstd");
     return damaged("zstd", why);

@@ -31,10 +31,10 @@ std::string to_json(const RequestCounts& counts) {
 std::string to_json(const Job& job) {
   return fmt::format(
       R"({{"id":{},"name":{},"file":{},"state":"{}","reason":{},"next_action_at":{},"created_at":{},"done_at":{},)"
-      R"("requests":{},"counts":{},"cost_usd":{},"priority":{},"max_attempts":{}}})",
+      R"("requests":{},"counts":{},"cost_usd":{},"priority":{},"max_attempts":{},"file_changed":{}}})",
       job.id.value, json_quote(job.name), json_quote(job.file), to_text(job.state), json_text(job.reason),
       json_time(job.next_action_at), json_time(job.created_at), json_time(job.done_at), job.requests,
-      to_json(job.counts), json_usd(job.cost), job.priority, job.max_attempts);
+      to_json(job.counts), json_usd(job.cost), job.priority, job.max_attempts, job.file_changed);
 }
 
 }  // namespace offpeak

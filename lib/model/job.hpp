@@ -43,6 +43,7 @@ struct Job {
   std::int64_t requests = 0;
   RequestCounts counts;
   Nanodollars cost = 0;
+  bool file_changed = false;  // its writer went on after it had been taken: what came then is not in it
 
   // What it was accepted with.
   std::int64_t priority = 0;

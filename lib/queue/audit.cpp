@@ -422,6 +422,13 @@ void check_orphans(Sql& sql, AuditReport& report) {
           fmt::format("batch {} belongs to intent {}, which is not there", row.integer(0), row.integer(1)));
     }
   }
+  {
+    // Nothing of what is free to be given again may be there.
+    auto row = sql.query(
+        "SELECT id FROM free_id WHERE intact AND (id IN (SELECT id FROM job) OR id IN (SELECT id FROM intake) OR id IN "
+        "(SELECT job FROM purged))");
+    while (row.step()) report.add_problem(fmt::format("number {} is free, and something has it", row.integer(0)));
+  }
   // Ids are never given twice: the sequences are not behind what they have given.
   const std::array<std::pair<std::string_view, std::string_view>, 4> sequences{
       {{"intake", "intake"}, {"intake", "job"}, {"intent", "intent"}, {"batch", "batch"}}};

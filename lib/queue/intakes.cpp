@@ -54,13 +54,36 @@ void insert_job(Sql& sql, const Job& job, const std::optional<std::string_view>&
       job.requests, job.requests - errored, errored);
 }
 
-void insert_intake(Sql& sql, IntakeSource source, const std::string& name, const IntakeOverrides& overrides,
-                   Instant now) {
+std::optional<JobId> take_free_id(Sql& sql) {
+  std::optional<JobId> id;
+  {
+    auto row = sql.query("SELECT id FROM free_id WHERE intact ORDER BY id LIMIT 1");
+    if (row.step()) id = JobId{row.integer(0)};
+  }
+  if (id) sql.run("DELETE FROM free_id WHERE id = ?", *id);
+  return id;
+}
+
+JobId insert_intake(Sql& sql, IntakeSource source, const std::string& name, const IntakeOverrides& overrides,
+                    Instant now) {
   sql.run(
-      "INSERT INTO intake (source, name, state, over_name, over_priority, over_hold, over_again, created_at) "
-      "VALUES (?, ?, 'claiming', ?, ?, ?, ?, ?)",
-      source == IntakeSource::socket ? "socket" : "folder", Blob{name}, overrides.name, overrides.priority,
-      overrides.hold, overrides.again, now);
+      "INSERT INTO intake (id, source, name, state, over_name, over_priority, over_hold, over_again, created_at) "
+      "VALUES (?, ?, ?, 'claiming', ?, ?, ?, ?, ?)",
+      take_free_id(sql), source == IntakeSource::socket ? "socket" : "folder", Blob{name}, overrides.name,
+      overrides.priority, overrides.hold, overrides.again, now);
+  return JobId{sql.last_id()};
+}
+
+std::vector<JobId> free_ids(Sql& sql) {
+  std::vector<JobId> ids;
+  auto row = sql.query("SELECT id FROM free_id WHERE intact");
+  while (row.step()) ids.push_back(JobId{row.integer(0)});
+  return ids;
+}
+
+void end_intake(Sql& sql, JobId id) {
+  if (sql.run("DELETE FROM intake WHERE id = ?", id) == 0) return;
+  sql.run("INSERT INTO free_id (id) VALUES (?)", id);
 }
 
 void insert_segments(Sql& sql, JobId id, std::uint32_t first_number, const std::vector<std::string>& segments) {
@@ -97,6 +120,10 @@ void accept_one(Sql& sql, const NewJob& wanted, Instant now) {
     waiting.since = now;
     add_pending(sql, waiting);
   }
+  if (wanted.taken) {
+    sql.run("INSERT INTO taken_file (job, bytes, modified_ns, changed) VALUES (?, ?, ?, 0)", job.id,
+            wanted.taken->bytes, wanted.taken->modified_ns);
+  }
   sql.run("DELETE FROM intake WHERE id = ?", job.id);
 }
 
@@ -117,36 +144,39 @@ KnownClaims Queue::known_claims() {
   return known;
 }
 
-void Queue::skip_job_ids(JobId highest, Instant now) {
+void Queue::skip_job_ids(const std::set<JobId>& taken, Instant now) {
+  if (taken.empty()) return;
   Transaction transaction(*sql_);
+  for (const auto id : free_ids(*sql_)) {
+    if (taken.contains(id)) sql_->run("DELETE FROM free_id WHERE id = ?", id);
+  }
+  const auto highest = *taken.rbegin();
   std::optional<std::int64_t> last;
   {
     auto row = sql_->query("SELECT seq FROM sqlite_sequence WHERE name = 'intake'");
     if (row.step()) last = row.integer(0);
   }
-  if (last.value_or(0) >= highest.value) return;
-  if (last) {
-    sql_->run("UPDATE sqlite_sequence SET seq = ? WHERE name = 'intake'", highest);
-  } else {
+  if (!last) {
     sql_->run("INSERT INTO sqlite_sequence (name, seq) VALUES ('intake', ?)", highest);
+  } else if (*last < highest.value) {
+    sql_->run("UPDATE sqlite_sequence SET seq = ? WHERE name = 'intake'", highest);
   }
-  set_fact(*sql_, "restored_at", to_millis(now));
+  if (last.value_or(0) < highest.value) set_fact(*sql_, "restored_at", to_millis(now));
   transaction.commit();
 }
 
 JobId Queue::announce_intake(IntakeSource source, const std::string& name, const IntakeOverrides& overrides,
                              Instant now) {
-  insert_intake(*sql_, source, name, overrides, now);
-  return JobId{sql_->last_id()};
+  Transaction transaction(*sql_);
+  const auto id = insert_intake(*sql_, source, name, overrides, now);
+  transaction.commit();
+  return id;
 }
 
 std::vector<JobId> Queue::announce_intakes(const std::vector<std::string>& names, Instant now) {
   Transaction transaction(*sql_);
   std::vector<JobId> ids;
-  for (const auto& name : names) {
-    insert_intake(*sql_, IntakeSource::folder, name, {}, now);
-    ids.push_back(JobId{sql_->last_id()});
-  }
+  for (const auto& name : names) ids.push_back(insert_intake(*sql_, IntakeSource::folder, name, {}, now));
   transaction.commit();
   return ids;
 }
@@ -215,14 +245,28 @@ Accepted Queue::accept_job(const Job& job, bool again, bool hold, Instant now) {
   return accept_jobs({&wanted}, now).front();
 }
 
-void Queue::reject_intake(JobId id, const std::string& document) {
+void Queue::note_rejection(JobId id, const std::string& document) {
+  sql_->run("UPDATE intake SET document = ? WHERE id = ? AND source = 'folder'", document, id);
+}
+
+void Queue::reject_file(JobId id, const std::optional<RejectedFile>& record) {
   Transaction transaction(*sql_);
-  sql_->run("UPDATE intake SET state = 'rejected', document = ? WHERE id = ? AND source = 'socket'", document, id);
-  sql_->run("DELETE FROM intake WHERE id = ? AND source = 'folder'", id);
+  end_intake(*sql_, id);
+  if (record) add_rejected(*sql_, *record);
   transaction.commit();
 }
 
-void Queue::forget_intake(JobId id) { sql_->run("DELETE FROM intake WHERE id = ?", id); }
+void Queue::retire_intake(JobId id) { sql_->run("DELETE FROM intake WHERE id = ?", id); }
+
+void Queue::reject_intake(JobId id, const std::string& document) {
+  sql_->run("UPDATE intake SET state = 'rejected', document = ? WHERE id = ? AND source = 'socket'", document, id);
+}
+
+void Queue::forget_intake(JobId id) {
+  Transaction transaction(*sql_);
+  end_intake(*sql_, id);
+  transaction.commit();
+}
 
 bool Queue::discard_index(JobId id) {
   sql_->forget_segment();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/json.hpp"
 #include "queue/moves.hpp"
 
 namespace offpeak {
@@ -14,7 +15,8 @@ constexpr std::uint32_t strangers_shown = 5;
 constexpr std::string_view columns =
     "id, name, file, state, reason, next_action_at, created_at, done_at, priority, version, betas, max_attempts, "
     "max_cost, digest, format, data_name, options_line, defaults, requests, pending, assigned, submitted, succeeded, "
-    "errored, expired, canceled, cost, intact";
+    "errored, expired, canceled, cost, (SELECT changed FROM taken_file WHERE taken_file.job = job.id AND "
+    "taken_file.intact), intact";
 
 Job read_job(const Statement& row) {
   Job job;
@@ -39,6 +41,7 @@ Job read_job(const Statement& row) {
   job.requests = row.integer(18);
   for (int i = 0; i < 7; ++i) job.counts.by_state[static_cast<std::size_t>(i)] = row.integer(19 + i);
   job.cost = row.integer(26);
+  job.file_changed = row.integer(27) != 0;
   return job;
 }
 
@@ -49,6 +52,21 @@ std::vector<Job> read_jobs(Sql& sql, std::string_view where, const Values&... va
   auto row = sql.query(text, values...);
   while (row.step()) found.push_back(read_job(row));
   return found;
+}
+
+// What came after the file had been taken is in no job: a human must know, and as long as nobody looks it is told.
+void record_change(Sql& sql, const Job& job, const FinishedJob& finished) {
+  sql.run("UPDATE taken_file SET changed = 1 WHERE job = ?", job.id);
+  RejectedFile record;
+  record.file = job.file;
+  record.at = finished.done_at;
+  record.error_count = 1;
+  record.errors = fmt::format(R"([{{"line":null,"column":null,"offset":null,"message":{},"hint":{}}}])",
+                              json_quote(finished.changed),
+                              json_quote("drop what is missing as a file of its own; rename a file into incoming/ "
+                                         "only after its writer has closed it"));
+  record.job = job.id;
+  add_rejected(sql, record);
 }
 
 void add_recorded(Sql& sql, JobId job, Seq first, std::int64_t end, std::vector<OutcomeRow>& found) {
@@ -121,6 +139,12 @@ JobTallies Queue::tallies(JobId job) {
   return tallies;
 }
 
+std::optional<TakenFile> Queue::taken_file(JobId id) {
+  auto row = sql_->query("SELECT bytes, modified_ns FROM taken_file WHERE job = ? AND intact", id);
+  if (!row.step()) return std::nullopt;
+  return TakenFile{static_cast<std::uint64_t>(row.integer(0)), row.integer(1)};
+}
+
 void Queue::finish_job(JobId id, JobState state, Instant now) {
   if (!finish_jobs({{id, state, now}}).front()) throw QueueError("database: a job cannot finish from its state");
 }
@@ -132,8 +156,10 @@ std::vector<bool> Queue::finish_jobs(const std::vector<FinishedJob>& jobs) {
     const auto now = job(one.id);
     finished.push_back(now && may_change(now->state, one.state));
     if (!finished.back()) continue;
-    sql_->run("UPDATE job SET state = ?2, reason = NULL, next_action_at = NULL, done_at = ?3 WHERE id = ?1", one.id,
-              to_text(one.state), one.done_at);
+    const auto reason = one.changed.empty() ? std::nullopt : std::optional(one.changed);
+    sql_->run("UPDATE job SET state = ?2, reason = ?4, next_action_at = NULL, done_at = ?3 WHERE id = ?1", one.id,
+              to_text(one.state), one.done_at, reason);
+    if (reason) record_change(*sql_, *now, one);
   }
   transaction.commit();
   return finished;
@@ -240,6 +266,7 @@ Status Queue::status(Instant now) {
   status.strangers_seen = count("SELECT count(*) FROM unexplained WHERE intact AND state = 'seen'");
   if (status.strangers_seen > 0) status.strangers = strangers(strangers_shown);
   status.duplicate_batches = integer_fact(*sql_, "duplicate_batches").value_or(0);
+  read_unseen(*sql_, status);
   status.held = read_jobs(*sql_, "WHERE state = 'held' ORDER BY id LIMIT 20");
   auto row = sql_->query("SELECT cost FROM spent WHERE day = ? AND intact", to_millis(now) / 86'400'000);
   if (row.step()) status.spent_today = row.integer(0);

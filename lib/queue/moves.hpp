@@ -47,6 +47,10 @@ bool shares_with_a_twin(Sql& sql, IntentId id);
 // A late twin is collected or disproved: what waited for it may go.
 void end_twin(Sql& sql, IntentId id, Instant now);
 
+void add_rejected(Sql& sql, const RejectedFile& record);
+// How many nobody has looked at, and the newest of them.
+void read_unseen(Sql& sql, Status& status);
+
 // The rows of an intent and of the run of requests at one of its places. The requests are moved by the caller.
 IntentId insert_intent(Sql& sql, const NewIntent& intent, IntentState state, Instant now);
 void insert_assignment(Sql& sql, IntentId id, const Assignment& assignment);

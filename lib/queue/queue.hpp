@@ -61,9 +61,11 @@ class Queue {
 
   // ---- ingest
   KnownClaims known_claims();
-  // The ids up to this one are taken. Where the state gave none so high, it was put back to an earlier time: jobs that
-  // are recovered are held, and strange batches hold submitting, until end_restore.
-  void skip_job_ids(JobId highest, Instant now);
+  // These ids are taken, whatever the state says, and so is every one below the highest that was ever given. Where the
+  // state gave none so high, it was put back to an earlier time: jobs that are recovered are held, and strange batches
+  // hold submitting, until end_restore.
+  void skip_job_ids(const std::set<JobId>& taken, Instant now);
+  // An id that was given before and never became a job's comes first: numbers of jobs are not used up by what is none.
   JobId announce_intake(IntakeSource source, const std::string& name, const IntakeOverrides& overrides, Instant now);
   // Of files that are claimed together: one of the folder for each name, and later all of them in claimed/.
   std::vector<JobId> announce_intakes(const std::vector<std::string>& names, Instant now);
@@ -82,9 +84,19 @@ class Queue {
   // call: of that one nothing is stored and its intake stays.
   std::vector<Accepted> accept_jobs(const std::vector<const NewJob*>& jobs, Instant now);
   Accepted accept_job(const Job& job, bool again, bool hold, Instant now);
-  // Ends the intake without a job; a socket's keeps its document until forget_intake.
+  // The file of the folder is about to move to rejected/: where a crash comes between that and reject_file, the document
+  // tells what became of it.
+  void note_rejection(JobId id, const std::string& document);
+  // Ends the intake and gives its id back: nothing of it may be left in claimed/ or in the index. With what is to be
+  // said of it; nothing, where there is no file to speak of.
+  void reject_file(JobId id, const std::optional<RejectedFile>& record);
+  // Ends it, and nobody gets its id again: something may still be there that has it.
+  void retire_intake(JobId id);
+  // A socket's: its document waits until forget_intake, which gives its id back.
   void reject_intake(JobId id, const std::string& document);
   void forget_intake(JobId id);
+  // What nobody has looked at, oldest first.
+  std::vector<RejectedFile> unseen_rejected(std::uint32_t most);
   // Removes what add_segments and add_made_outcomes left, a slice a call; true when nothing is left.
   bool discard_index(JobId id);
 
@@ -233,6 +245,7 @@ class Queue {
   std::vector<OutcomeRow> outcomes(JobId job, Seq first, std::uint32_t count);  // in input order, those there are
   JobTallies tallies(JobId job);
   std::vector<Batch> batches_of(JobId job);
+  std::optional<TakenFile> taken_file(JobId id);  // none of jobs of an older version
   void finish_job(JobId id, JobState state, Instant now);
   // The same for some; of those that may not finish so any more nothing happens. One answer each: was it finished?
   std::vector<bool> finish_jobs(const std::vector<FinishedJob>& jobs);
@@ -246,6 +259,7 @@ class Queue {
   // Collected, and every job that was in them is purged.
   std::vector<PurgeableBatch> batches_to_purge(Instant now);
   bool purge_batches(const std::vector<PurgeableBatch>& batches, Instant now);  // true where there may be more
+  bool purge_rejected(Instant before, std::uint32_t most_rows);                 // true where there may be more
   // Cuts free pages off the end of the file where they are many; true where there are more.
   bool give_space_back(std::uint32_t most_pages);
 
@@ -257,6 +271,10 @@ class Queue {
   StageSet take_concerned();
   std::vector<Job> jobs(const ListOptions& options);
   std::optional<Job> job(JobId id);
+  // Newest first; ListOptions::after: ids below it. `file`: of that name in incoming/ or rejected/; empty: all.
+  std::vector<RejectedFile> rejected(const ListOptions& options, const std::string& file);
+  // Somebody has looked at it. Nothing where there is none.
+  std::optional<RejectedFile> see_rejected(RejectedId id);
   std::vector<Batch> batches(const ListOptions& options);
   std::optional<Batch> batch(BatchId id);
   std::optional<Batch> batch(const std::string& provider_id);

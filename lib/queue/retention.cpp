@@ -75,6 +75,7 @@ void Queue::purge_job(JobId id, Instant now) {
       "WHERE id = ?1 AND intact",
       id, now);
   sql_->run("DELETE FROM job WHERE id = ?", id);
+  sql_->run("DELETE FROM taken_file WHERE job = ?", id);
   transaction.commit();
   sql_->forget_segment();
 }

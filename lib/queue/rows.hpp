@@ -43,8 +43,27 @@ struct Intake {
   std::string name;  // in incoming/, or made from the query; its suffixes say format and compression
   IntakeState state = IntakeState::claiming;
   IntakeOverrides overrides;
-  std::string document;  // rejected: the error document
+  std::string document;  // the error document, once there is one: the file is rejected, or on its way there
   Instant created_at{};
+};
+
+// How a file was when it was taken. Whoever kept it open can still write to it.
+struct TakenFile {
+  std::uint64_t bytes = 0;
+  std::int64_t modified_ns = 0;
+  bool operator==(const TakenFile&) const = default;
+};
+
+// A file that was dropped and did not become a job, or that grew after it was taken.
+struct RejectedFile {
+  RejectedId id;       // given by the queue
+  std::string file;    // its name in incoming/
+  std::string stored;  // its name in rejected/, or empty: it is not there
+  Instant at{};
+  std::int64_t error_count = 0;
+  std::string errors = "[]";                // the first 100, a JSON array
+  std::optional<JobId> job = std::nullopt;  // whose file changed after it had been taken
+  bool seen = false;
 };
 
 // Whose files in claimed/ the state knows.
@@ -65,6 +84,7 @@ struct MadeOutcome {
 // A file whose check has ended well: the job that it becomes, and what of its index is not stored yet.
 struct NewJob {
   Job job;
+  std::optional<TakenFile> taken = std::nullopt;
   bool again = false;  // allowed to have the content of another job
   bool hold = false;
   std::uint32_t first_segment = 0;
@@ -366,6 +386,7 @@ struct FinishedJob {
   JobId id;
   JobState state = JobState::done;
   Instant done_at{};
+  std::string changed = "";  // its file changed after it had been taken: a sentence for people
 };
 
 struct JobTallies {
@@ -404,6 +425,8 @@ struct Status {
   std::vector<UnexplainedBatch> strangers;    // the latest of them
   std::int64_t duplicate_batches = 0;         // that were paid for beside another one of the same requests
   std::vector<Job> held;                      // the first 20
+  std::int64_t rejected_unseen = 0;
+  std::optional<RejectedFile> rejected_newest;  // of those that nobody has looked at, with its first error
   Nanodollars spent_today = 0;
 };
 

@@ -23,6 +23,7 @@ Duration round_interval(Duration jobs_kept) {
 
 Task<> Retention::run() {
   for (;;) {
+    co_await purge_rejected();
     if (co_await purge_jobs() && co_await purge_batches()) co_await give_space_back();
     co_await own_.wait_for(round_interval(doors_.config.retention.jobs));
   }
@@ -59,6 +60,17 @@ Task<bool> Retention::purge_job(PurgeableJob job) {
 Task<> Retention::purge_rows() {
   for (;;) {
     auto purge = [](Queue& queue) { return queue.purge_rows(rows_a_slice); };
+    if (!co_await doors_.database.run(std::move(purge))) co_return;
+    co_await let_others_in();
+  }
+}
+
+// The records; what is in rejected/ is the user's.
+Task<> Retention::purge_rejected() {
+  for (;;) {
+    auto purge = [before = doors_.clock.now() - doors_.config.retention.jobs](Queue& queue) {
+      return queue.purge_rejected(before, rows_a_slice);
+    };
     if (!co_await doors_.database.run(std::move(purge))) co_return;
     co_await let_others_in();
   }

@@ -1,4 +1,4 @@
-// Purpose   lets go of what finished long ago: the job's rows, its claimed file, raw downloads
+// Purpose   lets go of what finished long ago: the job's rows, its claimed file, raw downloads, records of rejections
 // Gets      jobs that are done or canceled since [retention] jobs, from the queue
 // Gives     their space back to the file system
 // Promises  results folders stay: they are the user's. The content of a purged job is still refused as a duplicate.
@@ -49,6 +49,7 @@ class Retention {
   Task<bool> purge_jobs();
   Task<bool> purge_job(PurgeableJob job);
   Task<> purge_rows();
+  Task<> purge_rejected();
   Task<bool> purge_batches();
   Task<> give_space_back();
   Task<bool> remove(std::string folder, std::vector<std::string> paths);

@@ -1,11 +1,14 @@
 #include "watch/settle.hpp"
 
 #include <algorithm>
+#include <array>
 #include <tuple>
 
 namespace offpeak {
 
 namespace {
+
+constexpr std::array<std::string_view, 6> ignored_ends{".tmp", ".part", ".partial", ".filepart", ".crdownload", "~"};
 
 SeenFile look_at(const SeenFiles& before, const FileInfo& info, bool moved_in, SteadyTime now) {
   const auto known = before.find(info.name);
@@ -23,8 +26,23 @@ SeenFile look_at(const SeenFiles& before, const FileInfo& info, bool moved_in, S
 }  // namespace
 
 bool is_ignored_name(std::string_view name) {
-  return name.empty() || name.starts_with('.') || name.ends_with(".tmp") || name.ends_with(".part") ||
-         name.ends_with('~');
+  return name.empty() || name.starts_with('.') ||
+         std::ranges::any_of(ignored_ends, [&](std::string_view end) { return name.ends_with(end); });
+}
+
+Writers who_writes(Writers by_lease, Writers by_events) { return by_lease == Writers::unknown ? by_events : by_lease; }
+
+std::optional<SteadyTime> ready_at(const SeenFile& seen, Writers writers, Duration settle) {
+  if (seen.moved_in) return seen.since;
+  switch (writers) {
+    case Writers::none:
+      return seen.since + settle;
+    case Writers::unknown:
+      return seen.since + blind_settle_factor * settle;
+    case Writers::some:
+      break;
+  }
+  return std::nullopt;
 }
 
 Settled look_for_settled(const SeenFiles& before, const std::vector<FileInfo>& found,

@@ -19,10 +19,14 @@ namespace offpeak {
 
 namespace {
 
-// IN_CREATE would be too early; the last three say that the folder itself is going.
-constexpr std::uint32_t watched =
-    IN_CLOSE_WRITE | IN_MOVED_TO | IN_ONLYDIR | IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT;
+// A file may be ready.
+constexpr std::uint32_t ringing = IN_CLOSE_WRITE | IN_MOVED_TO | IN_Q_OVERFLOW;
+// Who has it open. Whoever looks at a file makes such events too, so they ring no bell.
+constexpr std::uint32_t noted = IN_CREATE | IN_OPEN | IN_CLOSE_NOWRITE | IN_MOVED_FROM | IN_DELETE;
+// The folder itself is going.
 constexpr std::uint32_t lost = IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED;
+constexpr std::uint32_t watched =
+    (ringing & ~std::uint32_t{IN_Q_OVERFLOW}) | noted | IN_ONLYDIR | IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT;
 constexpr std::size_t buffer_bytes = 16 * 1024;
 
 }  // namespace
@@ -87,25 +91,36 @@ Task<bool> Watcher::listen(Inotify& inotify) {
       co_await inotify.stream().async_read_some(room, boost::asio::as_tuple(boost::asio::use_awaitable));
   if (ec == boost::asio::error::operation_aborted) throw boost::system::system_error(ec);
   if (ec) co_return false;
-  const bool gone = take_events(std::string_view(inotify.buffer().data(), n));
-  bell_.notify();
-  co_return !gone;
+  const auto heard = take_events(std::string_view(inotify.buffer().data(), n));
+  if (heard.ring || heard.lost) bell_.notify();
+  co_return !heard.lost;
 }
 
-bool Watcher::take_events(std::string_view records) {
-  bool gone = false;
+Watcher::Heard Watcher::take_events(std::string_view records) {
+  Heard heard;
   while (records.size() >= sizeof(inotify_event)) {
     inotify_event event{};
     std::memcpy(&event, records.data(), sizeof event);
     if (records.size() - sizeof event < event.len) break;
     // The name is padded with NULs.
     const auto padded = records.substr(sizeof event, event.len);
-    const auto name = padded.substr(0, padded.find('\0'));
-    if ((event.mask & IN_MOVED_TO) != 0 && !name.empty() && moved_in_.size() < names_max) moved_in_.emplace(name);
-    gone = gone || (event.mask & lost) != 0;
+    take_event(event.mask, padded.substr(0, padded.find('\0')));
+    heard.lost = heard.lost || (event.mask & lost) != 0;
+    heard.ring = heard.ring || (event.mask & ringing) != 0;
     records.remove_prefix(sizeof event + event.len);
   }
-  return gone;
+  if (heard.lost) open_names_.forget_all();
+  return heard;
+}
+
+void Watcher::take_event(std::uint32_t mask, std::string_view name) {
+  if ((mask & IN_Q_OVERFLOW) != 0) open_names_.forget_all();
+  if (name.empty()) return;
+  if ((mask & IN_MOVED_TO) != 0 && moved_in_.size() < names_max) moved_in_.emplace(name);
+  if ((mask & (IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)) != 0) open_names_.gone(name);
+  if ((mask & IN_CREATE) != 0) open_names_.created(name);
+  if ((mask & IN_OPEN) != 0) open_names_.opened(name);
+  if ((mask & (IN_CLOSE_WRITE | IN_CLOSE_NOWRITE)) != 0) open_names_.closed(name);
 }
 
 std::set<std::string> Watcher::take_moved_in() { return std::exchange(moved_in_, {}); }

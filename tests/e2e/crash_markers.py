@@ -11,8 +11,9 @@ from harness import SOURCE, TestCase, World, check_paid_once, check_results, jso
 CONFIG = {"provider": {"settle_unknown": "500ms"}, "batch": {"max_requests": 5, "linger": "20ms"}}
 
 
-# Not passed by a job on its way: restored_backup.py kills at these, and a test of their own below at the last one.
-ELSEWHERE = {"claim_begun", "claim_recorded", "recovered_announced", "recovered_moved", "bytes_purged"}
+# Not passed by a job on its way: restored_backup.py kills at these, and tests of their own below at the last two.
+ELSEWHERE = {"claim_begun", "claim_recorded", "recovered_announced", "recovered_moved", "bytes_purged",
+             "file_rejected"}
 
 
 def all_markers():
@@ -150,6 +151,23 @@ class CrashMarkers(TestCase):
             wait_until(lambda: daemon.jobs() == [], "the job is purged")
             check_results(daemon.wait_results("k"), job())
             check_paid_once(world.sim, job(), created_twice=1)
+
+    def test_a_file_that_is_rejected(self):
+        """It is in rejected/, and nothing says so yet: the next start makes its record, and its number is given again."""
+        with World({}, CONFIG, start=False) as world:
+            daemon = world.daemon
+            daemon.start("file_rejected", wait=False)
+            wait_until(lambda: daemon.incoming.is_dir() or not daemon.alive(), "incoming/ is there")
+            daemon.drop("bad.jsonl", b"bad\n")
+            wait_until(lambda: not daemon.alive(), "killed between the file and the row")
+            daemon.start()
+            status = daemon.wait_status(lambda now: now["rejected"]["unseen"] == 1, "the file is a record")
+            self.assertEqual([item["command"] for item in status["needs_human"]], ["offpeak rejected --seen 1"])
+            record = daemon.get("/v1/rejected")["data"][0]
+            self.assertEqual((record["file"], record["error_count"], record["errors"][0]["line"]), ("bad.jsonl", 1, 1))
+            daemon.drop("k.jsonl", jsonl(job()))
+            check_results(daemon.wait_results("k"), job())
+            self.assertEqual([one["id"] for one in daemon.jobs()], [1])
 
     def test_each_marker(self):
         missed = []

@@ -1,6 +1,7 @@
 """A full disk: the daemon says so, waits, loses nothing, and goes on by itself when there is space again. Needs root, to
 mount a small tmpfs; skipped otherwise."""
 
+import gzip
 import os
 import subprocess
 import tempfile
@@ -75,6 +76,40 @@ class DiskFull(TestCase):
             text = world.daemon.log_text().lower()
             return "space" in text or "full" in text
         wait_until(look, "the log says that the disk is full", seconds)
+
+    def least_free(self, world, until, seconds=30):
+        """The least free bytes seen until `until` is true."""
+        least = [SIZE]
+        def look():
+            there = os.statvfs(world.daemon.root)
+            least[0] = min(least[0], there.f_bavail * there.f_frsize)
+            return until()
+        wait_until(look, lambda: f"at the end; {world.daemon.describe()}", seconds)
+        return least[0]
+
+    def test_a_compressed_file_leaves_the_reserve_alone(self):
+        """The kind of A11: 100 KB that unpack to 60 MB, beside a job that must not wait for them."""
+        world = self.small_world()
+        daemon = world.daemon
+        bomb = gzip.compress(b'{"custom_id":"a","params":{"x":"' + b"x" * 60_000_000 + b'"}}\n')
+        daemon.drop("bomb.jsonl.gz", bomb)
+        daemon.wait_log("needs more than")
+        good = simple_requests(5, "good")
+        daemon.drop("good.jsonl", jsonl(good))
+        least = self.least_free(world, lambda: daemon.results_of("good"))
+        self.assertGreaterEqual(least, SIZE // 20 - 500_000, "the reserve is left alone")
+        check_results(daemon.wait_results("good"), good)
+        self.assertFalse((daemon.spool / "claimed" / "1.data").exists(), "what was unpacked does not stay while it waits")
+
+    def test_an_upload_leaves_the_reserve_alone(self):
+        world = self.small_world()
+        reply = world.daemon.call("POST", "/v1/jobs?name=large", b'{"x":"' + b"x" * (SIZE - 100_000) + b'"}')
+        self.assertEqual(reply.status, 507, reply.body)
+        self.assertIn("intake.reserve", reply.json()["detail"])
+        good = simple_requests(5, "good")
+        world.daemon.drop("good.jsonl", jsonl(good))
+        check_results(world.daemon.wait_results("good"), good)
+        self.assertEqual([job["id"] for job in world.daemon.jobs()], [1], "the upload has used no number up")
 
     def test_full_before_a_job_is_taken(self):
         world = self.small_world()

@@ -236,6 +236,7 @@ class Daemon:
         self.env.pop("NOTIFY_SOCKET", None)
         self.arguments = list(arguments)
         self.program = "offpeakd"  # or one that was linked with something that fails
+        self.prefix = []  # a command that starts it
         self.log = self.root.parent / (self.root.name + ".log")
         self.process = None
         self.socket = self.root / "offpeak.sock"
@@ -258,7 +259,7 @@ class Daemon:
         env = dict(self.env)
         if crash_at:
             env["OFFPEAK_CRASH_AT"] = crash_at
-        command = [program(self.program), "--root", str(self.root), *self.arguments, *arguments]
+        command = [*self.prefix, program(self.program), "--root", str(self.root), *self.arguments, *arguments]
         self.process = Process(command, self.log, env)
         if wait:
             self.wait_ready()

@@ -119,6 +119,7 @@ class SimDisk {
   int remove_tree(const std::string& path);
   int sync_folder(const std::string& path);
   std::uint64_t free_bytes() const;
+  std::uint64_t total_bytes() const { return capacity_; }
 
  private:
   struct Change {  // of one name in one folder; inode 0: the name goes

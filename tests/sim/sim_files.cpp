@@ -101,6 +101,11 @@ Result<void> SimFiles::sync_folder(const std::string& path) {
 
 Result<void> SimFiles::set_mode(const std::string&, unsigned, const std::string&) { return {}; }
 
-Result<std::uint64_t> SimFiles::free_bytes(const std::string&) { return disk_.free_bytes(); }
+Result<DiskSpace> SimFiles::space(const std::string&) { return DiskSpace{disk_.free_bytes(), disk_.total_bytes()}; }
+
+// What drops files in the simulation closes them.
+Writers SimFiles::writers(const std::string&) { return Writers::none; }
+
+bool SimFiles::writable(const std::string&) { return true; }
 
 }  // namespace offpeak::simtest

@@ -21,7 +21,9 @@ class SimFiles final : public Files {
   Result<void> remove_tree(const std::string& path) override;
   Result<void> sync_folder(const std::string& path) override;
   Result<void> set_mode(const std::string& path, unsigned mode, const std::string& group) override;
-  Result<std::uint64_t> free_bytes(const std::string& path) override;
+  Result<DiskSpace> space(const std::string& path) override;
+  Writers writers(const std::string& path) override;
+  bool writable(const std::string& path) override;
 
  private:
   Result<void> move_as(const std::string& from, const std::string& to, bool replace);

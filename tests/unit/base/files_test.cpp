@@ -141,6 +141,46 @@ TEST_F(SystemFilesTest, ErrorsNameThePathAndTheReason) {
   EXPECT_EQ(in_context("line 3", make_error(ErrorKind::invalid, "bad", "fix it")).message, "line 3: bad");
 }
 
+// Readers and closed handles are none; a mapping outlives its descriptor.
+TEST_F(SystemFilesTest, KnowsWhoHasAFileOpenForWriting) {
+  const auto path = folder_.write("a", "text");
+  EXPECT_EQ(files_.writers(path), Writers::none);
+  const int reader = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  EXPECT_EQ(files_.writers(path), Writers::none);
+  const int writer = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  EXPECT_EQ(files_.writers(path), Writers::some);
+  void* const mapped = ::mmap(nullptr, 4, PROT_READ | PROT_WRITE, MAP_SHARED, writer, 0);
+  ::close(writer);
+  EXPECT_EQ(files_.writers(path), Writers::some);
+  ::munmap(mapped, 4);
+  EXPECT_EQ(files_.writers(path), Writers::none);
+  ::close(reader);
+  EXPECT_EQ(files_.writers(folder_.path()), Writers::none) << "a folder has none";
+  EXPECT_EQ(files_.writers(folder_ / "missing"), Writers::unknown);
+}
+
+// Whoever opens the file for writing while it is asked about breaks a lease, which must not end this process.
+TEST_F(SystemFilesTest, AskingForWritersIsHarmlessWhileOthersOpenTheFile) {
+  const auto path = folder_.write("a", "text");
+  std::thread opener([&path] {
+    for (int i = 0; i < 2000; ++i) {
+      const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+      ASSERT_GE(fd, 0);
+      ::close(fd);
+    }
+  });
+  for (int i = 0; i < 2000; ++i) EXPECT_NE(files_.writers(path), Writers::unknown);
+  opener.join();
+}
+
+TEST_F(SystemFilesTest, TellsTheSpaceOfAFileSystem) {
+  const auto space = files_.space(folder_.path());
+  ASSERT_TRUE(space);
+  EXPECT_GT(space->total, 0u);
+  EXPECT_LE(space->free, space->total);
+  EXPECT_FALSE(files_.space(folder_ / "missing"));
+}
+
 TEST(Paths, AreJoinedAndTakenApart) {
   EXPECT_EQ(join_path("/a", "b"), "/a/b");
   EXPECT_EQ(join_path("/a/", "b"), "/a/b");

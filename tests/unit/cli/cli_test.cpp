@@ -262,6 +262,89 @@ TEST_F(Commands, ShowTellsJobsFromBatches) {
   EXPECT_THAT(run_here({"batches"}).err, HasSubstr("No batches"));
 }
 
+class RejectedCommands : public Commands {
+ protected:
+  void reject(const std::string& name, std::optional<JobId> job = std::nullopt) {
+    server_.with_queue([&](Queue& queue) {
+      RejectedFile record;
+      record.file = name;
+      record.stored = job ? "" : name + ".1";
+      record.at = Instant(Duration(1'790'000'000'000));
+      record.error_count = 120;
+      record.errors = R"([{"line":3,"column":14,"offset":210,"message":"bad \u001b line","hint":"mend it"},)"
+                      R"({"line":null,"column":null,"offset":null,"message":"the whole of it","hint":""}])";
+      record.job = job;
+      const auto id = queue.announce_intake(IntakeSource::folder, name, {}, record.at);
+      queue.reject_file(id, record);
+    });
+  }
+};
+
+TEST_F(RejectedCommands, AreListedAndLookedAt) {
+  EXPECT_THAT(run_here({"rejected"}).err, HasSubstr("No file was rejected"));
+  reject("a.jsonl");
+  reject("b\x1b.jsonl");
+  const auto list = run_here({"rejected"});
+  EXPECT_EQ(list.code, 0) << list.err;
+  EXPECT_LT(list.out.find("b\\x1b.jsonl"), list.out.find("a.jsonl")) << list.out;
+  EXPECT_THAT(list.out, HasSubstr("3:14: bad \\x1b line"));
+  EXPECT_THAT(run_here({"rejected", "--limit", "1"}).out, Not(HasSubstr("a.jsonl")));
+  const auto status = run_here({"status"});
+  EXPECT_THAT(status.out, HasSubstr("Rejected  2 not looked at"));
+  EXPECT_THAT(status.out, HasSubstr("2 files were rejected, the newest: b\\x1b.jsonl: line 3, column 14: bad"));
+  EXPECT_THAT(status.out, HasSubstr("offpeak rejected --seen all"));
+  const auto one = run_here({"rejected", "--seen", "1"});
+  EXPECT_EQ(one.code, 0) << one.err;
+  EXPECT_THAT(one.out, HasSubstr("a.jsonl:3:14: bad \\x1b line"));
+  EXPECT_THAT(one.out, HasSubstr("a.jsonl: the whole of it"));
+  EXPECT_THAT(one.out, HasSubstr("hint: mend it"));
+  EXPECT_THAT(one.out, HasSubstr("120 errors in all"));
+  EXPECT_THAT(one.out, HasSubstr("rejected/ as a.jsonl.1"));
+  EXPECT_THAT(run_here({"status"}).out, HasSubstr("offpeak rejected --seen 2"));
+  const auto all = run_here({"rejected", "--seen", "all"});
+  EXPECT_EQ(all.code, 0) << all.err;
+  EXPECT_THAT(all.out, HasSubstr("b\\x1b.jsonl:3:14:"));
+  EXPECT_THAT(all.out, Not(HasSubstr("a.jsonl:3"))) << "it was looked at before";
+  EXPECT_THAT(run_here({"status", "--json"}).out, HasSubstr(R"("rejected":{"unseen":0})"));
+  EXPECT_THAT(run_here({"rejected", "--seen", "all"}).err, HasSubstr("Every rejected file was looked at"));
+  EXPECT_EQ(run_here({"rejected", "--seen", "99"}).code, 4);
+  EXPECT_EQ(run_here({"rejected", "--seen", "some"}).code, 2);
+}
+
+TEST_F(RejectedCommands, ShowTakesTheNameOfARejectedFile) {
+  reject("dir a.jsonl");
+  const auto shown = run_here({"show", "dir a.jsonl"});
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  EXPECT_THAT(shown.out, StartsWith("dir a.jsonl: rejected "));
+  EXPECT_THAT(run_here({"show", "dir a.jsonl.1", "--json"}).out, HasSubstr(R"("error_count":120)"));
+  EXPECT_THAT(run_here({"status", "--json"}).out, HasSubstr(R"("rejected":{"unseen":1})")) << "show is not seen";
+  const auto missing = run_here({"show", "b.jsonl"});
+  EXPECT_EQ(missing.code, 4);
+  EXPECT_THAT(missing.err, HasSubstr("no file of that name was rejected"));
+}
+
+// Its requests may all have succeeded: still not everything that was written is in a result.
+TEST_F(RejectedCommands, WaitForAJobWhoseFileChangedNeedsAHuman) {
+  const Instant now(Duration(1'790'000'000'000));
+  server_.with_queue([&](Queue& queue) {
+    NewJob wanted;
+    wanted.job.id = queue.announce_intake(IntakeSource::folder, "late.jsonl", {}, now);
+    wanted.job.name = "late";
+    wanted.job.file = "late.jsonl";
+    wanted.job.requests = 1;
+    wanted.made = {{0, 1, OutcomeType::errored, "{}"}};
+    wanted.taken = TakenFile{70, 1};
+    queue.accept_jobs({&wanted}, now);
+    queue.finish_jobs({{wanted.job.id, JobState::done, now, "5 bytes came late"}});
+  });
+  EXPECT_EQ(run_here({"wait", "1"}).code, 6);
+  EXPECT_THAT(run_here({"show", "1"}).out, HasSubstr("done: 5 bytes came late"));
+  const auto status = run_here({"status"});
+  EXPECT_THAT(status.out, HasSubstr("late.jsonl: 5 bytes came late"));
+  EXPECT_THAT(run_here({"rejected", "--seen", "1"}).out,
+              HasSubstr("late.jsonl: taken as job 1, and written to afterwards"));
+}
+
 TEST_F(Commands, AReaderThatIsGoneIsNoError) {
   // As main does.
   std::signal(SIGPIPE, SIG_IGN);

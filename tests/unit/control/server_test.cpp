@@ -64,6 +64,38 @@ TEST_F(Described, StatusAndHealth) {
   EXPECT_THAT(status.body, HasSubstr(R"("health":"ok")"));
 }
 
+TEST_F(Described, RejectedFilesPageByPage) {
+  server_.with_queue([](Queue& queue) {
+    for (const auto* name : {"a.jsonl", "b\xff\n.jsonl", "c.jsonl"}) {
+      RejectedFile record;
+      record.file = name;
+      record.stored = name;
+      record.errors = R"([{"line":3,"column":14,"offset":210,"message":"bad","hint":""}])";
+      record.error_count = 1;
+      const auto id = queue.announce_intake(IntakeSource::folder, name, {}, record.at);
+      queue.reject_file(id, record);
+    }
+  });
+  const auto first = get("/v1/rejected", "/v1/rejected?limit=2");
+  EXPECT_LT(first.body.find(R"("id":3)"), first.body.find(R"("id":2)")) << "newest first";
+  EXPECT_THAT(first.body, HasSubstr(R"("next":"2"})"));
+  const auto second = get("/v1/rejected", "/v1/rejected?limit=2&after=2");
+  EXPECT_THAT(second.body, HasSubstr(R"("file":"a.jsonl")"));
+  EXPECT_THAT(second.body, HasSubstr(R"("next":null})"));
+  EXPECT_THAT(get("/v1/rejected", "/v1/rejected?file=b%FF%0A.jsonl").body, HasSubstr(R"("id":2)"));
+  EXPECT_THAT(get("/v1/rejected", "/v1/rejected?file=d").body, HasSubstr(R"("data":[])"));
+  EXPECT_EQ(get("/v1/rejected", "/v1/rejected?limit=0").status, 400);
+  EXPECT_EQ(get("/v1/rejected", "/v1/rejected?state=odd").status, 400);
+  const auto status = get("/v1/status", "/v1/status");
+  EXPECT_THAT(status.body, HasSubstr(R"("rejected":{"unseen":3})"));
+  EXPECT_THAT(status.body, HasSubstr(R"("command":"offpeak rejected --seen all")"));
+  const std::string path = "/v1/rejected/{id}/seen";
+  EXPECT_THAT(post(path, "/v1/rejected/3/seen").body, HasSubstr(R"("seen":true)"));
+  EXPECT_EQ(post(path, "/v1/rejected/9/seen").status, 404);
+  EXPECT_EQ(post(path, "/v1/rejected/nine/seen").status, 404);
+  EXPECT_THAT(get("/v1/status", "/v1/status").body, HasSubstr(R"("rejected":{"unseen":2})"));
+}
+
 TEST_F(Described, JobsPageByPage) {
   for (const auto* id : {"1", "2", "3"}) {
     server_.add_job(fmt::format(R"({{"custom_id":"{}","params":{{}}}})", id));

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -21,7 +22,10 @@ class FaultyFiles final : public Files {
  public:
   // Asked before each operation that changes something or opens a file: an errno makes it fail.
   std::function<int(const std::string& operation, const std::string& path)> fail;
-  int crash_at = 0;  // the number of the operation, from 1; 0: never
+  std::function<Writers(const std::string& path)> who;  // has it open for writing; empty: the file system's word
+  std::function<bool(const std::string& path)> may_write;
+  std::optional<DiskSpace> disk;  // in the place of the real one
+  int crash_at = 0;               // the number of the operation, from 1; 0: never
   bool crash_after = false;
   int operations = 0;
 
@@ -56,7 +60,9 @@ class FaultyFiles final : public Files {
   Result<void> set_mode(const std::string& path, unsigned mode, const std::string& group) override {
     return real_.set_mode(path, mode, group);
   }
-  Result<std::uint64_t> free_bytes(const std::string& path) override { return real_.free_bytes(path); }
+  Result<DiskSpace> space(const std::string& path) override { return disk ? *disk : real_.space(path); }
+  Writers writers(const std::string& path) override { return who ? who(path) : real_.writers(path); }
+  bool writable(const std::string& path) override { return may_write ? may_write(path) : real_.writable(path); }
 
  private:
   class FaultyFile final : public File {

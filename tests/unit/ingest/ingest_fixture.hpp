@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <exception>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -42,7 +43,11 @@ class IngestFixture : public ::testing::Test {
         : queue(test.config.paths.database()),
           ingester({clock, test.files, worker, worker, database, test.log}, context.get_executor(), test.config, bell,
                    {[this] { return std::exchange(moved_in, {}); }, [this](JobId id) { accepted.push_back(id); },
-                    [this](JobId id) { rejected.push_back(id); }}) {
+                    [this](JobId id) { rejected.push_back(id); },
+                    [this](const std::string& name) {
+                      const auto found = by_events.find(name);
+                      return found == by_events.end() ? Writers::none : found->second;
+                    }}) {
       queue.recover(clock.now());
       group.spawn("ingest", ingester.run());
     }
@@ -64,6 +69,7 @@ class IngestFixture : public ::testing::Test {
     Database database{queue, worker, clock};
     Wakeup bell{clock, context.get_executor()};
     std::set<std::string> moved_in;
+    std::map<std::string, Writers> by_events;  // others: none
     std::vector<JobId> accepted, rejected;
     Ingester ingester;
     TaskGroup group{context.get_executor()};

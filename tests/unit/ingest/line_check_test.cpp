@@ -160,13 +160,18 @@ TEST_F(LineCheckTest, RefusesWhatIsNotJson) {
   const Row rows[] = {
       {R"({"custom_id":"a","params":{"x":NaN}})", "no NaN"},
       {R"({'custom_id':'a'})", "double quotes"},
-      {R"({"custom_id":"a",})", "not valid JSON"},
-      {R"({"custom_id":"a"} // comment)", "not valid JSON"},
-      {R"({"custom_id":"a"} {"custom_id":"b"})", "not valid JSON"},
+      {R"({"custom_id":"a",})", "one comma too many"},
+      {R"({"custom_id":"a"} // comment)", "no comments"},
+      {R"({"custom_id":"a"} {"custom_id":"b"})", "two objects stand on one line"},
+      {R"({"custom_id":"a"}{"custom_id":"b"})", "two objects stand on one line"},
+      {"{\"custom_id\":\"a\tb\"}", R"(written \t)"},
+      {"{\"custom_id\":\"a\x01b\"}", R"(write \u0001)"},
       {R"({"custom_id":"a","params":{)", "one line"},
-      {"{\"custom_id\":\"\xff\"}"sv, "not valid JSON in UTF-8"},
-      {"{\"custom_id\":\"\xed\xa0\x80\"}"sv, "not valid JSON in UTF-8"},
-      {R"({"custom_id":"\ud800"})"sv, "not valid JSON"},
+      {"{\"custom_id\":\"\xff\"}"sv, "not UTF-8: byte 0xFF"},
+      {"{\"custom_id\":\"caf\xe9\"}"sv, "Latin-1 or Windows-1252"},
+      {"{\"custom_id\":\"\x93quoted\x94\"}"sv, "not UTF-8: byte 0x93"},
+      {"{\"custom_id\":\"\xed\xa0\x80\"}"sv, "a surrogate"},
+      {R"({"custom_id":"\ud800"})"sv, "half a character"},
       {"{\"custom_id\":\"a\0b\"}"sv, "not valid JSON"},
       {"{\"custom_id\":\"a\"}\0\0\0"sv, "NUL"},
       {"\0\0\0\0"sv, "NUL"},
@@ -181,6 +186,34 @@ TEST_F(LineCheckTest, RefusesWhatIsNotJson) {
     EXPECT_THAT(only_fault(row.line), HasSubstr(row.says)) << row.line;
     EXPECT_TRUE(checker_.was_not_json());
   }
+}
+
+// Python's and Node's parsers take such a file, so its writer must see where it is.
+TEST_F(LineCheckTest, NamesHalfACharacterAndItsPlace) {
+  struct Row {
+    std::string before, half, behind;
+  };
+  const Row rows[] = {
+      {R"({"custom_id":"a","x":")", R"(\ud83d)", R"("})"},
+      {R"({"custom_id":"a","x":")", R"(\uDE00)", R"("})"},
+      {R"({"custom_id":"a","x":")", R"(\ude00\ud83d)", R"("})"},
+      {R"({"custom_id":"a","x":")", R"(\ud83d\n)", R"("})"},
+      {R"({"custom_id":"a","x":")", R"(\ud83d\u0041)", R"("})"},
+      {R"({"custom_id":")", R"(\ud83d)", R"("})"},
+      {R"({")", R"(\ud83d)", R"(":1})"},
+      {R"({"x":"\ud83d\ude00\\","y":")", R"(\ud83d)", R"("})"},
+      {R"({"x":"\\ud83d","y":")", R"(\ud83d)", R"( and more"})"},
+  };
+  for (const auto& row : rows) {
+    const auto line = row.before + row.half + row.behind;
+    const auto found = faults(line);
+    ASSERT_EQ(found.size(), 1u) << line;
+    EXPECT_EQ(found[0].offset, row.before.size()) << line;
+    EXPECT_THAT(found[0].message, HasSubstr(row.half.substr(0, 6) + " is half a character (a lone surrogate)"));
+  }
+  const auto elsewhere = faults(R"({"x":nope,"y":"\ud83d"})");
+  ASSERT_EQ(elsewhere.size(), 1u);
+  EXPECT_THAT(elsewhere[0].message, ::testing::Not(HasSubstr("surrogate"))) << "the first fault is another one";
 }
 
 TEST_F(LineCheckTest, RefusesDeepNestingWithTheLimit) {

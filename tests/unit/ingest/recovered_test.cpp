@@ -19,7 +19,7 @@ TEST(ClaimedFolder, TellsLeftOversFromWhatNobodyKnows) {
   EXPECT_EQ(sorted.unknown[0].file, "4");
   EXPECT_EQ(sorted.unknown[1].file, "5.data");
   EXPECT_EQ(sorted.unknown[1].id, JobId{5});
-  EXPECT_EQ(sorted.highest, JobId{7});
+  EXPECT_EQ(sorted.ids, (std::set<JobId>{JobId{1}, JobId{2}, JobId{3}, JobId{4}, JobId{5}, JobId{7}}));
 }
 
 // Retention removed it, and a power cut brought it back: taken in again it would be paid for twice.
@@ -27,7 +27,7 @@ TEST(ClaimedFolder, AFileOfAPurgedJobIsLeftOver) {
   const auto sorted = sort_claimed({"1.data", "2"}, {{}, {}, {JobId{1}, JobId{2}}});
   EXPECT_EQ(sorted.left_over, (std::vector<std::string>{"1.data", "2"}));
   EXPECT_TRUE(sorted.unknown.empty());
-  EXPECT_EQ(sorted.highest, JobId{2});
+  EXPECT_EQ(sorted.ids, (std::set<JobId>{JobId{1}, JobId{2}}));
 }
 
 // The state was put back to where the file was being checked. Since then it was accepted, and only then does the
@@ -42,7 +42,7 @@ TEST(ClaimedFolder, WhatWasUnpackedAndHasNoOriginalWasAccepted) {
 
 TEST(ClaimedFolder, NumbersThatAreNoIdsUseNoIdsUp) {
   const auto sorted = sort_claimed({"9223372036854775807", "99999999999999999999", "-3", "0", "1x"}, {});
-  EXPECT_EQ(sorted.highest, JobId{});
+  EXPECT_TRUE(sorted.ids.empty());
   EXPECT_TRUE(sorted.unknown.empty());
   EXPECT_EQ(id_of_results("12-reviews"), JobId{12});
   EXPECT_EQ(id_of_results("reviews"), JobId{});

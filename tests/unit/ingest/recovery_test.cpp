@@ -61,6 +61,16 @@ class RecoveryTest : public IngestFixture, public ::testing::WithParamInterface<
       EXPECT_EQ(folder.read("spool/rejected/" + name), GetParam().content);
     }
     EXPECT_EQ(originals, 1);
+    const auto records = life.queue.rejected({}, "");
+    ASSERT_EQ(records.size(), 1U);
+    EXPECT_EQ(records[0].file, GetParam().file);
+    EXPECT_EQ(records[0].error_count, 1);
+    EXPECT_NE(records[0].errors.find("\"line\":1101,"), std::string::npos) << records[0].errors;
+    drop(life, "good.jsonl", request("good"));
+    life.advance(long_enough);
+    ASSERT_EQ(life.accepted.size(), 1U);
+    EXPECT_EQ(life.accepted[0], JobId{1}) << "a rejected file uses no number up";
+    EXPECT_TRUE(life.queue.audit(std::nullopt).ok());
   }
 
   void start_anew() {

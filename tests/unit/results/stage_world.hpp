@@ -114,7 +114,9 @@ class TroubledFiles final : public Files {
   Result<void> set_mode(const std::string& path, unsigned mode, const std::string& group) override {
     return real_.set_mode(path, mode, group);
   }
-  Result<std::uint64_t> free_bytes(const std::string& path) override { return real_.free_bytes(path); }
+  Result<DiskSpace> space(const std::string& path) override { return real_.space(path); }
+  Writers writers(const std::string& path) override { return real_.writers(path); }
+  bool writable(const std::string& path) override { return real_.writable(path); }
 
  private:
   class TroubledFile final : public File {

@@ -34,9 +34,14 @@ TEST(Settle, IgnoresHiddenAndUnfinishedNames) {
     const char* name;
     bool ignored;
   };
-  const Row rows[] = {{".hidden.jsonl", true}, {"..", true},          {"a.tmp", true},   {"a.part", true},
-                      {"a.jsonl~", true},      {"a.jsonl", false},    {"tmp", false},    {"-rf.jsonl", false},
-                      {"a.tmp.jsonl", false},  {"a.jsonl.tmp", true}, {"\x1b.gz", false}};
+  const Row rows[] = {{".hidden.jsonl", true}, {"..", true},
+                      {"a.tmp", true},         {"a.part", true},
+                      {"a.jsonl~", true},      {"a.jsonl", false},
+                      {"tmp", false},          {"-rf.jsonl", false},
+                      {"a.tmp.jsonl", false},  {"a.jsonl.tmp", true},
+                      {"\x1b.gz", false},      {"a.jsonl.filepart", true},
+                      {"a.partial", true},     {"a.jsonl.crdownload", true},
+                      {"filepart", false},     {"a.filepart.jsonl", false}};
   for (const auto& row : rows) EXPECT_EQ(is_ignored_name(row.name), row.ignored) << row.name;
   const auto settled = look_for_settled({}, {file(".a"), file("b.part")}, {"b.part"}, settle_time, at(0));
   EXPECT_TRUE(settled.ready.empty());
@@ -101,6 +106,36 @@ TEST(Settle, LooksAgainWhenTheFirstOfSeveralMayBeReady) {
 
 TEST(Settle, WithoutASettleTimeEverythingIsReadyAtOnce) {
   EXPECT_EQ(names(look_for_settled({}, {file("a.jsonl")}, {}, Duration(0), at(0))), Names{"a.jsonl"});
+}
+
+SeenFile unchanged_since(int millis, bool moved_in = false) { return SeenFile{file("a.jsonl"), at(millis), moved_in}; }
+
+// What is unchanged is taken only when nobody of this host writes to it: a writer may pause for longer than `settle`.
+TEST(Settle, AFileThatIsOpenIsNotReadyHoweverLongItIsUnchanged) {
+  EXPECT_EQ(ready_at(unchanged_since(500), Writers::some, settle_time), std::nullopt);
+  EXPECT_EQ(ready_at(unchanged_since(500), Writers::none, settle_time), at(2500));
+}
+
+TEST(Settle, WhereNothingTellsOfWritersItWaitsLonger) {
+  EXPECT_EQ(ready_at(unchanged_since(500), Writers::unknown, settle_time), at(500 + 2000 * blind_settle_factor));
+}
+
+TEST(Settle, ARenamedFileIsReadyWhoeverHasItOpen) {
+  for (const auto writers : {Writers::none, Writers::some, Writers::unknown}) {
+    EXPECT_EQ(ready_at(unchanged_since(500, true), writers, settle_time), at(500));
+  }
+}
+
+// A reader is no writer: only the file system tells them apart.
+TEST(Settle, TheFileSystemsWordGoesBeforeTheEvents) {
+  struct Row {
+    Writers by_lease, by_events, expected;
+  };
+  using enum Writers;
+  const Row rows[] = {{none, some, none},    {none, none, none},    {none, unknown, none},
+                      {some, none, some},    {some, some, some},    {some, unknown, some},
+                      {unknown, none, none}, {unknown, some, some}, {unknown, unknown, unknown}};
+  for (const auto& row : rows) EXPECT_EQ(who_writes(row.by_lease, row.by_events), row.expected);
 }
 
 }  // namespace

@@ -127,20 +127,22 @@ std::string record(std::uint32_t mask, std::string name) {
 }
 
 TEST_F(WatcherTest, AnOverflowIsABellAndNothingElse) {
-  EXPECT_FALSE(watcher_.take_events(record(IN_Q_OVERFLOW, "")));
+  const auto heard = watcher_.take_events(record(IN_Q_OVERFLOW, ""));
+  EXPECT_FALSE(heard.lost);
+  EXPECT_TRUE(heard.ring);
   EXPECT_TRUE(watcher_.take_moved_in().empty());
 }
 
 TEST_F(WatcherTest, ALostFolderEndsTheWatch) {
   for (const auto mask : {IN_DELETE_SELF, IN_MOVE_SELF, IN_UNMOUNT, IN_IGNORED}) {
-    EXPECT_TRUE(watcher_.take_events(record(static_cast<std::uint32_t>(mask), ""))) << mask;
+    EXPECT_TRUE(watcher_.take_events(record(static_cast<std::uint32_t>(mask), "")).lost) << mask;
   }
 }
 
 TEST_F(WatcherTest, TakesEveryNameOfABlockAndNoCutRecord) {
   const auto events = record(IN_MOVED_TO, "a.jsonl") + record(IN_CLOSE_WRITE, "b.jsonl") +
                       record(IN_MOVED_TO, "c\n\x1b.jsonl") + record(IN_MOVED_TO, "cut").substr(0, 20);
-  EXPECT_FALSE(watcher_.take_events(events));
+  EXPECT_FALSE(watcher_.take_events(events).lost);
   EXPECT_EQ(watcher_.take_moved_in(), (std::set<std::string>{"a.jsonl", "c\n\x1b.jsonl"}));
 }
 
@@ -149,6 +151,38 @@ TEST_F(WatcherTest, KeepsABoundedNumberOfNames) {
     watcher_.take_events(record(IN_MOVED_TO, std::to_string(i)));
   }
   EXPECT_EQ(watcher_.take_moved_in().size(), Watcher::names_max);
+}
+
+// Whoever looks at a file makes events: a bell for these would ring for ever.
+TEST_F(WatcherTest, OnlyWhatMayMakeAFileReadyRings) {
+  for (const auto mask : {IN_CLOSE_WRITE, IN_MOVED_TO}) {
+    EXPECT_TRUE(watcher_.take_events(record(static_cast<std::uint32_t>(mask), "a.jsonl")).ring) << mask;
+  }
+  for (const auto mask : {IN_OPEN, IN_CREATE, IN_CLOSE_NOWRITE, IN_MOVED_FROM, IN_DELETE}) {
+    EXPECT_FALSE(watcher_.take_events(record(static_cast<std::uint32_t>(mask), "a.jsonl")).ring) << mask;
+  }
+}
+
+TEST_F(WatcherTest, KnowsWhoHasAFileOpen) {
+  watcher_.take_events(record(IN_CREATE, "a.jsonl") + record(IN_OPEN, "a.jsonl"));
+  EXPECT_EQ(watcher_.writers("a.jsonl"), Writers::some);
+  watcher_.take_events(record(IN_CLOSE_WRITE, "a.jsonl"));
+  EXPECT_EQ(watcher_.writers("a.jsonl"), Writers::none);
+  for (const auto mask : {IN_Q_OVERFLOW, IN_IGNORED}) {
+    watcher_.take_events(record(IN_CREATE, "a.jsonl") + record(IN_OPEN, "a.jsonl"));
+    watcher_.take_events(record(static_cast<std::uint32_t>(mask), ""));
+    EXPECT_EQ(watcher_.writers("a.jsonl"), Writers::unknown) << "a close may have been lost";
+  }
+}
+
+TEST_F(WatcherTest, HearsThatAFileIsOpenAndThatItWasClosed) {
+  std::ofstream writer;
+  const auto path = root_ / "incoming/a.jsonl";
+  EXPECT_TRUE(watch([&] { writer.open(path); },
+                    [&] {
+                      if (watcher_.writers("a.jsonl") == Writers::some) writer.close();
+                      return watcher_.writers("a.jsonl") == Writers::none;
+                    }));
 }
 
 }  // namespace
