@@ -43,6 +43,9 @@ JobView parse_job(const JsonView& json) {
   job.counts = parse_counts(json.object("counts"));
   job.cost_usd = json.number("cost_usd");
   job.file_changed = json.flag("file_changed");
+  for (const auto& error : json.array("errors")) {
+    job.errors.push_back({shown(error, "type"), shown(error, "message"), error.integer("count")});
+  }
   return job;
 }
 
@@ -76,6 +79,9 @@ std::string describe(const Output& out, const JobView& job, Instant now) {
   }
   add("File", job.file);
   add("Requests", fmt::format("{}: {}", human_count(job.requests), describe(job.counts)));
+  for (const auto& error : job.errors) {
+    add("Error", fmt::format("{} {}: {}", human_count(error.count), error.type, error.message));
+  }
   add("Cost", human_usd(job.cost_usd));
   if (job.created_at) {
     add("Created", fmt::format("{} ({} ago)", human_time(job.created_at), human_duration(now - *job.created_at)));

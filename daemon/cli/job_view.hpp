@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "daemon/cli/json_view.hpp"
 #include "daemon/cli/output.hpp"
@@ -19,6 +20,11 @@ struct JobView {
   RequestCounts counts;
   double cost_usd = 0;
   bool file_changed = false;  // written to after it had been taken
+  struct Error {
+    std::string type, message;  // safe to show
+    std::int64_t count = 0;
+  };
+  std::vector<Error> errors;
 
   std::int64_t finished() const;  // requests with an outcome
   std::int64_t failed() const;    // of them, not succeeded

@@ -46,6 +46,23 @@ std::uint64_t hash64(std::string_view text, std::uint64_t seed) {
   return XXH3_64bits_withSeed(text.data(), text.size(), seed);
 }
 
+struct Hash64Stream::State {
+  XXH3_state_t* xxh = XXH3_createState();
+  ~State() { XXH3_freeState(xxh); }
+};
+
+Hash64Stream::Hash64Stream(std::uint64_t seed) : state_(std::make_unique<State>()) {
+  if (state_->xxh == nullptr) throw std::bad_alloc();
+  XXH3_64bits_reset_withSeed(state_->xxh, seed);
+}
+Hash64Stream::~Hash64Stream() = default;
+Hash64Stream::Hash64Stream(Hash64Stream&&) noexcept = default;
+Hash64Stream& Hash64Stream::operator=(Hash64Stream&&) noexcept = default;
+
+void Hash64Stream::update(std::string_view bytes) { XXH3_64bits_update(state_->xxh, bytes.data(), bytes.size()); }
+
+std::uint64_t Hash64Stream::value() const { return XXH3_64bits_digest(state_->xxh); }
+
 DigestStream::DigestStream() : state_(std::make_unique<State>()) {
   if (state_->xxh == nullptr) throw std::bad_alloc();
   XXH3_128bits_reset(state_->xxh);

@@ -25,6 +25,21 @@ std::uint32_t checksum32(std::string_view text);
 // 64 bits that tell contents apart. With the seed 0 its low half is checksum32.
 std::uint64_t hash64(std::string_view text, std::uint64_t seed = 0);
 
+// The same of bytes that come in pieces.
+class Hash64Stream {
+ public:
+  explicit Hash64Stream(std::uint64_t seed = 0);
+  ~Hash64Stream();
+  Hash64Stream(Hash64Stream&&) noexcept;
+  Hash64Stream& operator=(Hash64Stream&&) noexcept;
+  void update(std::string_view bytes);
+  std::uint64_t value() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 class DigestStream {
  public:
   DigestStream();

@@ -4,57 +4,23 @@
 
 #include <algorithm>
 #include <bit>
-#include <boost/json/basic_parser_impl.hpp>
 #include <charconv>
 
+#include "base/json_walk.hpp"
 #include "base/text.hpp"
 
 namespace offpeak {
 
 namespace {
 
-// Longer texts go to the streaming parser: simdjson's memory grows to about 14 times the text.
+// Longer texts are walked (base/json_walk.hpp): simdjson's memory grows to about 14 times the text.
 constexpr std::size_t fast_bytes_max = 512 * 1024;
 
-// Takes every event and keeps nothing: only the grammar matters.
-struct NoHandler {
-  static constexpr std::size_t max_object_size = std::size_t(-1);
-  static constexpr std::size_t max_array_size = std::size_t(-1);
-  static constexpr std::size_t max_key_size = std::size_t(-1);
-  static constexpr std::size_t max_string_size = std::size_t(-1);
-  using error_code = boost::json::error_code;
-  using text = boost::json::string_view;
-  bool on_document_begin(error_code&) { return true; }
-  bool on_document_end(error_code&) { return true; }
-  bool on_object_begin(error_code&) { return true; }
-  bool on_object_end(std::size_t, error_code&) { return true; }
-  bool on_array_begin(error_code&) { return true; }
-  bool on_array_end(std::size_t, error_code&) { return true; }
-  bool on_key_part(text, std::size_t, error_code&) { return true; }
-  bool on_key(text, std::size_t, error_code&) { return true; }
-  bool on_string_part(text, std::size_t, error_code&) { return true; }
-  bool on_string(text, std::size_t, error_code&) { return true; }
-  bool on_number_part(text, error_code&) { return true; }
-  bool on_int64(std::int64_t, text, error_code&) { return true; }
-  bool on_uint64(std::uint64_t, text, error_code&) { return true; }
-  bool on_double(double, text, error_code&) { return true; }
-  bool on_bool(bool, error_code&) { return true; }
-  bool on_null(error_code&) { return true; }
-  bool on_comment_part(text, error_code&) { return true; }
-  bool on_comment(text, error_code&) { return true; }
-};
-
-// The streaming parser: slower, constant memory, and it knows where the fault is.
-std::optional<JsonFault> check_slowly(std::string_view text) {
-  boost::json::parse_options options;
-  options.max_depth = json_depth_max;
-  boost::json::basic_parser<NoHandler> parser(options);
-  boost::json::error_code ec;
-  const std::size_t consumed = parser.write_some(false, text.data(), text.size(), ec);
-  if (ec) return JsonFault{std::min(consumed, text.size()), ec.message()};
-  if (consumed != text.size()) return JsonFault{consumed, "extra data after the value"};
-  if (!parser.done()) return JsonFault{text.size(), "the value is incomplete"};
-  return std::nullopt;
+// Any length in constant memory, and it knows where the fault is.
+std::optional<JsonFault> walk(std::string_view text, JsonTaken taken) {
+  JsonWalk walk(taken);
+  if (walk.feed(text)) walk.finish();
+  return walk.fault();
 }
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
@@ -125,22 +91,6 @@ unsigned hex4(std::string_view text, std::size_t at) {
 
 }  // namespace
 
-namespace {
-
-// A copy of the same length in which every surrogate escape stands for U+FFFD: the grammar around it is what counts.
-std::string without_surrogates(std::string_view text) {
-  std::string copy(text);
-  for (std::size_t at = copy.find('\\'); at != std::string::npos && at + 5 < copy.size(); at = copy.find('\\', at)) {
-    const bool surrogate = copy[at + 1] == 'u' && (copy[at + 2] | 0x20) == 'd' && hex4(copy, at + 2) >= 0xD800 &&
-                           hex4(copy, at + 2) < 0xE000;
-    if (surrogate) copy.replace(at + 2, 4, "fffd");
-    at += 2;
-  }
-  return copy;
-}
-
-}  // namespace
-
 struct JsonChecker::Fast {
   // Grown by doubling and kept: allocating for each text anew costs more than reading it.
   bool make_room(std::size_t bytes) {
@@ -156,26 +106,20 @@ struct JsonChecker::Fast {
 JsonChecker::JsonChecker() : fast_(std::make_unique<Fast>()) {}
 JsonChecker::~JsonChecker() = default;
 
-std::optional<JsonFault> JsonChecker::check(std::string_view text, LoneSurrogates lone) {
-  auto fault = check_strictly(text);
-  if (!fault || lone == LoneSurrogates::refused) return fault;
-  const auto paired = without_surrogates(text);
-  return paired == text ? fault : check_strictly(paired);
+// Slow for what is wrong, long, deep, or holds numbers beyond simdjson's 64 bits.
+std::optional<JsonFault> JsonChecker::check(std::string_view text, JsonTaken taken) {
+  if (is_surely_json(text)) return std::nullopt;
+  return walk(text, taken);
 }
 
-std::optional<JsonFault> JsonChecker::check_strictly(std::string_view text) {
-  if (text.size() <= fast_bytes_max) {
-    // simdjson reads a little beyond the text, so it gets a copy with room behind it.
-    fast_->padded.reserve(text.size() + simdjson::SIMDJSON_PADDING);
-    fast_->padded.assign(text);
-    simdjson::dom::element root;
-    if (fast_->make_room(text.size()) &&
-        fast_->parser.parse(fast_->padded.data(), text.size(), false).get(root) == simdjson::SUCCESS) {
-      return std::nullopt;
-    }
-  }
-  // Slow for what is wrong, long, or holds numbers beyond simdjson's 64 bits.
-  return check_slowly(text);
+bool JsonChecker::is_surely_json(std::string_view text) {
+  if (text.size() > fast_bytes_max) return false;
+  // simdjson reads a little beyond the text, so it gets a copy with room behind it.
+  fast_->padded.reserve(text.size() + simdjson::SIMDJSON_PADDING);
+  fast_->padded.assign(text);
+  simdjson::dom::element root;
+  return fast_->make_room(text.size()) &&
+         fast_->parser.parse(fast_->padded.data(), text.size(), false).get(root) == simdjson::SUCCESS;
 }
 
 JsonMembers::JsonMembers(std::string_view object) : text_(object) {

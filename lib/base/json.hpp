@@ -11,7 +11,7 @@
 
 namespace offpeak {
 
-// Nested deeper than this is refused.
+// Nested deeper than this is refused, of what is taken strictly.
 inline constexpr std::size_t json_depth_max = 256;
 
 struct JsonFault {
@@ -19,9 +19,9 @@ struct JsonFault {
   std::string message;
 };
 
-// A \ud800 to \udfff without its partner is JSON by the grammar, but no character. Requests with one are refused; an
-// answer that somebody paid for is taken as it came.
-enum class LoneSurrogates : unsigned char { refused, allowed };
+// A \ud800 to \udfff without its partner is JSON by the grammar, but no character; and nobody sends a thousand levels.
+// Requests with either are refused; an answer that somebody paid for is taken as it came, however odd.
+enum class JsonTaken : unsigned char { strictly, as_it_came };
 
 // Checks texts one after the other, keeping its memory. RFC 8259 in UTF-8.
 class JsonChecker {
@@ -32,10 +32,11 @@ class JsonChecker {
   JsonChecker& operator=(const JsonChecker&) = delete;
 
   // Nothing where `text` is one JSON value with nothing but white space around it.
-  std::optional<JsonFault> check(std::string_view text, LoneSurrogates lone = LoneSurrogates::refused);
+  std::optional<JsonFault> check(std::string_view text, JsonTaken taken = JsonTaken::strictly);
+  // Fast: true of nearly all that check() finds nothing wrong with; false says nothing.
+  bool is_surely_json(std::string_view text);
 
  private:
-  std::optional<JsonFault> check_strictly(std::string_view text);
   struct Fast;
   std::unique_ptr<Fast> fast_;
 };

@@ -35,8 +35,8 @@ bool AuditFiles::check_some_results(const ResultWindow& window, AuditReport& rep
   const auto next = lines_.append_results(window, at_, slice_bytes, std::nullopt, block_);
   if (!next) problem(report, next.error());
   // What comes behind the first bad line of a window is not told apart.
-  at_ = next && *next < window.outcomes.size() ? *next : 0;
-  return at_ != 0;
+  at_ = next && next->at < window.outcomes.size() ? *next : LinePlace();
+  return at_ != LinePlace();
 }
 
 bool AuditFiles::check_some_of_the_digest(AuditReport& report) {

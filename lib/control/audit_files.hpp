@@ -27,7 +27,7 @@ class AuditFiles {
   std::string claimed_path_;
   Job job_;
   ResultLines lines_;
-  std::size_t at_ = 0;  // in the window
+  LinePlace at_;  // in the window
   std::string block_;
   std::unique_ptr<File> claimed_;
   std::uint64_t offset_ = 0;

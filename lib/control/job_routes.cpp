@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "control/handlers.hpp"
 #include "control/paging.hpp"
@@ -12,6 +13,26 @@ namespace offpeak {
 namespace {
 
 constexpr std::array<std::string_view, 6> job_states{"queued", "running", "held", "canceling", "done", "canceled"};
+
+std::string_view meaning_of(std::string_view oddity) {
+  if (oddity == unreadable_error_type) {
+    return "the provider's line could not be read; it stands in the results as it came, and may have been paid for";
+  }
+  if (oddity == missing_error_type) return "the results held no line that can be read; it may have been paid for";
+  return "its line says that it did not succeed, but the provider counts more successes; it may have been paid for";
+}
+
+// The job, and what was odd about its results.
+std::string job_document(const Job& job, const JobTallies& tallies) {
+  std::string errors;
+  for (const auto& [type, count] : tallies.oddities) {
+    errors += fmt::format(R"({}{{"type":{},"message":{},"count":{}}})", errors.empty() ? "" : ",", json_quote(type),
+                          json_quote(meaning_of(type)), count);
+  }
+  auto document = to_json(job);
+  document.pop_back();
+  return document + fmt::format(R"(,"errors":[{}]}})", errors);
+}
 
 Task<std::optional<Job>> find_job(ControlContext& context, JobId id) {
   const auto read = [id](Queue& queue) { return queue.job(id); };
@@ -48,9 +69,10 @@ Task<Reply> list_jobs(ControlContext& context, RoutedCall call) {
 }
 
 Task<Reply> get_job(ControlContext& context, RoutedCall call) {
-  const auto job = co_await find_job(context, job_id_of(call));
+  const auto read = [id = job_id_of(call)](Queue& queue) { return std::pair(queue.job(id), queue.tallies(id)); };
+  const auto [job, tallies] = co_await context.doors.database.run(read);
   if (!job) co_return no_such_job(call);
-  co_return json_reply(to_json(*job));
+  co_return json_reply(job_document(*job, tallies));
 }
 
 Task<Reply> cancel_job(ControlContext& context, RoutedCall call) {

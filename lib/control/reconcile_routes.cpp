@@ -117,7 +117,7 @@ Task<Reply> settle_lost(ControlContext& context, Batch batch, Wish wish) {
   const auto write = [batch, now = context.doors.clock.now()](Queue& queue) {
     const auto known = queue.batch(batch.id);
     if (!known || known->state == BatchState::collected) return false;
-    static_cast<void>(queue.results_lost(batch.id, lost_reason(batch), now));
+    static_cast<void>(queue.results_lost(batch.id, lost_reason(batch), lost_reason(batch), now));
     return true;
   };
   if (!co_await context.doors.database.run(write)) co_return not_now(fmt::format("batch {} has changed meanwhile", id));

@@ -23,8 +23,8 @@ class ResultsStream final : public ReplyBody {
 
   Task<Result<std::string_view>> next_block() override {
     block_.clear();
-    while (block_.empty() && (at_ < window_.outcomes.size() || next_ < requests_)) {
-      if (at_ == window_.outcomes.size()) {
+    while (block_.empty() && (at_.at < window_.outcomes.size() || next_ < requests_)) {
+      if (at_.at == window_.outcomes.size()) {
         // Nothing is lost by ending a stream; only a broken queue stops the daemon.
         try {
           co_await read_window();
@@ -51,7 +51,7 @@ class ResultsStream final : public ReplyBody {
       return read_result_window(queue, job, first, result_window_requests);
     };
     window_ = co_await context_.doors.database.run(read);
-    at_ = 0;
+    at_ = {};
     next_ += result_window_requests;
   }
 
@@ -61,7 +61,7 @@ class ResultsStream final : public ReplyBody {
   std::optional<OutcomeType> only_;
   ResultLines lines_;
   ResultWindow window_;
-  std::size_t at_ = 0;      // in the window's outcomes
+  LinePlace at_;            // in the window's outcomes
   std::uint64_t next_ = 0;  // the first request of the next window
   std::string block_;
 };

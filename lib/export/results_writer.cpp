@@ -50,15 +50,15 @@ Result<bool> ResultsWriter::write_some(const ResultWindow& window) {
     return make_error(ErrorKind::internal,
                       fmt::format("job {}: a request from {} on has no outcome", job_.id.value, window.first));
   }
-  if (at_ < window.outcomes.size()) {
-    const auto begin = at_;
+  if (at_.at < window.outcomes.size()) {
+    const auto begin = at_.at;
     block_.clear();
     auto next = lines_->append_results(window, at_, block_bytes, std::nullopt, block_);
     if (!next) return next.error();
     at_ = *next;
     if (auto done = put(*results_, block_); !done) return done.error();
-    for (auto i = begin; i < at_; ++i) ++written_[as_request_state(window.outcomes[i].type)];
-    if (at_ < window.outcomes.size()) return false;
+    for (auto i = begin; i < at_.at; ++i) ++written_[as_request_state(window.outcomes[i].type)];
+    if (at_.at < window.outcomes.size()) return false;
   }
   block_.clear();
   auto next = lines_->append_failed(window, failed_at_, block_bytes, block_);
@@ -71,7 +71,7 @@ Result<bool> ResultsWriter::write_some(const ResultWindow& window) {
 }
 
 void ResultsWriter::end_window(const ResultWindow& window) {
-  at_ = 0;
+  at_ = {};
   failed_at_ = {};
   const auto written = std::int64_t{window.first} + static_cast<std::int64_t>(window.lines.size());
   if (written < job_.requests) return;

@@ -58,8 +58,8 @@ class ResultsWriter {
   std::unique_ptr<File> results_;
   std::unique_ptr<File> failed_;
   std::string block_;
-  std::size_t at_ = 0;  // in the window
-  ResultLines::FailedPlace failed_at_;
+  LinePlace at_;  // in the window
+  LinePlace failed_at_;
   RequestCounts written_;
   std::uint64_t bytes_ = 0;
 };

@@ -39,10 +39,10 @@ std::string summary_json(const Job& job, const JobTallies& tallies, const std::v
   std::string list;
   for (const auto& batch : batches) list += (list.empty() ? "" : ",") + batch_object(batch);
   return fmt::format(
-      R"({{"job":{},"counts":{},"stop_reasons":{},"usage":{},"cost_usd":{},"unpriced_models":{},"batches":[{}]}})"
+      R"({{"job":{},"counts":{},"stop_reasons":{},"usage":{},"cost_usd":{},"unpriced_models":{},"errors":{},"batches":[{}]}})"
       "\n",
       to_json(job), outcome_counts(job.counts), to_object(tallies.stop_reasons), to_object(tallies.usage),
-      json_usd(job.cost), to_object(tallies.unpriced_models), list);
+      json_usd(job.cost), to_object(tallies.unpriced_models), to_object(tallies.oddities), list);
 }
 
 Job as_finished(Job job, Instant now) {

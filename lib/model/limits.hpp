@@ -18,7 +18,7 @@ inline constexpr std::size_t reported_errors_max = 100;  // in NAME.error.json
 inline constexpr std::size_t path_name_bytes_max = 100;  // of a job's name in a path
 
 inline constexpr std::size_t wire_nonce_bytes = 24;  // 96 random bits in hexadecimal
-inline constexpr std::size_t wire_seq_bytes = 19;    // place and fingerprint, in decimal digits
+inline constexpr std::size_t wire_seq_bytes = 21;    // fingerprint and place, in hexadecimal digits
 
 // After a "not created" verdict every list is compared with it for so long: a batch lives 24 hours at most.
 inline constexpr std::chrono::hours audit_time{26};

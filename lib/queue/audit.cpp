@@ -397,7 +397,7 @@ void check_intent(Sql& sql, AuditReport& report, IntentId id) {
 
 // Rows of jobs that are not there. What belongs to a file that is still being checked is not a job's yet.
 void check_orphans(Sql& sql, AuditReport& report) {
-  for (const std::string_view table : {"pending", "assignment", "outcome", "tally"}) {
+  for (const std::string_view table : {"pending", "assignment", "outcome", "tally", "unreadable", "oddity"}) {
     const auto text = fmt::format("SELECT min(job) FROM {} WHERE job > ?", table);
     std::int64_t job = -1;
     for (;;) {

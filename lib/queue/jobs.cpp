@@ -88,6 +88,20 @@ void add_recorded(Sql& sql, JobId job, Seq first, std::int64_t end, std::vector<
   }
 }
 
+// Few of them have any.
+void add_unreadable(Sql& sql, JobId job, Seq first, std::int64_t end, std::vector<OutcomeRow>& found) {
+  auto row =
+      sql.query("SELECT seq, why, json FROM unreadable WHERE job = ? AND seq >= ? AND seq < ? AND intact ORDER BY seq",
+                job, first, end);
+  for (auto outcome = found.begin(); row.step(); ++outcome) {
+    outcome = std::ranges::lower_bound(outcome, found.end(), static_cast<Seq>(row.integer(0)), {}, &OutcomeRow::seq);
+    if (outcome == found.end() || outcome->seq != row.integer(0)) {
+      throw QueueError(fmt::format("database: job {} has an unreadable line and no outcome", job.value));
+    }
+    outcome->unreadable = Unreadable{row.text(1), row.integer(2) != 0};
+  }
+}
+
 void add_made(Sql& sql, JobId job, Seq first, std::int64_t end, std::vector<OutcomeRow>& found) {
   // The run that begins before the window may reach into it.
   auto row = sql.query(
@@ -119,6 +133,7 @@ std::vector<OutcomeRow> Queue::outcomes(JobId job, Seq first, std::uint32_t coun
   std::vector<OutcomeRow> found;
   const auto end = std::int64_t{first} + count;
   add_recorded(*sql_, job, first, end, found);
+  add_unreadable(*sql_, job, first, end, found);
   const auto recorded = found.size();
   add_made(*sql_, job, first, end, found);
   if (found.size() > recorded && recorded > 0) {
@@ -136,6 +151,8 @@ JobTallies Queue::tallies(JobId job) {
                                               : tallies.unpriced_models;
     map[row.text(1)] += row.integer(2);
   }
+  auto odd = sql_->query("SELECT kind, n FROM oddity WHERE job = ? AND intact", job);
+  while (odd.step()) tallies.oddities[odd.text(0)] += odd.integer(1);
   return tallies;
 }
 

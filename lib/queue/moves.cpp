@@ -313,6 +313,11 @@ void raise_fact(Sql& sql, std::string_view name, std::int64_t least) {
 
 void clear_fact(Sql& sql, std::string_view name) { sql.run("DELETE FROM fact WHERE name = ?", name); }
 
+void add_oddity(Sql& sql, JobId job, BatchId batch, std::string_view kind, std::int64_t n) {
+  if (n == 0) return;
+  sql.run("INSERT INTO oddity VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n", job, batch, kind, n);
+}
+
 std::int64_t attempts_of(Sql& sql, BatchId id) {
   auto row = sql.query("SELECT count(*) FROM attempt WHERE batch = ? AND intact", id);
   row.step();

@@ -76,6 +76,9 @@ Booked book_by_nonce(Sql& sql, const std::string& nonce, const Batch& batch, boo
 void insert_unexplained(Sql& sql, const UnexplainedBatch& batch);
 
 std::vector<Assignment> read_assignments(Sql& sql, IntentId id);
+// Requests of a job that ended as errored without an error of the provider's: told in the job.
+void add_oddity(Sql& sql, JobId job, BatchId batch, std::string_view kind, std::int64_t n);
+
 // Lines of a batch that did not become outcomes.
 std::int64_t attempts_of(Sql& sql, BatchId id);
 void set_intent_state(Sql& sql, IntentId id, IntentState to, const std::optional<std::string>& reason, Instant now);

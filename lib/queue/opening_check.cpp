@@ -21,7 +21,7 @@ constexpr std::int64_t whole_check_bytes_max = 64 * 1024 * 1024;
 constexpr std::string_view small_tables[] = {
     "fact",     "intake", "job",        "job_total", "pending", "intent",   "batch",   "tally",      "unexplained",
     "excluded", "spent",  "assignment", "candidate", "purged",  "rejected", "free_id", "taken_file", "sender",
-    "sent_by"};
+    "sent_by",  "oddity"};
 
 std::int64_t integer_pragma(Sql& sql, std::string_view name) {
   auto row = sql.query(fmt::format("PRAGMA {}", name));

@@ -236,8 +236,14 @@ class Queue {
   // When all lines of a download are recorded: complete, or missing lines.
   Collected collect(BatchId id, const CollectRules& rules, Instant now);
   void collect_failed(BatchId id, const std::string& reason, Instant next_action_at);
-  // The results are gone, or given up: every request without an outcome becomes errored, with this result.
-  Collected results_lost(BatchId id, const std::string& result, Instant now);
+  // The results are gone: every request without a line becomes errored with `result`; and with `doubted_result` what
+  // would go again, where the provider counted successes of which no line was seen.
+  Collected results_lost(BatchId id, const std::string& result, const std::string& doubted_result, Instant now);
+  // The rows of this batch say that the account is at fault: how many batches in a row did. Counts a batch once.
+  int count_account_fault(BatchId id);
+  // Of requests in this range: the account faults that their lines told so far, of those with one in a batch of which
+  // others succeeded.
+  std::map<Seq, std::uint32_t> account_tries(RequestRange range);
   void prove_batch(BatchId id);
 
   // ---- export

@@ -28,6 +28,7 @@ struct Sums {
   std::map<std::pair<JobId, OutcomeType>, std::int64_t> outcomes;
   std::map<JobId, Nanodollars> costs;
   std::map<std::tuple<JobId, std::string_view, std::string>, std::int64_t> tallies;
+  std::map<JobId, std::int64_t> unreadable;
 
   void add(const ResultRow& row) {
     const auto job = row.request.job;
@@ -35,7 +36,7 @@ struct Sums {
     costs[job] += row.cost;
     if (!row.stop_reason.empty()) ++tallies[{job, "stop_reason", row.stop_reason}];
     if (!row.model.empty()) ++tallies[{job, "unpriced_model", row.model}];
-    if (row.type != OutcomeType::succeeded) return;
+    if (row.unreadable) ++unreadable[job];
     const auto& usage = row.usage;
     add_usage(job, "input_tokens", usage.input_tokens);
     add_usage(job, "output_tokens", usage.output_tokens);
@@ -46,8 +47,9 @@ struct Sums {
   }
 
   // `move_counters`: the requests come from `submitted`; of a twin they have been moved one by one.
-  void write(Sql& sql, Instant now, bool move_counters) const {
+  void write(Sql& sql, BatchId batch, Instant now, bool move_counters) const {
     Nanodollars spent = 0;
+    for (const auto& [job, n] : unreadable) add_oddity(sql, job, batch, unreadable_error_type, n);
     for (const auto& [key, count] : outcomes) {
       if (!move_counters) break;
       move_requests(sql, key.first, RequestState::submitted, as_request_state(key.second), count);
@@ -142,6 +144,15 @@ class Recording {
     return added;
   }
 
+  BatchId batch() const { return batch_; }
+
+  // Why its outcome is the whole line as it came.
+  void add_unreadable(const ResultRow& row) {
+    if (!row.unreadable) return;
+    sql_.run("INSERT INTO unreadable VALUES (?, ?, ?, ?, ?)", row.request.job, row.request.first, batch_,
+             row.unreadable->is_json, row.unreadable->why);
+  }
+
   // A line that asks for another attempt; false where its request has an outcome or the attempt is known.
   bool add_attempt(const ResultRow& row) {
     return sql_.run(
@@ -193,7 +204,8 @@ bool record_as_new(Sql& sql, Recording& recording, const std::vector<ResultRow>&
     if (!is_outcome(row) && recording.add_attempt(row)) ++added;
   }
   if (added != rows.size()) return false;
-  sums.write(sql, now, true);
+  for (const auto* row : outcomes) recording.add_unreadable(*row);
+  sums.write(sql, recording.batch(), now, true);
   transaction.commit();
   return true;
 }
@@ -207,11 +219,12 @@ RecordedResults record_one_by_one(Sql& sql, Recording& recording, const std::vec
     const bool added = is_outcome(row) ? recording.add_outcomes({&one, 1}) != 0 : recording.add_attempt(row);
     if (added && is_outcome(row)) {
       sums.add(row);
+      recording.add_unreadable(row);
       recording.remove_attempt(row);
     }
     (added ? recorded.recorded : recorded.known) += 1;
   }
-  sums.write(sql, now, true);
+  sums.write(sql, recording.batch(), now, true);
   transaction.commit();
   return recorded;
 }
@@ -226,7 +239,7 @@ RecordedResults record_twin(Sql& sql, BatchId id, std::uint32_t download, const 
     if (added) sums.add(row);
     (added ? recorded.recorded : recorded.known) += 1;
   }
-  sums.write(sql, now, false);
+  sums.write(sql, id, now, false);
   transaction.commit();
   return recorded;
 }

@@ -9,32 +9,29 @@
 #include "base/text.hpp"
 #include "model/limits.hpp"
 #include "queue/queue.hpp"
+#include "queue/result_words.hpp"
 
 namespace offpeak {
 
 namespace {
 
-constexpr std::size_t block_bytes = 256 * 1024;
 // Results that lie closer together than this are read in one go.
 constexpr std::uint64_t gap_bytes_max = 4096;
 // A longer request line is not read as a whole to be checked: that was done when it was sent.
-constexpr std::uint32_t checked_line_bytes_max = 4 * 1024 * 1024;
+constexpr std::uint32_t checked_line_bytes_max = 1024 * 1024;
+// A longer value is given in pieces.
+constexpr std::uint32_t whole_value_bytes_max = 1024 * 1024;
 constexpr std::size_t open_downloads_max = 8;
 
-constexpr std::string_view before_id = R"({"custom_id":)";
-constexpr std::string_view before_result = R"(,"result":)";
-constexpr std::string_view behind_result = "}\n";
-constexpr std::string_view no_id = "null";
-
-Error changed(std::string_view file, std::uint64_t offset, std::string_view what) {
-  return make_error(ErrorKind::invalid, fmt::format("{}: {} at byte {}", file, what, offset),
-                    "restore the file from a backup, then release the job");
+// Apart from the others: its value is long, or it must be put in words that say why it is what it is.
+bool goes_alone(const OutcomeRow& outcome) {
+  return outcome.batch && (outcome.unreadable || outcome.bytes > whole_value_bytes_max);
 }
 
 // Opening for reading: a missing file is damage, not a passing trouble.
 Result<std::unique_ptr<File>> open_needed(Files& files, const std::string& path) {
   auto file = files.open(path, OpenFor::reading);
-  if (!file && file.error().kind == ErrorKind::not_found) return changed(path, 0, "the file is missing");
+  if (!file && file.error().kind == ErrorKind::not_found) return changed_file(path, 0, "the file is missing");
   return file;
 }
 
@@ -62,15 +59,27 @@ ResultLines::ResultLines(Files& files, ResultFolders folders, const Job& job)
 
 ResultLines::~ResultLines() = default;
 
-Result<std::size_t> ResultLines::append_results(const ResultWindow& window, std::size_t at, std::size_t enough_bytes,
-                                                std::optional<OutcomeType> only, std::string& out) {
-  auto next = lay_out(window, at, enough_bytes, only, out);
-  if (!next) return next;
-  for (const auto& placed : placed_) {
-    if (auto put = put_id(placed, out); !put) return put.error();
+Result<LinePlace> ResultLines::append_results(const ResultWindow& window, LinePlace from, std::size_t enough_bytes,
+                                              std::optional<OutcomeType> only, std::string& out) {
+  while (from.at < window.outcomes.size() && out.size() < enough_bytes) {
+    const auto& first = window.outcomes[from.at];
+    if (only && first.type != *only) {
+      ++from.at;
+    } else if (goes_alone(first)) {
+      auto next = append_alone(window, from, enough_bytes, out);
+      if (!next) return next;
+      from = *next;
+    } else {
+      auto next = lay_out(window, from.at, enough_bytes, only, out);
+      if (!next) return next.error();
+      for (const auto& placed : placed_) {
+        if (auto put = put_id(placed, out); !put) return put.error();
+      }
+      if (auto put = put_results(out); !put) return put.error();
+      from.at = *next;
+    }
   }
-  if (auto put = put_results(out); !put) return put.error();
-  return next;
+  return from;
 }
 
 // Writes what is known without a file and leaves room for the rest.
@@ -80,6 +89,7 @@ Result<std::size_t> ResultLines::lay_out(const ResultWindow& window, std::size_t
   for (; at < window.outcomes.size() && out.size() < enough_bytes; ++at) {
     const auto& outcome = window.outcomes[at];
     if (only && outcome.type != *only) continue;
+    if (goes_alone(outcome)) break;
     auto line = line_of(window, outcome);
     if (!line) return line.error();
     Placed placed;
@@ -121,7 +131,7 @@ Result<void> ResultLines::put_id(const Placed& placed, std::string& out) {
     auto bytes = claimed_bytes(line.offset, line.bytes);
     if (!bytes) return bytes.error();
     if (line.params_bytes > 0 && checksum32(bytes->substr(line.params_offset, line.params_bytes)) != line.checksum) {
-      return changed(join_path(folders_.claimed, data_name_), line.offset, "the request line has changed");
+      return changed_file(join_path(folders_.claimed, data_name_), line.offset, "the request line has changed");
     }
     const auto id = bytes->substr(line.id_offset, line.id_bytes);
     std::copy(id.begin(), id.end(), out.begin() + static_cast<std::ptrdiff_t>(placed.id_at));
@@ -169,20 +179,20 @@ Result<void> ResultLines::put_run(PlacedIterator first, PlacedIterator last, std
   const auto path = join_path(folders_.downloads, download_name(head.batch, head.download));
   if (auto read = read_exactly(**file, target, head.offset); !read) {
     if (read.error().os_error != 0) return in_context(path, read.error());
-    return changed(path, head.offset, "the file is shorter than it was");
+    return changed_file(path, head.offset, "the file is shorter than it was");
   }
   for (auto it = first; it != last; ++it) {
     const auto& outcome = *it->outcome;
     const auto bytes =
         std::string_view(target.data(), target.size()).substr(outcome.offset - head.offset, outcome.bytes);
-    if (checksum32(bytes) != outcome.checksum) return changed(path, outcome.offset, "the result has changed");
+    if (checksum32(bytes) != outcome.checksum) return changed_file(path, outcome.offset, "the result has changed");
     if (!alone) std::copy(bytes.begin(), bytes.end(), out.begin() + static_cast<std::ptrdiff_t>(it->result_at));
   }
   return {};
 }
 
-Result<ResultLines::FailedPlace> ResultLines::append_failed(const ResultWindow& window, FailedPlace from,
-                                                            std::size_t enough_bytes, std::string& out) {
+Result<LinePlace> ResultLines::append_failed(const ResultWindow& window, LinePlace from, std::size_t enough_bytes,
+                                             std::string& out) {
   while (from.at < window.outcomes.size() && out.size() < enough_bytes) {
     const auto& outcome = window.outcomes[from.at];
     if (outcome.type == OutcomeType::succeeded) {
@@ -206,7 +216,7 @@ Result<ResultLines::FailedPlace> ResultLines::append_failed(const ResultWindow& 
     from.inside += size;
     if (from.inside == (*line)->bytes) {
       out += '\n';
-      from = FailedPlace{from.at + 1, 0};
+      from = LinePlace{from.at + 1, 0};
     }
   }
   return from;
@@ -232,7 +242,7 @@ Result<std::string_view> ResultLines::claimed_bytes(std::uint64_t offset, std::s
     }
     block_.resize(filled);
     if (filled < bytes) {
-      return changed(join_path(folders_.claimed, data_name_), offset, "the file is shorter than it was");
+      return changed_file(join_path(folders_.claimed, data_name_), offset, "the file is shorter than it was");
     }
   }
   return std::string_view(block_).substr(static_cast<std::size_t>(offset - block_offset_), bytes);

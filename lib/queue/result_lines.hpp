@@ -2,8 +2,9 @@
 // Gets      a window of one job, read from the queue; the claimed file and the raw downloads
 // Gives     {"custom_id":<as the user wrote it>,"result":<the provider's value>} in input order, byte for byte; and
 //           request lines byte for byte
-// Promises  plain blocking functions for the file worker, without the database; memory is what the caller asks for, one
-//           line and two blocks of 256 KiB; every value's checksum is compared before it is given
+// Promises  plain blocking functions for the file worker, without the database; memory is what the caller asks for, and
+//           a few MiB however long a line is; every value's checksum is compared before it is given, that of a value
+//           longer than a MiB before its line ends
 // When it fails  an Error that names file and offset: ErrorKind::invalid where bytes are missing or have changed (a
 //           human must look; trying again cannot help), else what the system said
 //
@@ -23,6 +24,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/digest.hpp"
 #include "base/files.hpp"
 #include "base/result.hpp"
 #include "queue/rows.hpp"
@@ -56,6 +58,13 @@ std::string aside_name(BatchId batch);
 // "<id>-<name>": a job's own folder among the results.
 std::string results_folder_name(const Job& job);
 
+// Where to go on: a line may be far longer than a block.
+struct LinePlace {
+  std::size_t at = 0;        // in window.outcomes
+  std::uint64_t inside = 0;  // bytes of that value or line already given
+  bool operator==(const LinePlace&) const = default;
+};
+
 class ResultLines {
  public:
   // Opens nothing yet. Of the job it keeps where its bytes are and their format.
@@ -64,21 +73,16 @@ class ResultLines {
   ResultLines(const ResultLines&) = delete;
   ResultLines& operator=(const ResultLines&) = delete;
 
-  // Appends the result lines of window.outcomes[at], [at + 1], ... to `out`, those of type `only` where
-  // given, until `out` holds at least `enough_bytes` or the window ends. Gives the place to go on at;
-  // outcomes.size() is the end.
-  Result<std::size_t> append_results(const ResultWindow& window, std::size_t at, std::size_t enough_bytes,
-                                     std::optional<OutcomeType> only, std::string& out);
+  // Appends the result lines of window.outcomes[from.at], and so on, to `out`, those of type `only` where given, until
+  // `out` holds at least `enough_bytes` or the window ends. Gives the place to go on at; {outcomes.size(), 0} is the
+  // end.
+  Result<LinePlace> append_results(const ResultWindow& window, LinePlace from, std::size_t enough_bytes,
+                                   std::optional<OutcomeType> only, std::string& out);
 
-  // Where append_failed goes on: a request line may be far longer than a block.
-  struct FailedPlace {
-    std::size_t at = 0;        // in window.outcomes
-    std::uint64_t inside = 0;  // bytes of that line already given
-  };
   // The same for the request lines whose outcome is not succeeded, as they stand in the job file; an
   // element of a "requests" array is put on one line.
-  Result<FailedPlace> append_failed(const ResultWindow& window, FailedPlace from, std::size_t enough_bytes,
-                                    std::string& out);
+  Result<LinePlace> append_failed(const ResultWindow& window, LinePlace from, std::size_t enough_bytes,
+                                  std::string& out);
 
  private:
   struct Placed {  // where the pieces of one result line belong in `out`
@@ -96,6 +100,10 @@ class ResultLines {
 
   Result<std::size_t> lay_out(const ResultWindow& window, std::size_t at, std::size_t enough_bytes,
                               std::optional<OutcomeType> only, std::string& out);
+  Result<LinePlace> append_alone(const ResultWindow& window, LinePlace from, std::size_t enough_bytes,
+                                 std::string& out);
+  Result<void> begin_alone(const ResultWindow& window, const OutcomeRow& outcome, std::string& out);
+  Result<std::size_t> put_piece(const OutcomeRow& outcome, std::uint64_t inside, std::string& out);
   Result<void> put_id(const Placed& placed, std::string& out);
   Result<void> put_results(std::string& out);
   Result<void> put_run(PlacedIterator first, PlacedIterator last, std::string& out);
@@ -115,7 +123,8 @@ class ResultLines {
   std::uint64_t block_offset_ = 0;
   std::list<Download> downloads_;  // the last used first
   std::vector<Placed> placed_;
-  std::string run_;  // neighbouring results, read in one go
+  std::string run_;     // neighbouring results, read in one go
+  Hash64Stream alone_;  // of what was given of the value that is given in pieces
 };
 
 }  // namespace offpeak

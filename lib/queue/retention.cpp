@@ -106,7 +106,12 @@ bool Queue::purge_rows(std::uint32_t most_rows) {
       "LIMIT "
       "?2)",
       id, (left() + 99) / 100);
+  gone += sql_->run(
+      "DELETE FROM unreadable WHERE job = ?1 AND seq IN (SELECT seq FROM unreadable WHERE job = ?1 ORDER BY seq LIMIT "
+      "?2)",
+      id, left());
   gone += sql_->run("DELETE FROM tally WHERE job = ?", id);
+  gone += sql_->run("DELETE FROM oddity WHERE job = ?", id);
   if (gone == 0) sql_->run("UPDATE purged SET rows_left = 0 WHERE job = ?", id);
   transaction.commit();
   return true;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "model/counts.hpp"
 #include "model/header_group.hpp"
 #include "model/ids.hpp"
 #include "model/job.hpp"
@@ -100,11 +101,12 @@ struct Accepted {
 
 struct PendingRange {
   RequestRange range;
-  std::uint32_t attempts = 0;       // counted attempts so far
-  Instant since{};                  // pending since
-  Instant not_before{};             // backing off until
-  std::uint32_t most_together = 0;  // 0, or: refused in a batch of twice as many, so at most this many go together
-  Instant refused_at{};             // when it was first refused so
+  std::uint32_t attempts = 0;  // counted attempts so far
+  Instant since{};             // pending since
+  Instant not_before{};        // backing off until
+  // 0, or: at most this many go together, since a batch of twice as many was refused, or one failed altogether.
+  std::uint32_t most_together = 0;
+  Instant refused_at{};  // when it was first refused so
 };
 
 struct PackJob {
@@ -266,6 +268,16 @@ enum class ResultAction : std::uint8_t {
   hold_again,     // canceled, not by us: back to pending, and the job is held
 };
 
+// A line whose request is known, but not what became of it.
+struct Unreadable {
+  std::string why;       // in plain words
+  bool is_json = false;  // its bytes are JSON
+  bool operator==(const Unreadable&) const = default;
+};
+inline constexpr const char* unreadable_error_type = "offpeak_unreadable_result";
+inline constexpr const char* missing_error_type = "offpeak_result_missing";
+inline constexpr const char* doubted_error_type = "offpeak_counts_differ";
+
 struct ResultRow {
   RequestRange request;  // count 1
   ResultAction action = ResultAction::outcome;
@@ -273,6 +285,7 @@ struct ResultRow {
   std::uint64_t offset = 0;  // of the result value in the raw download
   std::uint32_t bytes = 0;
   std::uint32_t checksum = 0;
+  std::optional<Unreadable> unreadable;  // then those are of the whole line, and the type is errored
   Nanodollars cost = 0;
   std::string error_type;   // errored
   std::string stop_reason;  // succeeded
@@ -289,12 +302,19 @@ struct CollectRules {
   Duration backoff{};
   Duration max_backoff{};
   double jitter = 0.5;  // in [0, 1)
+  // After enough downloads. Empty: requests without a line keep the batch from being collected, and what its lines say
+  // that goes again goes again. Else they become errored with this result value, and are not sent again.
+  std::string missing_result = {};
+  std::string doubted_result = {};
+  std::string reason = {};        // kept with the batch: what was odd about it
+  bool account_was_well = false;  // some succeeded, and none met an account fault
 };
 
 struct Collected {
   bool complete = false;  // every request of the batch has its line; the batch is collected
   std::uint64_t missing = 0;
-  std::uint64_t again = 0;  // requests that went back to pending
+  std::uint64_t again = 0;    // requests that went back to pending
+  std::uint64_t doubted = 0;  // requests that would have, and became errored
   std::vector<JobId> jobs;
 };
 
@@ -378,7 +398,8 @@ struct OutcomeRow {
   std::uint64_t offset = 0;
   std::uint32_t bytes = 0;
   std::uint32_t checksum = 0;
-  std::string made_result;  // made by offpeak: the value itself
+  std::string made_result;               // made by offpeak: the value itself
+  std::optional<Unreadable> unreadable;  // what lies there is the provider's whole line
 };
 
 // A job whose results are written, as it is to be recorded.
@@ -393,6 +414,7 @@ struct JobTallies {
   std::map<std::string, std::int64_t> stop_reasons;
   std::map<std::string, std::int64_t> usage;            // input_tokens, output_tokens, ...
   std::map<std::string, std::int64_t> unpriced_models;  // requests by model id
+  std::map<std::string, std::int64_t> oddities;         // errored without an error of the provider's, by error type
 };
 
 // ---- retention

@@ -83,7 +83,7 @@ bool Queue::give_up_old_work(Instant now) {
       if (row.step()) open = BatchId{row.integer(0)};
     }
     if (open) {
-      static_cast<void>(results_lost(*open, result, now));
+      static_cast<void>(results_lost(*open, result, result, now));
       return true;
     }
   }

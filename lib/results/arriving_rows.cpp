@@ -65,16 +65,21 @@ Task<> ArrivingRows::read_all() {
 // What became of the jobs counts from the file's first line on. With the first file it is asked which jobs they are.
 Task<> ArrivingRows::ask_for_jobs() {
   if (!reader_) {
-    auto read = [intent = intent_](Queue& queue) { return queue.assignments(intent); };
-    plan_.assignments = co_await doors_.database.run(std::move(read));
-    for (const auto& assignment : plan_.assignments) jobs_.try_emplace(assignment.range.job);
+    auto read = [this, intent = intent_](Queue& queue) {
+      plan_.assignments = queue.assignments(intent);
+      for (const auto& assignment : plan_.assignments) {
+        jobs_[assignment.range.job].account_tries.merge(queue.account_tries(assignment.range));
+      }
+    };
+    co_await doors_.database.run(std::move(read));
     reader_ = std::make_shared<DownloadReader>(doors_.files, std::move(plan_));
   }
   auto ask = [jobs = jobs_](Queue& queue) mutable {
     for (auto& [id, rule] : jobs) {
       const auto job = queue.job(id);
       if (!job) continue;
-      rule = {job->max_attempts, job->state == JobState::canceling || job->state == JobState::canceled};
+      rule.max_attempts = job->max_attempts;
+      rule.canceling = job->state == JobState::canceling || job->state == JobState::canceled;
     }
     return std::move(jobs);
   };

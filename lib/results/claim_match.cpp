@@ -11,7 +11,7 @@ constexpr std::size_t compared_max = 32;
 
 }  // namespace
 
-ClaimMatcher::ClaimMatcher(std::vector<ClaimLine> lines) : lines_(std::move(lines)) {
+ClaimMatcher::ClaimMatcher(std::vector<ClaimLine> lines, unsigned bits) : lines_(std::move(lines)), bits_(bits) {
   std::ranges::stable_sort(lines_, {}, &ClaimLine::place);
   const auto again = std::ranges::unique(lines_, {}, &ClaimLine::place);
   lines_.erase(again.begin(), again.end());
@@ -22,6 +22,7 @@ ClaimMatcher::ClaimMatcher(std::vector<ClaimLine> lines) : lines_(std::move(line
 }
 
 void ClaimMatcher::offer(JobId job, Seq seq, Fingerprint print) {
+  print = low_bits(print, bits_);
   const auto found = wanted_.find(print);
   if (found == wanted_.end()) return;
   auto& wanted = found->second;

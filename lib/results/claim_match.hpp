@@ -24,8 +24,8 @@ struct ClaimLine {
 
 class ClaimMatcher {
  public:
-  // The lines of a batch in any order; of one place the first counts.
-  explicit ClaimMatcher(std::vector<ClaimLine> lines);
+  // The lines of a batch in any order; of one place the first counts. They have so many bits of their fingerprints.
+  explicit ClaimMatcher(std::vector<ClaimLine> lines, unsigned bits = fingerprint_bits);
 
   std::size_t lines() const { return lines_.size(); }
   // May a line of the index with this checksum be one of them? For jobs without defaults.
@@ -52,6 +52,7 @@ class ClaimMatcher {
   const At* choose(std::size_t line);
 
   std::vector<ClaimLine> lines_;
+  unsigned bits_;
   std::unordered_set<std::uint32_t> checksums_;
   std::unordered_map<Fingerprint, Wanted> wanted_;
   std::map<At, Fingerprint> free_;

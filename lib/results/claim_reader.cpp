@@ -2,7 +2,7 @@
 
 #include "base/digest.hpp"
 #include "model/limits.hpp"
-#include "results/download_reader.hpp"
+#include "results/long_line.hpp"
 
 namespace offpeak {
 
@@ -12,7 +12,7 @@ constexpr std::uint64_t slice_bytes = 8 * 1024 * 1024;
 
 }  // namespace
 
-ClaimReader::ClaimReader(std::unique_ptr<File> raw) : raw_(std::move(raw)), lines_(*raw_, result_line_bytes_max) {}
+ClaimReader::ClaimReader(std::unique_ptr<File> raw) : raw_(std::move(raw)), lines_(*raw_, held_line_bytes_max) {}
 
 Result<bool> ClaimReader::step() {
   const auto begin = lines_.offset();
@@ -21,20 +21,31 @@ Result<bool> ClaimReader::step() {
     auto found = lines_.next(line);
     if (!found || !*found) return found;
     ++ids_.total;
-    ids_.sum += hash64(line.text);
-    if (!line.too_long) take_line(line.text);
+    if (auto taken = take_line(line); !taken) return taken.error();
   }
   return true;
 }
 
-void ClaimReader::take_line(std::string_view text) {
-  if (!parse_result_line(text, checker_, parsed_)) return;
+// Whatever came of a request, readable or not: its id says that it was run.
+Result<void> ClaimReader::take_line(const FileLine& line) {
+  const auto hash = hash_of_line(*raw_, line, 0, line.bytes);
+  if (!hash) return hash.error();
+  ids_.sum += *hash;
+  if (auto read = read_result_line(*raw_, line, checker_, parsed_); !read) return read;
+  take_id();
+  return {};
+}
+
+void ClaimReader::take_id() {
+  if (parsed_.custom_id.empty()) return;
   ++ids_.readable;
   const auto id = parse_wire_id(parsed_.custom_id);
   if (!id || id->place >= batch_requests_max) return;
   if (ids_.nonce.empty()) ids_.nonce = id->nonce;
   if (id->nonce != ids_.nonce || !is_first_of(id->place)) return;
-  if (id->fingerprint) {
+  if (ids_.lines.empty() && id->fingerprint) ids_.bits = id->bits;
+  // A POST is of one version.
+  if (id->fingerprint && id->bits == ids_.bits) {
     ids_.lines.push_back({id->place, *id->fingerprint});
   } else {
     ++ids_.old_form;

@@ -15,12 +15,13 @@
 namespace offpeak {
 
 struct ClaimIds {
-  std::string nonce;             // of the first line that has one; empty: no line has an id of offpeak's form
-  std::vector<ClaimLine> lines;  // with that nonce and a fingerprint, one of each place
-  std::uint64_t total = 0;       // lines of any kind
-  std::uint64_t readable = 0;    // result lines of anybody
-  std::uint64_t old_form = 0;    // with that nonce, of an earlier version: they say nothing of the content
-  std::uint64_t sum = 0;         // over the lines, in whichever order they come
+  std::string nonce;                 // of the first line that has one; empty: no line has an id of offpeak's form
+  std::vector<ClaimLine> lines;      // with that nonce and a fingerprint, one of each place
+  unsigned bits = fingerprint_bits;  // of their fingerprints
+  std::uint64_t total = 0;           // lines of any kind
+  std::uint64_t readable = 0;        // lines with an id, of anybody
+  std::uint64_t old_form = 0;        // with that nonce, of an earlier version: they say nothing of the content
+  std::uint64_t sum = 0;             // over the lines, in whichever order they come
 
   // Requests of the batch that have told who they are. Fewer than it ran: the download is not what it should be.
   std::uint64_t told() const { return nonce.empty() ? readable : lines.size() + old_form; }
@@ -36,7 +37,8 @@ class ClaimReader {
   ClaimIds take() { return std::move(ids_); }
 
  private:
-  void take_line(std::string_view text);
+  Result<void> take_line(const FileLine& line);
+  void take_id();
   bool is_first_of(std::uint32_t place);
 
   std::unique_ptr<File> raw_;

@@ -33,8 +33,8 @@ ClaimedBatch claimed_of(const ProviderBatch& told, const ClaimIds& ids) {
 
 // What is looked for, and where: used by one function on the file worker at a time.
 struct Claimer::Scan {
-  Scan(std::vector<ClaimLine> lines, Files& files, std::string claimed)
-      : matcher(std::move(lines)), params(files, std::move(claimed)) {}
+  Scan(std::vector<ClaimLine> lines, unsigned bits, Files& files, std::string claimed)
+      : matcher(std::move(lines), bits), params(files, std::move(claimed)) {}
 
   // A line whose bytes are not what was accepted cannot be matched, and cannot be sent either; the others can.
   Result<void> take(const OpenLines& open) {
@@ -260,7 +260,7 @@ Task<> Claimer::claim_with(UnexplainedBatch claim, ProviderBatch told, ClaimIds 
     co_return;
   }
   const auto total = ids.total;
-  auto runs = co_await find_requests(std::move(ids.lines));
+  auto runs = co_await find_requests(std::move(ids.lines), ids.bits);
   if (!runs) {
     co_await try_again(std::move(claim), runs.error().message, std::nullopt);
     co_return;
@@ -278,8 +278,8 @@ Task<> Claimer::claim_with(UnexplainedBatch claim, ProviderBatch told, ClaimIds 
   if (booked.as != BookedAs::nobodys) co_await end(std::move(claimed), booked);
 }
 
-Task<Result<std::vector<Assignment>>> Claimer::find_requests(std::vector<ClaimLine> lines) {
-  auto scan = std::make_shared<Scan>(std::move(lines), doors_.files, doors_.config.paths.claimed());
+Task<Result<std::vector<Assignment>>> Claimer::find_requests(std::vector<ClaimLine> lines, unsigned bits) {
+  auto scan = std::make_shared<Scan>(std::move(lines), bits, doors_.files, doors_.config.paths.claimed());
   const auto jobs = co_await doors_.database.run([](Queue& queue) { return queue.jobs_with_open_requests(); });
   for (const auto job : jobs) {
     auto scanned = co_await scan_job(job, scan);

@@ -72,7 +72,7 @@ class Claimer {
   Task<Download> download_ids(std::string provider_id);
   Task<Result<ClaimIds>> read_ids();
   Task<> claim_with(UnexplainedBatch claim, ProviderBatch told, ClaimIds ids);
-  Task<Result<std::vector<Assignment>>> find_requests(std::vector<ClaimLine> lines);
+  Task<Result<std::vector<Assignment>>> find_requests(std::vector<ClaimLine> lines, unsigned bits);
   Task<Result<void>> scan_job(JobId job, std::shared_ptr<Scan> scan);
   Task<> end(ClaimedBatch claimed, Booked booked);
   Task<> end_without(UnexplainedBatch claim, std::uint64_t lines, std::string reason);

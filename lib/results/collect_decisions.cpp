@@ -16,12 +16,27 @@ constexpr std::uint32_t gone_tries = 24;    // at the longest backoff: a day
 constexpr std::uint64_t stray_share = 100;  // one line in so many, or a single one, is a stray
 
 CollectStep after_whole_download(const CollectFacts& facts, const ReadTally& tally) {
-  const bool nothing_ours = tally.own == 0 && tally.foreign > 0;
+  const bool nothing_ours = tally.own + tally.unreadable_own == 0 && tally.foreign > 0;
   if (nothing_ours && !facts.proven) return CollectStep::disprove;
-  const bool every_line = tally.own == facts.requests;
-  if (every_line && tally.by_type != facts.told && !facts.said_before) return CollectStep::ask_counts;
-  return CollectStep::collect;
+  return agree(facts.told, tally.by_type, facts.requests) ? CollectStep::collect : CollectStep::ask_counts;
 }
+
+std::uint64_t missing_in(const ReadTally& tally, std::uint32_t requests) {
+  const auto there = static_cast<std::uint64_t>(total_of(tally.by_type)) + tally.unreadable_own;
+  return requests - std::min<std::uint64_t>(requests, there);
+}
+
+std::string counts_text(const TypeCounts& counts) {
+  return fmt::format("{} succeeded, {} errored, {} expired, {} canceled", counts[0], counts[1], counts[2], counts[3]);
+}
+
+std::string made_result(std::string_view type, const std::string& message) {
+  return fmt::format(
+      R"({{"type":"errored","error":{{"type":"error","error":{{"type":"{}","message":{},"line":null}},"request_id":null}}}})",
+      type, json_quote(message));
+}
+
+constexpr std::string_view not_again = "It is not sent again by itself: `offpeak retry` does that.";
 
 }  // namespace
 
@@ -43,11 +58,9 @@ bool is_mixed(const ReadTally& tally, std::uint32_t requests) {
   return tally.foreign > 1 && tally.foreign * stray_share > tally.lines;
 }
 
-std::array<std::int64_t, 4> counts_told(const Batch& batch) {
-  return {batch.succeeded, batch.errored, batch.expired, batch.canceled};
-}
+TypeCounts counts_told(const Batch& batch) { return {batch.succeeded, batch.errored, batch.expired, batch.canceled}; }
 
-std::array<std::int64_t, 4> counts_told(const ProviderBatch& batch) {
+TypeCounts counts_told(const ProviderBatch& batch) {
   return {batch.counts.succeeded, batch.counts.errored, batch.counts.expired, batch.counts.canceled};
 }
 
@@ -84,15 +97,41 @@ Duration longest_wait(const RetryConfig& retry) {
 
 bool is_at_risk(const Batch& batch, Instant now) { return now >= batch.created_at + std::chrono::days(at_risk_days); }
 
+bool is_enough(std::uint32_t downloads, std::uint32_t requests, const ReadTally& tally) {
+  const bool explained = missing_in(tally, requests) <= tally.nameless;
+  return downloads >= (explained ? downloads_of_doubt : downloads_of_missing);
+}
+
+DoubtfulEnd doubtful_end(const ReadTally& tally, std::uint32_t requests, const TypeCounts& told) {
+  DoubtfulEnd end;
+  end.again_in_doubt = may_hide_a_success(told, tally.by_type, requests);
+  end.reason = describe(tally, requests);
+  if (told != tally.by_type) {
+    end.reason +=
+        fmt::format("; the provider counts {}, its lines say {}", counts_text(told), counts_text(tally.by_type));
+  }
+  return end;
+}
+
 std::string lost_result(const Batch& batch) {
-  const auto message = fmt::format(
-      "The results of batch {} were not collected before the provider deleted them; the request may have "
-      "been paid "
-      "for. It is not sent again by itself: `offpeak retry` does that.",
-      batch.provider_id);
-  return fmt::format(
-      R"({{"type":"errored","error":{{"type":"error","error":{{"type":"offpeak_results_lost","message":{},"line":null}},"request_id":null}}}})",
-      json_quote(message));
+  return made_result("offpeak_results_lost",
+                     fmt::format("The results of batch {} were not collected before the provider deleted them; the "
+                                 "request may have been paid for. {}",
+                                 batch.provider_id, not_again));
+}
+
+std::string missing_result(const Batch& batch) {
+  return made_result(missing_error_type,
+                     fmt::format("The results of batch {} hold no line of this request that can be read; it may have "
+                                 "been paid for. {}",
+                                 batch.provider_id, not_again));
+}
+
+std::string doubted_result(const Batch& batch) {
+  return made_result(doubted_error_type,
+                     fmt::format("Batch {} says of this request that it did not succeed, but the provider counts more "
+                                 "successes than its lines show: it may have been paid for. {}",
+                                 batch.provider_id, not_again));
 }
 
 std::string describe(const ReadTally& tally, std::uint32_t requests) {
@@ -104,6 +143,8 @@ std::string describe(const ReadTally& tally, std::uint32_t requests) {
   add(tally.different, "contradicting an earlier line");
   add(tally.foreign, "of unknown ids");
   add(tally.unreadable, "unreadable");
+  if (tally.unreadable > 0) text += fmt::format(" ({})", tally.oddity);
+  add(tally.nameless, "of them of no request that is known");
   return text;
 }
 

@@ -20,8 +20,8 @@ enum class TransferEnd : std::uint8_t {
 };
 
 enum class CollectStep : std::uint8_t {
-  collect,     // what is recorded decides whether every request has its line
-  ask_counts,  // every request has a line, but the counts by type are not the provider's: ask it again
+  collect,     // every request has its line, and the lines are what the provider counts
+  ask_counts,  // they are not: the provider is asked once more what it counts
   disprove,    // an adopted batch that carries nothing of ours
   ask_batch,   // its results are not there: has it been archived?
   again,       // download once more after a backoff
@@ -29,10 +29,9 @@ enum class CollectStep : std::uint8_t {
 
 struct CollectFacts {
   TransferEnd end = TransferEnd::complete;
-  bool proven = false;                 // the batch was proven before this download
-  std::uint32_t requests = 0;          // of the batch
-  std::array<std::int64_t, 4> told{};  // the provider's counts by OutcomeType
-  bool said_before = false;            // the download before this one had the same counts by type
+  bool proven = false;         // the batch was proven before this download
+  std::uint32_t requests = 0;  // of the batch
+  TypeCounts told{};           // the provider's
 };
 
 // Lines of offpeak and of somebody else in one batch: it cannot be told whose it is. A stray line is no mix: it is kept
@@ -41,8 +40,24 @@ bool is_mixed(const ReadTally& tally, std::uint32_t requests);
 
 CollectStep after_download(const CollectFacts& facts, const ReadTally& tally);
 
-std::array<std::int64_t, 4> counts_told(const Batch& batch);
-std::array<std::int64_t, 4> counts_told(const ProviderBatch& batch);
+// What cannot be read, or does not agree with the provider's counts, is downloaded so often. Lines that are simply not
+// there may still come; they are waited for longer, at the longest backoff about a day.
+inline constexpr std::uint32_t downloads_of_doubt = 3;
+inline constexpr std::uint32_t downloads_of_missing = 24;
+
+// After so many whole downloads that left a doubt, this one included: is the batch taken as it is?
+bool is_enough(std::uint32_t downloads, std::uint32_t requests, const ReadTally& tally);
+
+// How a batch ends that is taken as it is. Requests without a line are errored, and never sent again by themselves;
+// nor is what its lines say that goes again, where the provider counts successes that no line explains.
+struct DoubtfulEnd {
+  bool again_in_doubt = false;
+  std::string reason;  // for the batch and the log
+};
+DoubtfulEnd doubtful_end(const ReadTally& tally, std::uint32_t requests, const TypeCounts& told);
+
+TypeCounts counts_told(const Batch& batch);
+TypeCounts counts_told(const ProviderBatch& batch);
 
 TransferEnd end_of(const CallFailure& failure, bool disk_full);
 
@@ -56,8 +71,10 @@ Duration longest_wait(const RetryConfig& retry);
 // Past 20 of those 29 days: somebody should look.
 bool is_at_risk(const Batch& batch, Instant now);
 
-// The outcome of a request whose result can no longer be had.
+// The outcomes of requests whose result can no longer be had, was never in the results, or is in doubt.
 std::string lost_result(const Batch& batch);
+std::string missing_result(const Batch& batch);
+std::string doubted_result(const Batch& batch);
 
 // For the log and the batch's reason: how many lines of each kind.
 std::string describe(const ReadTally& tally, std::uint32_t requests);

@@ -1,8 +1,9 @@
 // Purpose   collects the results of ended batches
 // Gets      batches that have ended, from the queue; their results, from the provider
 // Gives     outcomes with their place, cost and usage; requests that go again; raw downloads in their folder
-// Promises  constant memory; every line recorded once, whatever is cut, said twice or read again; a batch is collected
-//           only when each of its requests has a line; missing ones are never sent again by themselves
+// Promises  constant memory; every line recorded once, whatever is cut, said twice or read again; the provider's counts
+//           are its bill: requests go again only where its lines agree with them; what cannot be read is downloaded a
+//           few times, then kept as it came, and never sent again by itself
 // When it fails  the batch waits, with a reason and a time, and is downloaded again: a full disk, a cut transfer, a
 //           provider that is not ready. What needs a human is logged as an error. A database that fails ends the
 //           daemon.
@@ -78,7 +79,10 @@ class Collector {
   Task<> pause_for(Batch batch, std::string error_type);
   Task<> conclude(Batch batch, Download download, ReadTally tally);
   Task<> finish(Batch batch, ReadTally tally);
+  Task<> finish_in_doubt(Batch batch, ReadTally tally);
+  Task<> collect(Batch batch, ReadTally tally, CollectRules rules);
   Task<> ask_counts(Batch batch, ReadTally tally);
+  Task<> doubt(Batch batch, ReadTally tally, std::string reason);
   Task<> ask_whether_gone(Batch batch, std::string problem, std::optional<Duration> retry_after);
   Task<> disprove(Batch batch, ReadTally tally);
   Task<> give_up(Batch batch);
@@ -90,8 +94,8 @@ class Collector {
   CollectorDoors doors_;
   Wakeup& bell_;  // a batch has ended
   std::uint64_t file_bytes_;
-  // By batch: what the lines of a download said that did not agree with the provider's counts.
-  std::map<BatchId, std::array<std::int64_t, 4>> disagreed_;
+  // By batch: whole downloads that left a doubt. A restart only begins to count again.
+  std::map<BatchId, std::uint32_t> downloads_in_doubt_;
 };
 
 }  // namespace offpeak

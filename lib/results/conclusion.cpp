@@ -26,10 +26,6 @@ BatchSeen as_seen(BatchId id, const ProviderBatch& told) {
   return seen;
 }
 
-std::string counts_text(const std::array<std::int64_t, 4>& counts) {
-  return fmt::format("{} succeeded, {} errored, {} expired, {} canceled", counts[0], counts[1], counts[2], counts[3]);
-}
-
 }  // namespace
 
 Task<> Collector::conclude(Batch batch, Download download, ReadTally tally) {
@@ -44,8 +40,6 @@ Task<> Collector::conclude(Batch batch, Download download, ReadTally tally) {
   facts.proven = batch.proven;
   facts.requests = batch.requests;
   facts.told = counts_told(batch);
-  const auto before = disagreed_.find(batch.id);
-  facts.said_before = before != disagreed_.end() && before->second == tally.by_type;
   switch (after_download(facts, tally)) {
     case CollectStep::collect:
       co_await finish(std::move(batch), std::move(tally));
@@ -65,22 +59,31 @@ Task<> Collector::conclude(Batch batch, Download download, ReadTally tally) {
   }
 }
 
-// Model: T15.
 Task<> Collector::finish(Batch batch, ReadTally tally) {
-  const bool whole = tally.own == batch.requests;
-  if (whole && tally.by_type != counts_told(batch)) {
-    doors_.log.error("results.counts_differ",
-                     {{"batch", batch.provider_id},
-                      {"told", counts_text(counts_told(batch))},
-                      {"lines", counts_text(tally.by_type)},
-                      {"hint", "two downloads agree, so the lines are taken; compare the bill"}});
-  }
+  co_await collect(std::move(batch), std::move(tally), CollectRules());
+}
+
+// It was downloaded often enough: what could not be read is recorded, and the rest is not waited for any longer.
+Task<> Collector::finish_in_doubt(Batch batch, ReadTally tally) {
+  auto end = doubtful_end(tally, batch.requests, counts_told(batch));
+  doors_.log.error("results.in_doubt", {{"batch", batch.provider_id},
+                                        {"reason", end.reason},
+                                        {"hint", "what was in doubt is not sent again; compare the bill"}});
+  CollectRules rules;
+  rules.missing_result = missing_result(batch);
+  if (end.again_in_doubt) rules.doubted_result = doubted_result(batch);
+  rules.reason = std::move(end.reason);
+  co_await collect(std::move(batch), std::move(tally), std::move(rules));
+}
+
+// Model: T15.
+Task<> Collector::collect(Batch batch, ReadTally tally, CollectRules rules) {
   // Before requests become pending again, so that none of them is sent into the same fault.
   if (tally.account_faults > 0) co_await pause_for(batch, tally.account_reason);
-  CollectRules rules;
   rules.backoff = doors_.config.retry.backoff;
   rules.max_backoff = doors_.config.retry.max_backoff;
   rules.jitter = doors_.random.unit();
+  rules.account_was_well = tally.account_faults == 0 && tally.by_type[0] > 0;
   auto collect = [id = batch.id, rules, now = doors_.clock.now()](Queue& queue) {
     return queue.collect(id, rules, now);
   };
@@ -88,28 +91,26 @@ Task<> Collector::finish(Batch batch, ReadTally tally) {
   const auto collected = co_await doors_.database.run(std::move(collect));
   crash_point("after_collected");
   if (!collected.complete) {
+    // Lines of an earlier download are recorded that this one lacks, or the other way round.
     auto reason = fmt::format("{}; {} are missing", describe(tally, batch.requests), collected.missing);
-    if (is_overdue(batch, doors_.clock.now())) {
-      co_await ask_whether_gone(std::move(batch), std::move(reason), std::nullopt);
-    } else {
-      co_await try_again(std::move(batch), std::move(reason), std::nullopt);
-    }
+    co_await doubt(std::move(batch), std::move(tally), std::move(reason));
     co_return;
   }
-  disagreed_.erase(batch.id);
+  downloads_in_doubt_.erase(batch.id);
   doors_.log.info("batch.collected", {{"batch", batch.id},
                                       {"provider_id", batch.provider_id},
                                       {"requests", batch.requests},
-                                      {"again", collected.again}});
+                                      {"again", collected.again},
+                                      {"in_doubt", collected.doubted}});
 }
 
+// The tries are those of rows, and results that are well clear them: a create that was accepted says nothing of rows.
 Task<> Collector::pause_for(Batch batch, std::string error_type) {
   const auto& retry = doors_.config.retry;
   auto pause = [now = doors_.clock.now(), first = retry.backoff, most = retry.max_backoff, unit = doors_.random.unit(),
-                error_type, provider_id = batch.provider_id](Queue& queue) {
-    const auto account = queue.account();
-    if (account.paused) return false;
-    const int tries = account.tries + 1;
+                error_type, id = batch.id, provider_id = batch.provider_id](Queue& queue) {
+    const int tries = queue.count_account_fault(id);
+    if (queue.account().paused) return false;
     queue.pause_account(
         fmt::format("results of batch {} say {}: check the API key, credit and limits", provider_id, error_type),
         now + backoff(first, most, tries, unit), tries);
@@ -129,19 +130,28 @@ Task<> Collector::ask_counts(Batch batch, ReadTally tally) {
       queue.record_poll({seen}, now);
     };
     co_await doors_.database.run(std::move(record));
-    if (counts_told(told.value()) == tally.by_type) {
-      batch.succeeded = told.value().counts.succeeded;
-      batch.errored = told.value().counts.errored;
-      batch.expired = told.value().counts.expired;
-      batch.canceled = told.value().counts.canceled;
+    batch.succeeded = told.value().counts.succeeded;
+    batch.errored = told.value().counts.errored;
+    batch.expired = told.value().counts.expired;
+    batch.canceled = told.value().counts.canceled;
+    if (agree(counts_told(batch), tally.by_type, batch.requests)) {
       co_await finish(std::move(batch), std::move(tally));
       co_return;
     }
   }
-  disagreed_[batch.id] = tally.by_type;
-  auto reason = fmt::format("the provider counts {}, its lines say {}; downloading once more",
-                            counts_text(counts_told(batch)), counts_text(tally.by_type));
-  co_await try_again(std::move(batch), std::move(reason), std::nullopt);
+  auto reason = doubtful_end(tally, batch.requests, counts_told(batch)).reason;
+  co_await doubt(std::move(batch), std::move(tally), std::move(reason));
+}
+
+Task<> Collector::doubt(Batch batch, ReadTally tally, std::string reason) {
+  const auto downloads = ++downloads_in_doubt_[batch.id];
+  if (is_enough(downloads, batch.requests, tally)) {
+    co_await finish_in_doubt(std::move(batch), std::move(tally));
+  } else if (is_overdue(batch, doors_.clock.now())) {
+    co_await ask_whether_gone(std::move(batch), std::move(reason), std::nullopt);
+  } else {
+    co_await try_again(std::move(batch), std::move(reason), std::nullopt);
+  }
 }
 
 // A 404 is never proof of loss, and neither is our own clock.
@@ -189,11 +199,10 @@ void Collector::report_booked(const Batch& batch, const Booked& booked) {
 }
 
 Task<> Collector::give_up(Batch batch) {
-  auto lose = [id = batch.id, result = lost_result(batch), now = doors_.clock.now()](Queue& queue) {
-    return queue.results_lost(id, result, now);
-  };
+  auto lose = [id = batch.id, result = lost_result(batch), doubted = doubted_result(batch),
+               now = doors_.clock.now()](Queue& queue) { return queue.results_lost(id, result, doubted, now); };
   const auto lost = co_await doors_.database.run(std::move(lose));
-  disagreed_.erase(batch.id);
+  downloads_in_doubt_.erase(batch.id);
   doors_.log.error("results.lost", {{"batch", batch.id},
                                     {"provider_id", batch.provider_id},
                                     {"requests", lost.missing},

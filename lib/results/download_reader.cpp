@@ -5,6 +5,7 @@
 
 #include "base/digest.hpp"
 #include "model/params.hpp"
+#include "results/long_line.hpp"
 
 namespace offpeak {
 
@@ -24,7 +25,7 @@ DownloadReader::~DownloadReader() = default;
 void DownloadReader::begin(std::unique_ptr<File> raw, bool complete) {
   lines_.reset();
   raw_ = std::move(raw);
-  lines_.emplace(*raw_, result_line_bytes_max);
+  lines_.emplace(*raw_, held_line_bytes_max);
   complete_ = complete;
   at_end_ = false;
 }
@@ -49,19 +50,39 @@ Result<std::vector<ResultRow>> DownloadReader::next(std::size_t most_rows) {
 }
 
 Result<void> DownloadReader::take(const FileLine& line, std::vector<ResultRow>& rows) {
-  if (line.too_long || !parse_result_line(line.text, checker_, parsed_)) return take_unreadable(line);
+  if (auto read = read_result_line(*raw_, line, checker_, parsed_); !read) return read;
+  // Half a line at the end of a cut transfer is no line.
+  if (!parsed_.readable() && !line.terminated && !complete_) return {};
   ++tally_.lines;
   const auto id = parse_wire_id(parsed_.custom_id);
-  const auto* assignment = id && id->nonce == plan_.nonce ? assignment_of(id->place) : nullptr;
-  if (assignment == nullptr) {
+  return parsed_.readable() ? take_readable(line, id, rows) : take_unreadable(line, id, rows);
+}
+
+bool DownloadReader::is_ours(const std::optional<WireId>& id) const {
+  return id && id->nonce == plan_.nonce && id->place < plan_.requests;
+}
+
+Result<void> DownloadReader::take_readable(const FileLine& line, const std::optional<WireId>& id,
+                                           std::vector<ResultRow>& rows) {
+  if (!is_ours(id)) {
     count_foreign(id);
     return keep_aside(line);
   }
-  const auto checksum = checksum32(parsed_.result);
+  const auto hash = hash_of_line(*raw_, line, parsed_.result_offset, parsed_.result_bytes);
+  if (!hash) return hash.error();
+  const auto checksum = static_cast<std::uint32_t>(*hash);
   bool same = false;
+  const auto* assignment = assignment_of(id->place);
   if (first_of_its_request(id->place, checksum, same)) {
-    add_row(line, *assignment, id->place, checksum, rows);
-    return {};
+    ++tally_.by_type[static_cast<std::size_t>(parsed_.type)];
+    if (assignment != nullptr) {
+      add_row(line, *assignment, id->place, checksum, rows);
+      return {};
+    }
+  }
+  if (assignment == nullptr) {
+    count_foreign(id);
+    return keep_aside(line);
   }
   if (same) {
     ++tally_.identical;
@@ -79,20 +100,30 @@ void DownloadReader::count_foreign(const std::optional<WireId>& id) {
   tally_.other_nonce.clear();  // and no later one is taken for that of all
 }
 
-Result<void> DownloadReader::take_unreadable(const FileLine& line) {
-  // Half a line at the end of a cut transfer is no line.
-  if (!line.terminated && !complete_) return {};
-  ++tally_.lines;
-  ++tally_.unreadable;
-  return keep_aside(line);
+Result<void> DownloadReader::take_unreadable(const FileLine& line, const std::optional<WireId>& id,
+                                             std::vector<ResultRow>& rows) {
+  if (tally_.unreadable++ == 0) tally_.oddity = parsed_.oddity;
+  if (!is_ours(id) || line.bytes > UINT32_MAX) {
+    ++tally_.nameless;
+    return keep_aside(line);
+  }
+  auto& seen = seen_[id->place];
+  if (seen != Place::no_line) return keep_aside(line);
+  seen = Place::unreadable_line;
+  ++tally_.unreadable_own;
+  const auto* assignment = assignment_of(id->place);
+  if (!plan_.take_unreadable || assignment == nullptr) return keep_aside(line);
+  return add_unreadable_row(line, *assignment, id->place, rows);
 }
 
 bool DownloadReader::first_of_its_request(std::uint32_t place, std::uint32_t checksum, bool& same) {
-  if (seen_[place]) {
+  auto& seen = seen_[place];
+  if (seen == Place::readable_line) {
     same = checksums_[place] == checksum;
     return false;
   }
-  seen_[place] = true;
+  if (seen == Place::unreadable_line) --tally_.unreadable_own;
+  seen = Place::readable_line;
   checksums_[place] = checksum;
   return true;
 }
@@ -108,28 +139,51 @@ const Assignment* DownloadReader::assignment_of(std::uint32_t place) const {
 
 void DownloadReader::add_row(const FileLine& line, const Assignment& assignment, std::uint32_t place,
                              std::uint32_t checksum, std::vector<ResultRow>& rows) {
-  const auto rule = plan_.jobs.find(assignment.range.job);
-  ResultContext context;
-  context.attempts = assignment.attempts;
-  if (rule != plan_.jobs.end()) {
-    context.max_attempts = rule->second.max_attempts;
-    context.canceling = rule->second.canceling;
-  }
   auto& row = rows.emplace_back();
   row.request = {assignment.range.job, assignment.range.first + (place - assignment.first_place), 1};
-  row.action = classify_result(parsed_, context);
+  row.action = classify_result(parsed_, context_of(assignment, row.request.first));
   row.type = parsed_.type;
-  row.offset = line.offset + static_cast<std::uint64_t>(parsed_.result.data() - line.text.data());
-  row.bytes = static_cast<std::uint32_t>(parsed_.result.size());
+  row.offset = line.offset + parsed_.result_offset;
+  row.bytes = static_cast<std::uint32_t>(parsed_.result_bytes);
   row.checksum = checksum;
   row.error_type = parsed_.error_type;
   row.stop_reason = parsed_.stop_reason;
   row.usage = parsed_.usage;
-  if (row.type == OutcomeType::succeeded) price(row);
+  if (parsed_.says_succeeded) price(row);
   ++tally_.own;
-  ++tally_.by_type[static_cast<std::size_t>(row.type)];
   if (row.action != ResultAction::account_again) return;
   if (tally_.account_faults++ == 0) tally_.account_reason = parsed_.error_type;
+}
+
+// The whole line is kept as what came; and what it says that was paid for counts.
+Result<void> DownloadReader::add_unreadable_row(const FileLine& line, const Assignment& assignment, std::uint32_t place,
+                                                std::vector<ResultRow>& rows) {
+  const auto hash = hash_of_line(*raw_, line, 0, line.bytes);
+  if (!hash) return hash.error();
+  auto& row = rows.emplace_back();
+  row.request = {assignment.range.job, assignment.range.first + (place - assignment.first_place), 1};
+  row.type = OutcomeType::errored;
+  row.offset = line.offset;
+  row.bytes = static_cast<std::uint32_t>(line.bytes);
+  row.checksum = static_cast<std::uint32_t>(*hash);
+  row.error_type = unreadable_error_type;
+  row.unreadable = Unreadable{std::string(parsed_.oddity), parsed_.is_json};
+  row.usage = parsed_.usage;
+  if (parsed_.says_succeeded) price(row);
+  return {};
+}
+
+ResultContext DownloadReader::context_of(const Assignment& assignment, Seq seq) const {
+  ResultContext context;
+  context.attempts = assignment.attempts;
+  context.others_succeeded = plan_.others_succeeded;
+  const auto rule = plan_.jobs.find(assignment.range.job);
+  if (rule == plan_.jobs.end()) return context;
+  context.max_attempts = rule->second.max_attempts;
+  context.canceling = rule->second.canceling;
+  const auto tries = rule->second.account_tries.find(seq);
+  if (tries != rule->second.account_tries.end()) context.account_tries = tries->second;
+  return context;
 }
 
 // Unknown models are counted, never guessed.

@@ -23,15 +23,25 @@ LineReader::LineReader(File& file, std::size_t line_bytes_max) : file_(file), li
   buffer_.resize(2 * block_bytes);
 }
 
+// A byte order mark is left out.
+Result<void> LineReader::begin() {
+  while (end_ < byte_order_mark.size()) {
+    auto more = fill();
+    if (!more) return more.error();
+    if (!*more) break;
+  }
+  if (std::string_view(buffer_).substr(0, end_).starts_with(byte_order_mark)) begin_ = byte_order_mark.size();
+  begun_ = true;
+  return {};
+}
+
 Result<bool> LineReader::next(FileLine& line) {
+  if (!begun_) {
+    if (auto begun = begin(); !begun) return begun.error();
+  }
   for (;;) {
     auto found = next_physical(line);
     if (!found || !*found) return found;
-    if (line.offset == 0 && line.text.starts_with(byte_order_mark)) {
-      line.text.remove_prefix(byte_order_mark.size());
-      line.offset += byte_order_mark.size();
-      line.bytes -= byte_order_mark.size();
-    }
     // Of \r\n the second byte ends a blank line.
     if (line.too_long || !is_blank(line.text)) return true;
   }

@@ -1,21 +1,12 @@
 #include "results/result_line.hpp"
 
+#include <array>
+
+#include "results/result_walk.hpp"
+
 namespace offpeak {
 
 namespace {
-
-bool take_text(std::string_view value, std::string& text) {
-  if (value.size() < 2 || value.front() != '"') return false;
-  const auto inner = value.substr(1, value.size() - 2);
-  if (inner.find('\\') == std::string_view::npos) {
-    text.assign(inner);
-  } else {
-    text = json_decode_key(inner);
-  }
-  return true;
-}
-
-bool is_object(std::string_view value) { return !value.empty() && value.front() == '{'; }
 
 constexpr std::string_view space = " \t\r\n";
 
@@ -37,81 +28,70 @@ std::size_t close_behind(std::string_view text, std::size_t walked) {
   return at != std::string_view::npos && text[at] == '}' ? at + 1 : std::string_view::npos;
 }
 
-// More than any answer holds, few enough that every column at the dearest price still fits its nanodollars.
-constexpr std::int64_t count_max = 1'000'000'000;
+template <std::size_t n>
+using Names = std::array<std::string_view, n>;
 
-std::int64_t count_of(std::string_view value) {
-  const auto count = json_integer(value).value_or(0);
-  return count >= 0 && count <= count_max ? count : 0;
-}
-
-void read_error(std::string_view document, ResultLine& line) {
-  const auto error = json_path(document, {"error"});
-  if (!error || !is_object(*error)) return;
-  JsonMembers members(*error);
+// What stands under each of `names` in an object, and where its last member ends. False where one is given twice, or a
+// key is written with escapes: that is read the general way. What is no object has no members.
+template <std::size_t n>
+bool take_members(std::string_view object, const Names<n>& names, std::array<std::string_view, n>& values,
+                  std::size_t& end) {
+  end = 1;
+  if (!object.starts_with('{')) return true;
+  JsonMembers members(object);
   for (JsonMember member; members.next(member);) {
-    if (member.key == "type") {
-      take_text(member.value, line.error_type);
-    } else if (member.key == "message") {
-      take_text(member.value, line.error_message);
-    } else if (member.key == "details" && is_object(member.value)) {
-      if (const auto code = json_member(member.value, "error_code")) take_text(*code, line.error_code);
+    end = end_in(object, member.value);
+    if (member.key.find('\\') != std::string_view::npos) return false;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (member.key != names[i]) continue;
+      if (values[i].data() != nullptr) return false;
+      values[i] = member.value;
     }
   }
-}
-
-// Returns where the last member's value ends, or the place behind the opening brace. What follows the object in
-// `message` is not looked at.
-std::size_t read_message(std::string_view message, ResultLine& line) {
-  std::size_t walked = 1;
-  JsonMembers members(message);
-  for (JsonMember member; members.next(member);) {
-    walked = end_in(message, member.value);
-    if (member.key == "stop_reason") {
-      take_text(member.value, line.stop_reason);
-    } else if (member.key == "model") {
-      take_text(member.value, line.model);
-    } else if (member.key == "usage" && is_object(member.value)) {
-      line.usage = parse_usage(member.value);
-    }
-  }
-  return walked;
-}
-
-bool read_result(ResultLine& line) {
-  std::string_view type, message, error;
-  JsonMembers members(line.result);
-  for (JsonMember member; members.next(member);) {
-    if (member.key == "type") type = member.value;
-    if (member.key == "message") message = member.value;
-    if (member.key == "error") error = member.value;
-  }
-  if (type.size() < 2 || type.front() != '"') return false;
-  const auto known = parse_outcome_type(type.substr(1, type.size() - 2));
-  if (!known) return false;
-  line.type = *known;
-  if (line.type == OutcomeType::succeeded && is_object(message)) read_message(message, line);
-  if (line.type == OutcomeType::errored && is_object(error)) read_error(error, line);
   return true;
 }
 
-void clear(ResultLine& line) {
-  line.custom_id.clear();
-  line.result = {};
-  line.error_type.clear();
-  line.error_message.clear();
-  line.error_code.clear();
-  line.stop_reason.clear();
-  line.model.clear();
-  line.usage = Usage{};
+bool read_usage(std::string_view text, Usage& usage) {
+  constexpr Names<7> names{
+      "input_tokens",    "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation",
+      "server_tool_use", "inference_geo"};
+  std::array<std::string_view, names.size()> values;
+  std::array<std::string_view, 2> parts;
+  std::array<std::string_view, 1> searches;
+  std::size_t end = 0;
+  if (!take_members(text, names, values, end) ||
+      !take_members(values[4], Names<2>{"ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"}, parts, end) ||
+      !take_members(values[5], Names<1>{"web_search_requests"}, searches, end)) {
+    return false;
+  }
+  usage.input_tokens = result_count(values[0]);
+  usage.output_tokens = result_count(values[1]);
+  usage.cache_read_input_tokens = result_count(values[2]);
+  const bool has_parts = values[4].starts_with('{');
+  usage.cache_creation_5m_input_tokens = result_count(has_parts ? parts[0] : values[3]);
+  usage.cache_creation_1h_input_tokens = result_count(parts[1]);
+  usage.web_search_requests = result_count(searches[0]);
+  usage.us_inference = values[6] == R"("us")";
+  return true;
+}
+
+// `message` may be followed by other text. npos where the general way must read it.
+std::size_t read_message(std::string_view message, ResultLine& line) {
+  std::array<std::string_view, 3> values;
+  std::size_t end = 0;
+  const bool once = take_members(message, Names<3>{"stop_reason", "model", "usage"}, values, end);
+  if (!once || !read_usage(values[2], line.usage)) return std::string_view::npos;
+  take_result_text(values[0], line.stop_reason);
+  take_result_text(values[1], line.model);
+  return end;
 }
 
 // {"custom_id":"...","result":{"type":"succeeded","message":{...}}}, in this order and nothing else: what nearly every
-// line is. It is walked once; the general way walks the answer's text once for every level that it is nested.
+// line is. It is walked once, by strings and brackets alone.
 bool read_usual_form(std::string_view text, ResultLine& line) {
   JsonMember member;
   JsonMembers of_line(text);
-  if (!of_line.next(member) || member.key != "custom_id") return false;
+  if (!of_line.next(member) || member.key != "custom_id" || !member.value.starts_with('"')) return false;
   const auto id = member.value;
   const auto result = object_behind(text, end_in(text, id), R"("result")");
   if (result == std::string_view::npos) return false;
@@ -119,60 +99,38 @@ bool read_usual_form(std::string_view text, ResultLine& line) {
   if (!of_result.next(member) || member.key != "type" || member.value != R"("succeeded")") return false;
   const auto message = object_behind(text, end_in(text, member.value), R"("message")");
   if (message == std::string_view::npos) return false;
-  const auto message_end = close_behind(text, message + read_message(text.substr(message), line));
-  const auto result_end = close_behind(text, message_end);
+  const auto walked = read_message(text.substr(message), line);
+  if (walked == std::string_view::npos) return false;
+  const auto result_end = close_behind(text, close_behind(text, message + walked));
   const auto line_end = close_behind(text, result_end);
   if (line_end == std::string_view::npos || text.find_first_not_of(space, line_end) != std::string_view::npos) {
     return false;
   }
-  line.result = text.substr(result, result_end - result);
+  line.result_offset = result;
+  line.result_bytes = result_end - result;
   line.type = OutcomeType::succeeded;
-  return take_text(id, line.custom_id);
+  line.says_succeeded = line.is_json = true;
+  take_result_text(id, line.custom_id);
+  return true;
 }
 
 }  // namespace
 
-bool parse_result_line(std::string_view text, JsonChecker& checker, ResultLine& line) {
-  clear(line);
-  if (checker.check(text, LoneSurrogates::allowed) || json_kind(text) != JsonKind::object) return false;
-  if (read_usual_form(text, line)) return true;
-  clear(line);
-  bool has_id = false;
-  JsonMembers members(text);
-  for (JsonMember member; members.next(member);) {
-    if (member.key == "custom_id") has_id = take_text(member.value, line.custom_id);
-    if (member.key == "result") line.result = member.value;
-  }
-  return has_id && is_object(line.result) && read_result(line);
+void parse_result_line(std::string_view text, JsonChecker& checker, ResultLine& line) {
+  line.clear();
+  if (checker.is_surely_json(text) && read_usual_form(text, line)) return;
+  ResultWalk walk;
+  walk.feed(text);
+  walk.finish(line);
 }
 
-Usage parse_usage(std::string_view text) {
-  Usage usage;
-  std::int64_t creation_total = 0;
-  bool has_parts = false;
-  JsonMembers members(text);
-  for (JsonMember member; members.next(member);) {
-    if (member.key == "input_tokens") {
-      usage.input_tokens = count_of(member.value);
-    } else if (member.key == "output_tokens") {
-      usage.output_tokens = count_of(member.value);
-    } else if (member.key == "cache_read_input_tokens") {
-      usage.cache_read_input_tokens = count_of(member.value);
-    } else if (member.key == "cache_creation_input_tokens") {
-      creation_total = count_of(member.value);
-    } else if (member.key == "cache_creation" && is_object(member.value)) {
-      has_parts = true;
-      const auto part = [&](std::string_view key) { return count_of(json_member(member.value, key).value_or("0")); };
-      usage.cache_creation_5m_input_tokens = part("ephemeral_5m_input_tokens");
-      usage.cache_creation_1h_input_tokens = part("ephemeral_1h_input_tokens");
-    } else if (member.key == "server_tool_use" && is_object(member.value)) {
-      usage.web_search_requests = count_of(json_member(member.value, "web_search_requests").value_or("0"));
-    } else if (member.key == "inference_geo") {
-      usage.us_inference = member.value == R"("us")";
-    }
-  }
-  if (!has_parts) usage.cache_creation_5m_input_tokens = creation_total;
-  return usage;
+void ResultLine::clear() {
+  oddity = {};
+  is_json = says_succeeded = false;
+  result_offset = result_bytes = 0;
+  type = OutcomeType::succeeded;
+  for (auto* text : {&custom_id, &error_type, &error_message, &error_code, &stop_reason, &model}) text->clear();
+  usage = Usage{};
 }
 
 }  // namespace offpeak

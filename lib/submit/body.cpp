@@ -13,9 +13,13 @@ namespace {
 
 constexpr std::size_t block_bytes = 512 * 1024;
 
+std::string place_of(const JobBytes& job, const LineEntry& line) {
+  return fmt::format("job {}, byte {} of claimed/{}", job.job.value, line.offset, job.data_name);
+}
+
 }  // namespace
 
-// Reads slices of one claimed file in rising order through one buffer.
+// Reads slices of one claimed file in rising order through one buffer. A slice is at most a block.
 class IntentBody::ClaimedReader {
  public:
   ClaimedReader(JobId job, std::unique_ptr<File> file) : job_(job), file_(std::move(file)) {}
@@ -23,7 +27,7 @@ class IntentBody::ClaimedReader {
 
   Result<std::string_view> slice(std::uint64_t offset, std::uint32_t bytes) {
     if (offset < begin_ || offset + bytes > begin_ + filled_) {
-      buffer_.resize(std::max<std::size_t>(block_bytes, bytes));
+      buffer_.resize(block_bytes);
       filled_ = 0;
       begin_ = offset;
       while (filled_ < bytes) {
@@ -42,6 +46,13 @@ class IntentBody::ClaimedReader {
   std::string buffer_;
   std::uint64_t begin_ = 0;
   std::size_t filled_ = 0;
+};
+
+// A params value that is longer than a block.
+struct IntentBody::LongParams {
+  std::uint64_t sent = 0;  // of its bytes
+  std::string missing;     // defaults that go before its last brace
+  Hash64Stream hash;
 };
 
 IntentBody::IntentBody(Intent intent, std::vector<Assignment> assignments, Database& database, Files& files,
@@ -91,7 +102,7 @@ Result<void> IntentBody::fill_block() {
   if (auto opened = open_reader(); !opened) return opened.error();
   while (line_ < window_.lines.size() && block().size() < block_bytes) {
     if (auto appended = append_request(window_.lines[line_]); !appended) return appended.error();
-    ++line_;
+    if (!long_) ++line_;
   }
   if (line_ == window_.lines.size() && fetched_ == assignments_[assignment_].range.count) {
     ++assignment_;
@@ -112,31 +123,79 @@ Result<void> IntentBody::open_reader() {
 }
 
 Result<void> IntentBody::append_request(const LineEntry& line) {
+  if (long_) return append_long(line);
+  if (line.params_bytes > block_bytes) return begin_long(line);
   auto params = reader_->slice(line.offset + line.params_offset, line.params_bytes);
-  const auto where = [&] {
-    return fmt::format("job {}, byte {} of claimed/{}", window_.job.job.value, line.offset, window_.job.data_name);
-  };
-  if (!params) {
-    damaged_job_ = window_.job.job;
-    return in_context(where(), params.error());
-  }
+  if (!params) return damaged(line, params.error());
+  return append_params(line, *params);
+}
+
+Result<void> IntentBody::append_params(const LineEntry& line, std::string_view params) {
   // One pass over the bytes, where the job has no defaults: the checksum is a part of the hash.
-  const auto hash = hash64(*params);
-  if (static_cast<std::uint32_t>(hash) != line.checksum) {
-    damaged_job_ = window_.job.job;
-    return make_error(ErrorKind::internal, where() + ": these bytes are not what was accepted",
-                      "the claimed file was changed or is damaged: cancel the job and drop its file again");
-  }
+  const auto hash = hash64(params);
+  if (static_cast<std::uint32_t>(hash) != line.checksum) return changed(line);
   if (place_ != 0) block() += ',';
-  const auto print = window_.seed == 0 ? fingerprint_of_hash(hash) : fingerprint(*params, window_.seed);
+  const auto print = window_.seed == 0 ? fingerprint_of_hash(hash) : fingerprint(params, window_.seed);
   block() += request_prefix(intent_.nonce, place_++, print);
   if (line.sent_params_bytes == line.params_bytes) {
-    block() += *params;
+    block() += params;
   } else {
-    block() += merge_defaults(*params, window_.job.defaults);
+    block() += merge_defaults(params, window_.job.defaults);
   }
   block() += '}';
   return {};
+}
+
+// The first time: what its bytes are, and which defaults they lack.
+Result<void> IntentBody::begin_long(const LineEntry& line) {
+  Hash64Stream hash;
+  Hash64Stream seeded(window_.seed);
+  MissingDefaults missing(line.sent_params_bytes == line.params_bytes ? "" : window_.job.defaults);
+  for (std::uint64_t at = 0; at < line.params_bytes; at += block_bytes) {
+    const auto size = static_cast<std::uint32_t>(std::min<std::uint64_t>(block_bytes, line.params_bytes - at));
+    auto piece = reader_->slice(line.offset + line.params_offset + at, size);
+    if (!piece) return damaged(line, piece.error());
+    hash.update(*piece);
+    seeded.update(*piece);
+    missing.feed(*piece);
+  }
+  if (static_cast<std::uint32_t>(hash.value()) != line.checksum) return changed(line);
+  if (place_ != 0) block() += ',';
+  block() += request_prefix(intent_.nonce, place_++, fingerprint_of_hash(seeded.value()));
+  long_ = std::make_unique<LongParams>();
+  long_->missing = missing.members();
+  return {};
+}
+
+// Its last brace waits until all before it was compared.
+Result<void> IntentBody::append_long(const LineEntry& line) {
+  const auto left = line.params_bytes - long_->sent;
+  const auto size = static_cast<std::uint32_t>(std::min<std::uint64_t>(block_bytes, left));
+  auto piece = reader_->slice(line.offset + line.params_offset + long_->sent, size);
+  if (!piece) return damaged(line, piece.error());
+  long_->hash.update(*piece);
+  long_->sent += size;
+  if (size < left) {
+    block() += *piece;
+    return {};
+  }
+  if (static_cast<std::uint32_t>(long_->hash.value()) != line.checksum) return changed(line);
+  block() += piece->substr(0, size - 1);
+  block() += long_->missing;
+  block() += "}}";
+  long_.reset();
+  return {};
+}
+
+Error IntentBody::damaged(const LineEntry& line, const Error& error) {
+  damaged_job_ = window_.job.job;
+  return in_context(place_of(window_.job, line), error);
+}
+
+Error IntentBody::changed(const LineEntry& line) {
+  damaged_job_ = window_.job.job;
+  return make_error(ErrorKind::internal, place_of(window_.job, line) + ": these bytes are not what was accepted",
+                    "the claimed file was changed or is damaged: cancel the job and drop its file again");
 }
 
 Result<std::string_view> IntentBody::finish_block() {

@@ -1,5 +1,7 @@
-// IntentBody: the HTTP body of one create call, streamed from the claimed files of its jobs. Constant memory: about
-// three blocks. Every params value is compared with the checksum taken when the line was checked.
+// IntentBody: the HTTP body of one create call, streamed from the claimed files of its jobs. Constant memory, however
+// long a request is: about three blocks. Every params value is compared with the checksum taken when the line was
+// checked: a short one before its first byte leaves; a long one is read twice, and compared before it begins and before
+// it ends.
 #pragma once
 
 #include <array>
@@ -36,10 +38,16 @@ class IntentBody final : public BodySource {
     std::uint64_t seed = 0;  // of its requests' fingerprints
     std::vector<LineEntry> lines;
   };
+  struct LongParams;
   Task<> fetch_window();
   Result<void> fill_block();
   Result<void> append_request(const LineEntry& line);
+  Result<void> append_params(const LineEntry& line, std::string_view params);
+  Result<void> begin_long(const LineEntry& line);
+  Result<void> append_long(const LineEntry& line);
   Result<void> open_reader();
+  Error damaged(const LineEntry& line, const Error& error);
+  Error changed(const LineEntry& line);
   Result<std::string_view> finish_block();
   std::string& block() { return blocks_[filling_]; }
 
@@ -56,6 +64,7 @@ class IntentBody final : public BodySource {
   std::size_t line_ = 0;  // in the window
   std::uint32_t place_ = 0;
   std::unique_ptr<ClaimedReader> reader_;
+  std::unique_ptr<LongParams> long_;   // of the line at line_, while it is on its way
   std::array<std::string, 2> blocks_;  // one is filled while the other may still be on its way
   std::size_t filling_ = 0;
   std::uint64_t sent_bytes_ = 0;

@@ -182,7 +182,8 @@ HotPiece result_parse(const std::shared_ptr<const Inputs>& inputs) {
   const auto state = std::make_shared<State>();
   return {"result_line", "line", lines_count, inputs->download->size(), [inputs, state] {
             for (const auto& line : inputs->results) {
-              if (!parse_result_line(line, state->json, state->line)) fail("result_line");
+              parse_result_line(line, state->json, state->line);
+              if (!state->line.readable()) fail("result_line");
             }
           }};
 }
@@ -220,14 +221,15 @@ HotPiece export_lines(const std::shared_ptr<const Inputs>& inputs, const std::st
   for (Seq i = 0; i < lines_count; ++i) {
     const auto& text = inputs->results[i];
     ResultLine line;
-    if (!parse_result_line(text, json, line)) fail("export_line");
+    parse_result_line(text, json, line);
+    if (!line.readable()) fail("export_line");
     OutcomeRow row;
     row.seq = i;
     row.batch = BatchId{1};
     row.download = 1;
-    row.offset = offset + static_cast<std::uint64_t>(line.result.data() - text.data());
-    row.bytes = static_cast<std::uint32_t>(line.result.size());
-    row.checksum = checksum32(line.result);
+    row.offset = offset + line.result_offset;
+    row.bytes = static_cast<std::uint32_t>(line.result_bytes);
+    row.checksum = checksum32(std::string_view(text).substr(line.result_offset, line.result_bytes));
     window->outcomes.push_back(std::move(row));
     offset += text.size() + 1;
   }
@@ -238,8 +240,8 @@ HotPiece export_lines(const std::shared_ptr<const Inputs>& inputs, const std::st
             job.data_name = "claimed";
             ResultLines lines(system, {folder, folder}, job);
             std::string out;
-            const auto next = lines.append_results(*window, 0, std::size_t(-1), std::nullopt, out);
-            if (!next || *next != lines_count) fail("export_line");
+            const auto next = lines.append_results(*window, {}, std::size_t(-1), std::nullopt, out);
+            if (!next || next->at != lines_count) fail("export_line");
           }};
 }
 

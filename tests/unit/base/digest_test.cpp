@@ -24,6 +24,15 @@ TEST(Digest, OfAStreamIsTheDigestOfTheWhole) {
   EXPECT_EQ(DigestStream().value(), digest128(""));
 }
 
+TEST(Digest, OfPiecesIsThatOfTheWholeInSixtyFourBitsToo) {
+  const std::string text(10'000, 'x');
+  for (const std::uint64_t seed : {std::uint64_t{0}, std::uint64_t{7}}) {
+    Hash64Stream stream(seed);
+    for (std::size_t at = 0; at < text.size(); at += 37) stream.update(std::string_view(text).substr(at, 37));
+    EXPECT_EQ(stream.value(), hash64(text, seed));
+  }
+}
+
 TEST(Digest, IsTheSameOnEveryMachine) {
   // XXH3 is a fixed function: these values are stored in databases and must never change.
   EXPECT_EQ(digest128("").hex(), "99aa06d3014798d86001c324468d497f");

@@ -91,6 +91,8 @@ TEST(JsonChecker, BothParsersStopAtTheSameDepth) {
     EXPECT_TRUE(valid(nested(json_depth_max, padding))) << padding;
     EXPECT_FALSE(valid(nested(json_depth_max + 1, padding))) << padding;
     EXPECT_FALSE(valid(nested(100'000, padding))) << padding;
+    JsonChecker checker;
+    EXPECT_FALSE(checker.check(nested(1'000'000, padding), JsonTaken::as_it_came)) << padding;
   }
 }
 
@@ -193,11 +195,11 @@ TEST(JsonChecker, TakesALoneSurrogateOnlyWhereAllowed) {
   JsonChecker checker;
   for (const std::string text : {R"({"a":"\ud83d"})", R"(["\udc00 x", "\\ud800"])", R"({"\uDBFF":1})"}) {
     EXPECT_TRUE(checker.check(text)) << text;
-    EXPECT_FALSE(checker.check(text, LoneSurrogates::allowed)) << text;
+    EXPECT_FALSE(checker.check(text, JsonTaken::as_it_came)) << text;
   }
   EXPECT_FALSE(checker.check(R"("\ud83d\ude00")"));
-  EXPECT_TRUE(checker.check(R"({"a":"\ud83d")", LoneSurrogates::allowed)) << "still no JSON";
-  EXPECT_TRUE(checker.check(R"("\ud8")", LoneSurrogates::allowed));
+  EXPECT_TRUE(checker.check(R"({"a":"\ud83d")", JsonTaken::as_it_came)) << "still no JSON";
+  EXPECT_TRUE(checker.check(R"("\ud8")", JsonTaken::as_it_came));
 }
 
 }  // namespace

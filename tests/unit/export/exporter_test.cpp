@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/json.hpp"
 #include "export/summary.hpp"
 #include "support/sync_spy.hpp"
 #include "unit/results/stage_world.hpp"
@@ -85,6 +86,66 @@ TEST_F(ExporterTest, WritesTheThreeFilesInInputOrderByteForByte) {
   // The job in the summary is the job as it is now.
   EXPECT_EQ(folder.read("results/1-reviews/summary.json").find("{\"job\":" + to_json(world.job(job)) + ",\"counts\":"),
             0u);
+}
+
+// Lines that could not be read are the provider's all the same: they stand there as they came.
+TEST_F(ExporterTest, WhatCannotBeReadStandsThereAsItCame) {
+  const auto job = world.add_job(3);
+  const auto sent = world.submit();
+  const std::string json = R"({"custom_id":"x","result":{"type":"failed","deep":[[[{}]]]}})";
+  const std::string text = "{\"custom_id\":\"y\",\xC3\xA4\xFF\x01\t" + std::string(300'000, 'z') + "\xC3\xA4 \"\\";
+  const std::vector<std::string> parts{succeeded_value("a") + "\n", json + "\n", text + "\n"};
+  std::vector<ResultRow> rows;
+  std::string body;
+  for (Seq seq = 0; seq < 3; ++seq) {
+    auto& row = rows.emplace_back();
+    row.request = {job, seq, 1};
+    row.type = seq == 0 ? OutcomeType::succeeded : OutcomeType::errored;
+    row.offset = body.size();
+    row.bytes = static_cast<std::uint32_t>(parts[seq].size() - 1);
+    row.checksum = checksum32(std::string_view(parts[seq]).substr(0, row.bytes));
+    if (seq > 0) row.unreadable = Unreadable{"for a reason", seq == 1};
+    body += parts[seq];
+  }
+  const auto download = world.queue.begin_download(sent.id);
+  folder.write("downloads/" + download_name(sent.id, download), body);
+  world.end_with(sent, {}, body);
+  world.queue.record_results(sent.id, download, rows, world.clock.now());
+  world.queue.collect(sent.id, {}, world.clock.now());
+  world.start(exporter.run());
+  const std::string error =
+      R"({"type":"errored","error":{"type":"error","error":{"type":"offpeak_unreadable_result","message":)"
+      R"("the provider's line cannot be read: for a reason","line":null},"request_id":null},)";
+  EXPECT_EQ(folder.read("results/1-job/results.jsonl"),
+            line_for(0, succeeded_value("a")) + line_for(1, error + "\"provider_line\":" + json + "}") +
+                line_for(2, error + "\"provider_text\":" + json_quote(text) + "}"));
+  EXPECT_NE(folder.read("results/1-job/summary.json").find(R"("errors":{"offpeak_unreadable_result":2})"),
+            std::string::npos);
+  EXPECT_EQ(world.job(job).state, JobState::done);
+  EXPECT_TRUE(world.queue.audit(std::nullopt).ok());
+}
+
+TEST_F(ExporterTest, AnAnswerLongerThanAnyBlockIsWrittenInPieces) {
+  const auto job = world.add_job(3);
+  const std::vector<std::string> values{succeeded_value("a"), succeeded_value(std::string(5'000'000, 'y')),
+                                        succeeded_value("c")};
+  record(world, world.submit(), values);
+  ResultLines lines(world.files, {folder / "claimed", folder / "downloads"}, world.job(job));
+  const auto window = read_result_window(world.queue, job, 0, 10);
+  std::string all;
+  std::size_t longest = 0;
+  for (LinePlace from; from.at < window.outcomes.size();) {
+    std::string piece;
+    from = lines.append_results(window, from, 100'000, std::nullopt, piece).value();
+    longest = std::max(longest, piece.size());
+    all += piece;
+  }
+  EXPECT_EQ(all, line_for(0, values[0]) + line_for(1, values[1]) + line_for(2, values[2]));
+  EXPECT_LE(longest, 100'000u + 300'000u);
+  auto damaged = window;
+  ++damaged.outcomes[1].checksum;
+  std::string piece;
+  EXPECT_FALSE(lines.append_results(damaged, {1, 0}, std::size_t(-1), std::nullopt, piece));
 }
 
 TEST_F(ExporterTest, FilesAndFolderHaveTheirModes) {

@@ -10,11 +10,12 @@ namespace {
 
 constexpr std::string_view nonce = "0123456789abcdef01234567";
 constexpr Fingerprint smallest = 0;
-constexpr Fingerprint largest = (Fingerprint{1} << 40) - 1;
+constexpr Fingerprint largest = ~Fingerprint{0};
+constexpr Fingerprint largest_of_old = (Fingerprint{1} << 40) - 1;
 
 TEST(WireIdTest, CarriesPlaceAndFingerprintInAFixedLength) {
   for (const auto print : {smallest, Fingerprint{1}, Fingerprint{0xdeadbeef}, largest}) {
-    for (const std::uint32_t place : {0U, 1U, 17U, 99'999U, 999'999U}) {
+    for (const std::uint32_t place : {0U, 1U, 17U, 99'999U, 1'048'575U}) {
       const auto text = wire_id({nonce, place, print});
       EXPECT_EQ(text.size(), wire_nonce_bytes + 1 + wire_seq_bytes) << text;
       EXPECT_LE(text.size(), wire_id_bytes_max);
@@ -31,6 +32,12 @@ TEST(WireIdTest, TheFormOfEarlierVersionsIsStillRead) {
   EXPECT_EQ(read->place, 99'999u);
   EXPECT_FALSE(read->fingerprint);
   EXPECT_EQ(wire_id(*read), "0123456789abcdef01234567-99999");
+  for (const auto print : {smallest, Fingerprint{0xdeadbeef}, largest_of_old}) {
+    const WireId old{nonce, 999'999, print, old_fingerprint_bits};
+    const auto text = wire_id(old);
+    EXPECT_EQ(text.size(), 24u + 1 + 19);
+    EXPECT_EQ(parse_wire_id(text), old) << text;
+  }
 }
 
 TEST(WireIdTest, ForeignIdsAreNone) {
@@ -40,6 +47,8 @@ TEST(WireIdTest, ForeignIdsAreNone) {
         "0123456789abcdef01234567-4294967296",
         "0123456789abcdef01234567-1099511627775999999",  // below the smallest fingerprint
         "0123456789abcdef01234567-2199023255552000000",  // above the largest
+        "0123456789abcdef01234567-0123456789abcdeF00000", "0123456789abcdef01234567-0123456789abcdef0000g",
+        "0123456789abcdef01234567-0123456789abcdef0000", "0123456789abcdef01234567-+123456789abcdef00000",
         "0123456789abcdef01234567-0999511627776000000", "0123456789abcdef01234567-10995116277760000000"}) {
     EXPECT_FALSE(parse_wire_id(text)) << text;
   }
@@ -57,7 +66,8 @@ TEST(FingerprintTest, DependsOnParamsAndDefaults) {
   EXPECT_NE(fingerprint("{}", 0), fingerprint("{ }", 0));
   EXPECT_NE(fingerprint("{}", 0), fingerprint("{}", seed));
   EXPECT_NE(seed, fingerprint_seed(R"({"system":"y"})"));
-  EXPECT_LE(fingerprint("{}", seed), largest);
+  EXPECT_EQ(low_bits(largest, old_fingerprint_bits), largest_of_old);
+  EXPECT_EQ(low_bits(largest, fingerprint_bits), largest);
 }
 
 TEST(RequestPrefix, IsCountedExactly) {

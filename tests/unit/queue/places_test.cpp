@@ -195,7 +195,7 @@ TEST_F(QueuePlaces, VerbsAboutWhatIsNotThereRefuse) {
   EXPECT_THROW(world.queue.disprove_batch(BatchId{9}, now), QueueError);
   EXPECT_THROW(world.queue.begin_download(BatchId{9}), QueueError);
   EXPECT_THROW(world.queue.collect(BatchId{9}, {}, now), QueueError);
-  EXPECT_THROW(world.queue.results_lost(BatchId{9}, "{}", now), QueueError);
+  EXPECT_THROW(world.queue.results_lost(BatchId{9}, "{}", "{}", now), QueueError);
   const auto job = world.add_job(2);
   EXPECT_THROW(world.queue.sent_params_bytes(job, 2), QueueError);
   EXPECT_EQ(world.queue.lines(job, 1, 50).size(), 1u);
@@ -261,7 +261,8 @@ TEST_F(QueuePlaces, WhatWaitsForAnotherTimeStaysApart) {
   attempt.request = {job, 1, 1};
   attempt.action = ResultAction::another;
   world.queue.record_results(created, 1, {fault, attempt}, world.clock.now());
-  world.queue.collect(created, {std::chrono::minutes(1), std::chrono::hours(1), 0.5}, world.clock.now());
+  world.queue.collect(created, {std::chrono::minutes(1), std::chrono::hours(1), 0.5, "", "", "", false},
+                      world.clock.now());
   EXPECT_EQ(waiting(job), (Runs{{0, 1}, {1, 2}}));
 }
 
@@ -398,7 +399,7 @@ TEST_F(TwinPlaces, WhereItsResultsAreLostWhatWaitedForItGoesOn) {
   const auto twin = adopt();
   end(twin);
   EXPECT_EQ(ready(), 6u);
-  const auto lost_results = world.queue.results_lost(twin, R"({"type":"errored"})", world.clock.now());
+  const auto lost_results = world.queue.results_lost(twin, R"({"type":"errored"})", "{}", world.clock.now());
   EXPECT_EQ(lost_results.missing, 0u);
   EXPECT_EQ(ready(), 10u);
   EXPECT_EQ(count(job, RequestState::errored), 0);
@@ -415,7 +416,7 @@ TEST_F(QueuePlaces, OfABatchThatIsGivenUpWhatHasALineKeepsIt) {
   row.request = {job, 2, 1};
   row.type = OutcomeType::succeeded;
   world.queue.record_results(sent.id, 1, {row}, world.clock.now());
-  EXPECT_EQ(world.queue.results_lost(sent.id, R"({"type":"errored"})", world.clock.now()).missing, 2u);
+  EXPECT_EQ(world.queue.results_lost(sent.id, R"({"type":"errored"})", "{}", world.clock.now()).missing, 2u);
   EXPECT_EQ(count(job, RequestState::succeeded), 1);
   EXPECT_EQ(count(job, RequestState::errored), 2);
 }
@@ -449,7 +450,7 @@ TEST_F(QueuePlaces, OnlyABatchThatHasEndedIsCollectedOrGivenUp) {
   world.add_job(2);
   const auto sent = world.submit();
   EXPECT_THROW(world.queue.collect(sent.id, {}, world.clock.now()), QueueError);
-  EXPECT_THROW(world.queue.results_lost(sent.id, "{}", world.clock.now()), QueueError);
+  EXPECT_THROW(world.queue.results_lost(sent.id, "{}", "{}", world.clock.now()), QueueError);
 }
 
 TEST_F(QueuePlaces, AProvenBatchIsNeverDisproved) {
@@ -482,8 +483,8 @@ TEST_F(QueuePlaces, WhatGoesAgainIsJoinedByJobAndByWhatItWaitsFor) {
   seen.state = BatchState::ended;
   world.queue.record_poll({seen}, world.clock.now());
   world.queue.record_results(sent.id, 1, rows, world.clock.now());
-  const auto collected =
-      world.queue.collect(sent.id, {std::chrono::seconds(30), std::chrono::hours(1), 0.5}, world.clock.now());
+  const auto collected = world.queue.collect(
+      sent.id, {std::chrono::seconds(30), std::chrono::hours(1), 0.5, "", "", "", false}, world.clock.now());
   EXPECT_TRUE(collected.complete);
   EXPECT_EQ(collected.again, 8u);
   EXPECT_EQ(waiting(first), (Runs{{0, 2}, {2, 3}, {4, 6}}));
@@ -545,7 +546,8 @@ TEST_F(QueuePlaces, ARunThatWaitsForLaterSaysWhenItIsReady) {
   ResultRow other = row;
   other.request.first = 1;
   world.queue.record_results(sent.id, 1, {row, other}, world.clock.now());
-  world.queue.collect(sent.id, {std::chrono::minutes(10), std::chrono::hours(1), 0.5}, world.clock.now());
+  world.queue.collect(sent.id, {std::chrono::minutes(10), std::chrono::hours(1), 0.5, "", "", "", false},
+                      world.clock.now());
   const auto view = world.queue.pack_view(world.clock.now(), 10);
   EXPECT_TRUE(view.jobs.empty());
   ASSERT_TRUE(view.next_ready_at);

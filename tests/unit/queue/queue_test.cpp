@@ -301,7 +301,8 @@ TEST_F(QueueTest, AnotherAttemptIsCountedAndAnAccountFaultIsNot) {
                          {row(id, 0, ResultAction::another, OutcomeType::errored),
                           row(id, 1, ResultAction::account_again, OutcomeType::errored), row(id, 2)},
                          now);
-  EXPECT_EQ(queue_->collect(batch, {std::chrono::seconds(30), std::chrono::hours(1), 0.5}, now).again, 2u);
+  EXPECT_EQ(
+      queue_->collect(batch, {std::chrono::seconds(30), std::chrono::hours(1), 0.5, "", "", "", false}, now).again, 2u);
   const auto view = queue_->pack_view(now + std::chrono::hours(2), 1000);
   ASSERT_EQ(view.jobs[0].pending.size(), 2u);
   EXPECT_EQ(view.jobs[0].pending[0].attempts, 1u);
@@ -327,7 +328,7 @@ TEST_F(QueueTest, LostResultsBecomeErrored) {
   const auto batch = submitted(assign(id, 0, 10));
   end(batch);
   queue_->record_results(batch, 1, {row(id, 2), row(id, 7)}, now);
-  queue_->results_lost(batch, R"({"type":"errored"})", now);
+  queue_->results_lost(batch, R"({"type":"errored"})", "{}", now);
   EXPECT_EQ(counts(id)[RequestState::errored], 8);
   EXPECT_EQ(counts(id)[RequestState::succeeded], 2);
   EXPECT_EQ(queue_->outcomes(id, 0, 10).size(), 10u);

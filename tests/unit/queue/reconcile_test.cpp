@@ -172,7 +172,7 @@ TEST_F(ReconcileTest, AClaimDoesNotWaitForResultsThatAreLost) {
   late.created_at = now;
   const auto twin = queue->adopt_twin(other, late, false, now);
   end(twin);
-  queue->results_lost(twin, "{}", now);
+  queue->results_lost(twin, "{}", "{}", now);
   EXPECT_EQ(queue->record_claim(claimed("msgbatch_a", 0, 4, "lost"), now).as, BookedAs::duplicate);
   EXPECT_FALSE(queue->pack_view(now, 10).unexplained_batches);
 }

@@ -4,6 +4,7 @@
 
 #include "results/claimer.hpp"
 #include "results/download_reader.hpp"
+#include "results/long_line.hpp"
 #include "unit/results/claim_world.hpp"
 
 namespace offpeak {
@@ -128,7 +129,7 @@ class ClaimOddLine : public ClaimFiles, public ::testing::WithParamInterface<con
     if (name == "OfAnotherNonce") return result_line(std::string(24, 'e'), 1, succeeded_value());
     if (name == "BeyondEveryPlace") return line_of(JobId{1}, 1, 100'000);
     world.provider.block_bytes = 1'000'000;
-    return std::string(result_line_bytes_max + 1000, 'x') + "\n";
+    return std::string(held_line_bytes_max + 1000, 'x') + "\n";
   }
   std::string odd_body(JobId job) { return line_of(job, 0, 0) + odd_line() + line_of(job, 2, 2); }
 };

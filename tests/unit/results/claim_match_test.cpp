@@ -48,6 +48,16 @@ TEST(Claim, OfCandidatesThatAreEqualAltogetherTheFirstFreeIsTaken) {
   EXPECT_EQ(plain(alone.match()), (Runs{{0, 3, 0, 1}}));
 }
 
+TEST(Claim, TheFewerBitsOfEarlierVersionsAreCompared) {
+  const Fingerprint print = 0xabcd'ef01'2345'6789;
+  ClaimMatcher matcher(lines_of({low_bits(print, old_fingerprint_bits)}), old_fingerprint_bits);
+  offer(matcher, 1, {print + 1, print});
+  EXPECT_EQ(plain(matcher.match()), (Runs{{0, 1, 1, 1}}));
+  ClaimMatcher whole(lines_of({print}));
+  offer(whole, 1, {low_bits(print, old_fingerprint_bits)});
+  EXPECT_TRUE(whole.match().empty());
+}
+
 TEST(Claim, NoRequestIsTakenTwice) {
   ClaimMatcher matcher(lines_of({5, 5, 5, 5}));
   offer(matcher, 1, {5, 7, 5});

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "base/digest.hpp"
 #include "model/params.hpp"
 #include "unit/base/temporary_folder.hpp"
 
@@ -71,8 +72,11 @@ TEST_F(LineReaderTest, LinesAroundTheBlockSizeAreWhole) {
 
 class DownloadReaderTest : public ::testing::Test {
  protected:
-  ReadTally read(std::string_view content, std::uint32_t requests = 4, bool complete = true) {
+  ReadTally read(std::string_view content, std::uint32_t requests = 4, bool complete = true,
+                 bool take_unreadable = false) {
     ReadPlan plan;
+    plan.take_unreadable = take_unreadable;
+    plan.prices.models["m"] = {RateCard{1000, 0, 0, 0, 0}, std::nullopt, {}};
     plan.nonce = nonce;
     plan.requests = requests;
     // Places 0 and 1 are job 7 from request 10 on, the others job 3 from request 0 on.
@@ -161,6 +165,60 @@ TEST_F(DownloadReaderTest, AHundredMegabyteLineIsCopiedAsideInConstantMemory) {
   EXPECT_EQ(tally.own, 2u);
   EXPECT_EQ(tally.unreadable, 1u);
   EXPECT_EQ(std::filesystem::file_size(folder / "aside"), huge.size() + 1);
+}
+
+TEST_F(DownloadReaderTest, AHundredMegabyteAnswerIsAnAnswerLikeAnyOther) {
+  const std::string head = R"({"type":"succeeded","message":{"content":[{"type":"text","text":")";
+  const std::string tail = R"("}],"model":"m","stop_reason":"end_turn","usage":{"input_tokens":7}}})";
+  const auto value = head + std::string(100'000'000, 'y') + tail;
+  const auto before = line_of(0) + "\n";
+  const auto tally = read(before + line_of(1, value) + "\n" + line_of(2) + "\n");
+  EXPECT_EQ(tally.own, 3u);
+  EXPECT_EQ(tally.unreadable, 0u);
+  ASSERT_EQ(rows.size(), 3u);
+  const auto row = std::ranges::find(rows, OutcomeType::succeeded, &ResultRow::type);
+  ASSERT_NE(row, rows.end());
+  EXPECT_EQ(row->offset, before.size() + line_of(1, "").size() - 1);
+  EXPECT_EQ(row->bytes, value.size());
+  EXPECT_EQ(row->checksum, checksum32(value));
+  EXPECT_EQ(row->usage.input_tokens, 7);
+  EXPECT_EQ(row->stop_reason, "end_turn");
+}
+
+// Which of them it is of is told by the id; what became of it, by nothing.
+TEST_F(DownloadReaderTest, ALineThatCannotBeReadBecomesTheOutcomeOfItsRequestWhenItWasReadOftenEnough) {
+  const auto odd =
+      line_of(1, R"({"type":"succeeded","type":"errored","message":{"model":"m","usage":{"input_tokens":4}}})");
+  const auto garbled = line_of(2).substr(0, line_of(2).size() - 3);
+  const auto content = line_of(0) + "\n" + odd + "\n" + garbled + "\nnameless\n" + garbled + "\n";
+  auto tally = read(content);
+  EXPECT_EQ(rows.size(), 1u);
+  EXPECT_EQ(tally.unreadable, 4u);
+  EXPECT_EQ(tally.unreadable_own, 2u);
+  EXPECT_EQ(tally.nameless, 1u);
+  EXPECT_EQ(tally.by_type, (TypeCounts{0, 0, 0, 1}));
+  std::filesystem::remove(folder / "aside");
+  tally = read(content, 4, true, true);
+  EXPECT_EQ(tally.unreadable_own, 2u);
+  ASSERT_EQ(rows.size(), 3u);
+  std::ranges::sort(rows, {}, &ResultRow::offset);
+  EXPECT_EQ(content.substr(rows[1].offset, rows[1].bytes), odd);
+  EXPECT_EQ(rows[1].type, OutcomeType::errored);
+  EXPECT_EQ(rows[1].action, ResultAction::outcome);
+  EXPECT_EQ(rows[1].checksum, checksum32(odd));
+  EXPECT_EQ(rows[1].unreadable, (Unreadable{"the type of its result is given twice", true}));
+  EXPECT_EQ(rows[1].cost, 4 * 1000 / 2) << "it may have been paid for";
+  EXPECT_EQ(content.substr(rows[2].offset, rows[2].bytes), garbled);
+  EXPECT_EQ(rows[2].unreadable, (Unreadable{"it is no JSON", false}));
+  EXPECT_EQ(folder.read("aside"), "nameless\n" + garbled + "\n");
+}
+
+TEST_F(DownloadReaderTest, OfARequestsLinesTheFirstThatCanBeReadWins) {
+  const auto bad = line_of(0, "7");
+  const auto tally = read(bad + "\n" + line_of(0) + "\n" + bad + "\n");
+  EXPECT_EQ(tally.own, 1u);
+  EXPECT_EQ(tally.unreadable, 2u);
+  EXPECT_EQ(tally.unreadable_own, 0u);
 }
 
 // faults.md 29

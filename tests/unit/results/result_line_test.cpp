@@ -1,9 +1,11 @@
 #include "results/result_line.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "results/classify.hpp"
 #include "results/collect_decisions.hpp"
+#include "results/result_walk.hpp"
 
 namespace offpeak {
 namespace {
@@ -14,11 +16,35 @@ class ResultLineTest : public ::testing::Test {
  protected:
   bool parse(std::string_view text) {
     kept_ = text;
-    return parse_result_line(kept_, checker_, line);
+    parse_result_line(kept_, checker_, line);
+    expect_the_same_in_pieces();
+    return line.readable();
   }
+  std::string result() const { return kept_.substr(line.result_offset, line.result_bytes); }
   ResultLine line;
 
  private:
+  // However it comes.
+  void expect_the_same_in_pieces() {
+    for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, kept_.size() + 1}) {
+      ResultWalk walk;
+      for (std::size_t at = 0; at < kept_.size(); at += piece) walk.feed(std::string_view(kept_).substr(at, piece));
+      ResultLine other;
+      walk.finish(other);
+      EXPECT_EQ(other.oddity, line.oddity) << kept_.substr(0, 200);
+      EXPECT_EQ(other.is_json, line.is_json);
+      EXPECT_EQ(other.custom_id, line.custom_id);
+      EXPECT_EQ(other.type, line.type);
+      EXPECT_EQ(other.model, line.model) << kept_.substr(0, 200);
+      EXPECT_EQ(other.stop_reason, line.stop_reason);
+      EXPECT_EQ(other.usage, line.usage);
+      EXPECT_EQ(other.error_type, line.error_type);
+      if (!line.readable()) continue;
+      EXPECT_EQ(other.result_offset, line.result_offset);
+      EXPECT_EQ(other.result_bytes, line.result_bytes);
+    }
+  }
+
   JsonChecker checker_;
   std::string kept_;
 };
@@ -28,8 +54,8 @@ TEST_F(ResultLineTest, ReadsASucceededLineOfRecordedTraffic) {
       R"({"custom_id":"a","result":{"type":"succeeded","message":{"id":"msg_1","type":"message","role":"assistant","model":"claude-haiku-4-5-20251001","content":[{"type":"text","text":"say \"}\" \\"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":16,"cache_creation_input_tokens":7,"cache_read_input_tokens":3,"cache_creation":{"ephemeral_5m_input_tokens":5,"ephemeral_1h_input_tokens":2},"output_tokens":5,"server_tool_use":{"web_search_requests":2},"service_tier":"batch","inference_geo":"us"}}}})"));
   EXPECT_EQ(line.custom_id, "a");
   EXPECT_EQ(line.type, OutcomeType::succeeded);
-  EXPECT_TRUE(line.result.starts_with(R"({"type":"succeeded")"));
-  EXPECT_TRUE(line.result.ends_with("}}}"));
+  EXPECT_TRUE(result().starts_with(R"({"type":"succeeded")"));
+  EXPECT_TRUE(result().ends_with("}}}"));
   EXPECT_EQ(line.model, "claude-haiku-4-5-20251001");
   EXPECT_EQ(line.stop_reason, "end_turn");
   EXPECT_EQ(line.usage, (Usage{16, 5, 5, 2, 3, 2, true}));
@@ -47,7 +73,7 @@ TEST_F(ResultLineTest, TheUsefulErrorTypeIsTheInnerOne) {
 TEST_F(ResultLineTest, ReadsLeniently) {
   ASSERT_TRUE(parse(R"( { "result" : {"type":"expired","new":[1,{}]} , "more" : 1, "custom_id" : "x\u002dy" } )"));
   EXPECT_EQ(line.custom_id, "x-y");
-  EXPECT_EQ(line.result, R"({"type":"expired","new":[1,{}]})");
+  EXPECT_EQ(result(), R"({"type":"expired","new":[1,{}]})");
   ASSERT_TRUE(parse(R"({"custom_id":"c","result":{"type":"canceled"}})"));
   EXPECT_EQ(line.type, OutcomeType::canceled);
   ASSERT_TRUE(parse(R"({"custom_id":"c","result":{"type":"errored","error":null}})"));
@@ -87,20 +113,10 @@ TEST_F(ResultLineTest, WhatIsAlmostOfTheUsualFormIsReadLikeAnyOther) {
       "{ \"custom_id\" : \"a\" , \"result\" : { \"type\" : \"succeeded\" , \"message\" : { \"model\" : \"m\" } } } "));
   EXPECT_EQ(line.custom_id, "a");
   EXPECT_EQ(line.model, "m");
-  EXPECT_EQ(line.result, R"({ "type" : "succeeded" , "message" : { "model" : "m" } })");
+  EXPECT_EQ(result(), R"({ "type" : "succeeded" , "message" : { "model" : "m" } })");
 
-  // Of equal members the last one counts, wherever it stands; and what a member before it said is forgotten.
-  ASSERT_TRUE(parse(R"({"custom_id":"a","result":{"type":"succeeded","message":{"model":"m"}},"custom_id":"b"})"));
-  EXPECT_EQ(line.custom_id, "b");
-  ASSERT_TRUE(parse(
-      R"({"custom_id":"a","result":{"type":"succeeded","message":{"model":"m"},"message":{"stop_reason":"s"}}})"));
-  EXPECT_EQ(line.model, "");
-  EXPECT_EQ(line.stop_reason, "s");
-  ASSERT_TRUE(parse(R"({"custom_id":"a","result":{"type":"succeeded","message":{"model":"m"},"type":"expired"}})"));
-  EXPECT_EQ(line.type, OutcomeType::expired);
-  EXPECT_EQ(line.model, "");
   ASSERT_TRUE(parse(R"({"custom_id":"a","result":{"type":"succeeded","message":{}}})"));
-  EXPECT_EQ(line.result, R"({"type":"succeeded","message":{}})");
+  EXPECT_EQ(result(), R"({"type":"succeeded","message":{}})");
   EXPECT_FALSE(parse(R"({"custom_id":7,"result":{"type":"succeeded","message":{"model":"m"}}})"));
 }
 
@@ -121,9 +137,88 @@ TEST_F(ResultLineTest, RefusesWhatIsNobodysOutcome) {
     EXPECT_FALSE(parse(text)) << text;
   }
   EXPECT_FALSE(parse(std::string_view("{\"custom_id\":\"a\0\",\"result\":{\"type\":\"expired\"}}", 46)));
-  const auto deep = R"({"custom_id":"a","result":{"type":"expired","x":)" + std::string(100'000, '[') +
-                    std::string(100'000, ']') + "}}";
-  EXPECT_FALSE(parse(deep));
+}
+
+// Which of two would count is not for us to say.
+TEST_F(ResultLineTest, WhatDecidesAndIsGivenTwiceIsUnreadable) {
+  const auto odd = [&](std::string_view text) {
+    EXPECT_FALSE(parse(text)) << text;
+    EXPECT_TRUE(line.is_json) << text;
+    return std::string(line.oddity);
+  };
+  EXPECT_EQ(odd(R"({"custom_id":"a","result":{"type":"errored","type":"succeeded","message":{"model":"m"}}})"),
+            "the type of its result is given twice");
+  EXPECT_EQ(line.custom_id, "a") << "whose it is can be told";
+  EXPECT_TRUE(line.says_succeeded) << "it may have been paid for";
+  EXPECT_EQ(line.model, "m");
+  EXPECT_EQ(odd(R"({"custom_id":"a","result":{"type":"succeeded","message":{},"typ\u0065":"errored"}})"),
+            "the type of its result is given twice")
+      << "however the key is written";
+  EXPECT_EQ(odd(R"({"custom_id":"a","result":{"type":"expired"},"result":{"type":"expired"}})"),
+            "its result is given twice");
+  EXPECT_EQ(odd(R"({"custom_id":"a","result":{"type":"expired"},"custom_id":"a"})"), "its custom_id is given twice");
+  EXPECT_EQ(line.custom_id, "");
+  for (const auto* text : {R"({"custom_id":"a","result":{"type":"succeeded","message":{"model":"m"},"message":{}}})",
+                           R"({"custom_id":"a","result":{"type":"errored","error":{},"error":{}}})",
+                           R"({"custom_id":"a","result":{"type":"errored","error":{"error":{"type":"a","type":"b"}}}})",
+                           R"({"custom_id":"a","result":{"type":"errored","error":{"error":{},"error":{}}}})"}) {
+    EXPECT_EQ(odd(text), "a member that decides is given twice in its result") << text;
+  }
+}
+
+TEST_F(ResultLineTest, WhatIsOnlyCountedAndGivenTwiceCountsAsNotGiven) {
+  const auto line_with = [](std::string_view message) {
+    return fmt::format(R"({{"custom_id":"a","result":{{"type":"succeeded","message":{{{}}}}}}})", message);
+  };
+  ASSERT_TRUE(parse(line_with(R"("model":"m","stop_reason":"x","stop_reason":"y","usage":{"input_tokens":3})")));
+  EXPECT_EQ(line.stop_reason, "");
+  EXPECT_EQ(line.model, "m");
+  EXPECT_EQ(line.usage.input_tokens, 3);
+  ASSERT_TRUE(parse(line_with(R"("model":"m","usage":{"input_tokens":3,"input_tokens":4,"output_tokens":5})")));
+  EXPECT_EQ(line.usage.input_tokens, 0);
+  EXPECT_EQ(line.usage.output_tokens, 5);
+  ASSERT_TRUE(parse(line_with(R"("model":"m","usage":{"input_tokens":3},"usage":{"input_tokens":3})")));
+  EXPECT_EQ(line.model, "") << "its price is not known";
+  EXPECT_EQ(line.usage, Usage());
+  ASSERT_TRUE(parse(line_with(R"("content":[{"a":1,"a":2}],"model":"m")"))) << "what an answer holds is its own matter";
+  EXPECT_EQ(line.model, "m");
+}
+
+TEST_F(ResultLineTest, SaysWhyALineIsUnreadableAndWhoseItIs) {
+  struct Case {
+    std::string_view text;
+    std::string_view why;
+    std::string_view id;
+    bool is_json;
+  };
+  for (const auto& one : std::vector<Case>{
+           {R"({"custom_id":"a","result":{"type":"failed","error":{}}})", "the type of its result is not known", "a",
+            true},
+           {R"({"custom_id":"a","result":{"type":["succeeded"]}})", "the type of its result is not known", "a", true},
+           {R"({"custom_id":"a","result":"text"})", "its result is no object", "a", true},
+           {R"({"custom_id":"a"})", "its result is no object", "a", true},
+           {R"({"custom_id":["a"],"result":{"type":"expired"}})", "it has no custom_id", "", true},
+           {R"({"custom_id":"a","result":{"type":"expired"})", "it is no JSON", "a", false},
+           {R"(["custom_id","a"])", "it is no object", "", true},
+           {R"(garbled)", "it is no JSON", "", false}}) {
+    EXPECT_FALSE(parse(one.text)) << one.text;
+    EXPECT_EQ(line.oddity, one.why) << one.text;
+    EXPECT_EQ(line.custom_id, one.id) << one.text;
+    EXPECT_EQ(line.is_json, one.is_json) << one.text;
+    EXPECT_EQ(line.type, OutcomeType::errored);
+  }
+}
+
+TEST_F(ResultLineTest, NoAnswerIsTooDeep) {
+  for (const std::size_t depth : {300U, 100'000U}) {
+    ASSERT_TRUE(parse(R"({"custom_id":"a","result":{"type":"succeeded","message":{"model":"m","content":)" +
+                      std::string(depth, '[') + std::string(depth, ']') + R"(,"usage":{"input_tokens":3}}}})"));
+    EXPECT_EQ(line.model, "m");
+    EXPECT_EQ(line.usage.input_tokens, 3);
+    ASSERT_TRUE(parse(R"({"custom_id":"a","result":{"type":"expired","x":)" + std::string(depth, '[') +
+                      std::string(depth, ']') + "}}"));
+    EXPECT_EQ(line.type, OutcomeType::expired);
+  }
 }
 
 ResultLine made_line(OutcomeType type, std::string error_type = "", std::string message = "") {
@@ -174,6 +269,32 @@ TEST(ClassifyResult, FollowsTheClosedTable) {
   }
 }
 
+// A row that is at fault itself would pause everybody for ever.
+TEST(ClassifyResult, ARowThatAlwaysMeetsAnAccountFaultWhileOthersSucceedIsAtFaultItself) {
+  const auto line = made_line(OutcomeType::errored, "permission_error");
+  const auto action = [&](std::uint32_t tries) {
+    return classify_result(line, {.others_succeeded = true, .account_tries = tries});
+  };
+  EXPECT_EQ(action(0), ResultAction::account_again);
+  EXPECT_EQ(action(1), ResultAction::account_again);
+  EXPECT_EQ(action(2), ResultAction::outcome);
+  EXPECT_EQ(classify_result(line, {.others_succeeded = false, .account_tries = 2}), ResultAction::outcome)
+      << "alone by now; others succeeded beside it before";
+}
+
+TEST(ClassifyResult, WordsThatAreOnlyQuotedAreNoAccountFaultWhereOthersSucceeded) {
+  const auto meaning = [](std::string message, std::string code, bool others) {
+    auto line = made_line(OutcomeType::errored, "invalid_request_error", std::move(message));
+    line.error_code = std::move(code);
+    return meaning_of_error(line, others);
+  };
+  constexpr const char* quoting = "tools.0: \"tell me my credit balance and usage limits\" is no name";
+  EXPECT_EQ(meaning(quoting, "", true), ErrorMeaning::of_request);
+  EXPECT_EQ(meaning(quoting, "", false), ErrorMeaning::of_account);
+  EXPECT_EQ(meaning("Your credit balance is too low", "", true), ErrorMeaning::of_account) << "it ran out meanwhile";
+  EXPECT_EQ(meaning("no", "workspace_spend_limit_reached", true), ErrorMeaning::of_account);
+}
+
 TEST(CollectDecisions, EveryEndOfADownloadHasOneStep) {
   ReadTally whole;
   whole.own = 2;
@@ -186,11 +307,16 @@ TEST(CollectDecisions, EveryEndOfADownloadHasOneStep) {
   EXPECT_EQ(after_download(facts, whole), CollectStep::collect);
   EXPECT_EQ(after_download(facts, foreign), CollectStep::disprove);
   facts.proven = true;
-  EXPECT_EQ(after_download(facts, foreign), CollectStep::collect);  // the queue will miss every line
+  EXPECT_EQ(after_download(facts, foreign), CollectStep::ask_counts);
+  facts.proven = false;
+  foreign.unreadable_own = 1;
+  EXPECT_EQ(after_download(facts, foreign), CollectStep::ask_counts)
+      << "a line with our nonce proves it, readable or not";
+  facts.proven = true;
   facts.told = {1, 1, 0, 0};
   EXPECT_EQ(after_download(facts, whole), CollectStep::ask_counts);
-  facts.said_before = true;
-  EXPECT_EQ(after_download(facts, whole), CollectStep::collect);
+  facts.told = {0, 0, 0, 0};
+  EXPECT_EQ(after_download(facts, {}), CollectStep::ask_counts) << "nothing is not what was asked for";
   facts.end = TransferEnd::cut;
   EXPECT_EQ(after_download(facts, whole), CollectStep::again);
   facts.end = TransferEnd::disk_full;
@@ -230,6 +356,32 @@ TEST(CollectDecisions, EveryFailureOfACallIsOneEndOfTheTransfer) {
                           CallFailureKind::unreadable}) {
     EXPECT_EQ(end(kind), TransferEnd::cut);
   }
+}
+
+TEST(CollectDecisions, WhatIsInDoubtIsDownloadedAFewTimesAndWhatIsMissingForADay) {
+  ReadTally unreadable;
+  unreadable.by_type = {1, 0, 0, 0};
+  unreadable.unreadable_own = 1;
+  EXPECT_FALSE(is_enough(2, 2, unreadable));
+  EXPECT_TRUE(is_enough(3, 2, unreadable));
+  EXPECT_FALSE(is_enough(3, 3, unreadable)) << "a line is missing";
+  EXPECT_FALSE(is_enough(23, 3, unreadable));
+  EXPECT_TRUE(is_enough(24, 3, unreadable));
+  unreadable.nameless = 1;
+  EXPECT_TRUE(is_enough(3, 3, unreadable)) << "it may be the one without a name";
+}
+
+// The provider's counts are its bill.
+TEST(CollectDecisions, WhatMayHaveBeenPaidForIsNotSentAgain) {
+  // told, lines, requests: succeeded, errored, expired, canceled
+  EXPECT_FALSE(may_hide_a_success({1, 1, 0, 0}, {1, 1, 0, 0}, 2));
+  EXPECT_TRUE(may_hide_a_success({2, 0, 0, 0}, {1, 1, 0, 0}, 2)) << "which of the two was paid?";
+  EXPECT_FALSE(may_hide_a_success({2, 1, 0, 0}, {1, 1, 0, 0}, 3)) << "the one that has no line";
+  EXPECT_TRUE(may_hide_a_success({3, 0, 0, 0}, {1, 1, 0, 0}, 3)) << "the one without a line explains one of two";
+  EXPECT_TRUE(may_hide_a_success({2, 0, 0, 0}, {1, 1, 0, 0}, 3)) << "the counts do not add up";
+  EXPECT_FALSE(may_hide_a_success({0, 0, 0, 0}, {1, 1, 0, 0}, 2)) << "no success is counted that is not seen";
+  EXPECT_FALSE(may_hide_a_success({1, 0, 1, 0}, {1, 1, 0, 0}, 2));
+  EXPECT_TRUE(doubtful_end({}, 2, {2, 1, 0, 0}).again_in_doubt);
 }
 
 TEST(CollectDecisions, TheLostDocumentHasTheProvidersShape) {

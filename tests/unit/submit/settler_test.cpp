@@ -415,7 +415,7 @@ TEST_F(SenderTest, AKeyOfAnotherWorkspaceAsksAndConcludesNothing) {
 
 TEST_F(SenderTest, WithoutOldWorkAnotherWorkspaceBeginsAsANewState) {
   know_one();
-  world.queue.results_lost(world.queue.open_batches().front().id, "{}", world.clock.now());
+  world.queue.results_lost(world.queue.open_batches().front().id, "{}", "{}", world.clock.now());
   pass_and_watch();
   provider.batches.clear();
   change_key("other");

@@ -86,9 +86,10 @@ TEST_F(SubmitterTest, ALargeBodyOfSeveralJobsIsWholeAcrossBlocksAndSegments) {
   }
 }
 
-TEST_F(SubmitterTest, DefaultsAreMergedUnderWhatTheLineLacks) {
+// A job of one request with these params and defaults.
+JobId add_job_with(testing::StageWorld& world, const TemporaryFolder& folder, const std::string& params,
+                   const std::string& defaults) {
   const auto id = world.queue.announce_intake(IntakeSource::folder, "d.jsonl", {}, world.clock.now());
-  const std::string params = R"({"model":"m"})", defaults = R"({"model":"x","max_tokens":7})";
   const std::string line = R"({"custom_id":"a","params":)" + params + "}";
   LineEntry entry;
   entry.bytes = static_cast<std::uint32_t>(line.size());
@@ -103,15 +104,53 @@ TEST_F(SubmitterTest, DefaultsAreMergedUnderWhatTheLineLacks) {
   job.created_at = world.clock.now();
   job.requests = 1;
   job.headers.version = "2023-06-01";
+  job.digest = digest128(params + std::to_string(id.value));
   job.data_name = std::to_string(id.value);
   job.defaults = defaults;
   folder.write("claimed/" + job.data_name, line);
   world.queue.intake_in_claimed(id);
   world.add_index(id, {entry});
   world.queue.accept_job(job, false, false, world.clock.now());
+  return id;
+}
+
+TEST_F(SubmitterTest, DefaultsAreMergedUnderWhatTheLineLacks) {
+  add_job_with(world, folder, R"({"model":"m"})", R"({"model":"x","max_tokens":7})");
   plan();
   start();
   EXPECT_NE(provider.bodies.at(0).find(R"("params":{"model":"m","max_tokens":7}})"), std::string::npos);
+}
+
+// However long they are, no buffer holds them.
+TEST_F(SubmitterTest, ParamsLongerThanAnyBlockTravelByteForByte) {
+  for (const std::size_t bytes : {512U * 1024 - 20, 512U * 1024 + 1, 3'000'000U}) {
+    for (const std::string defaults : {"", R"({"model":"x","max_tokens":7})"}) {
+      SCOPED_TRACE(fmt::format("{} {}", bytes, defaults));
+      const auto params = R"({"model":"m","system":")" + std::string(bytes, 's') + "\"}";
+      add_job_with(world, folder, params, defaults);
+      plan();
+      if (provider.bodies.empty()) start();
+      submit_bell.notify();
+      world.clock.run_until_idle();
+      const auto& body = provider.bodies.back();
+      const auto merged = defaults.empty() ? params : params.substr(0, params.size() - 1) + R"(,"max_tokens":7})";
+      ASSERT_NE(body.find(merged), std::string::npos);
+      const auto id = json_decode_string(*json_path(body.substr(body.find('[') + 1), {"custom_id"}));
+      EXPECT_EQ(parse_wire_id(id)->fingerprint, fingerprint(params, fingerprint_seed(defaults)));
+    }
+  }
+}
+
+TEST_F(SubmitterTest, LongParamsThatChangedAreNeverSentWhole) {
+  const auto job = add_job_with(world, folder, R"({"model":"m","system":")" + std::string(2'000'000, 's') + "\"}", "");
+  auto text = folder.read(fmt::format("claimed/{}", job.value));
+  text[1'000'000] = 't';
+  folder.write(fmt::format("claimed/{}", job.value), text);
+  const auto id = plan();
+  start();
+  EXPECT_EQ(state(id), IntentState::rejected);
+  EXPECT_TRUE(provider.batches.empty());
+  EXPECT_EQ(world.job(job).state, JobState::held);
 }
 
 // Fault 44: what lies in claimed/ is not what was accepted.
