@@ -14,18 +14,6 @@ constexpr std::size_t gathered_max = 2048;
 constexpr std::size_t ids_a_slice = 16 * 1024;
 constexpr std::uint64_t requests_max = std::numeric_limits<Seq>::max() - 1;
 
-// The place of text[offset], for a text that begins where `piece` does.
-FileError place(const Piece& piece, std::string_view text, std::size_t offset) {
-  FileError error;
-  const auto before = text.substr(0, std::min(offset, text.size()));
-  const auto line_feeds = static_cast<std::uint64_t>(std::ranges::count(before, '\n'));
-  const auto last = before.rfind('\n');
-  error.line = piece.line + line_feeds;
-  error.column = last == std::string_view::npos ? piece.column + offset : offset - last;
-  error.offset = piece.offset + offset;
-  return error;
-}
-
 bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
 
 }  // namespace
@@ -155,9 +143,9 @@ Result<void> FileCheck::take_piece(const Piece& piece, CheckSlice& slice) {
   if (piece.kind == PieceKind::options) return {};  // taken by find_options
   if (piece.bytes > checks_.one().line_bytes_max()) {
     first_line_ = false;
-    bad_request({piece, "", {}, {checks_.one().too_long(piece.bytes)}, false}, slice);
-    return {};
+    return bad_request({piece, "", {}, {checks_.one().too_long(piece.bytes)}, false}, slice);
   }
+  if (piece.bytes > settings_.held_bytes_max) return take_long(piece, slice);
   auto text = reader_->bytes_of(piece.offset, piece.bytes);
   if (!text) return text.error();
   add_found(piece, *text);
@@ -202,13 +190,15 @@ Result<void> FileCheck::take_request(const FoundRequest& request, CheckSlice& sl
   if (good || (checked.has_id && !skips())) {
     if (auto added = remember_id(request); !added) return added;
   }
-  if (!good) {
-    bad_request(request, slice);
-    return {};
-  }
+  if (!good) return bad_request(request, slice);
   auto entry = checked.entry;
   entry.offset = request.piece.offset;
-  if (visitor_) visitor_(entry, request.text.substr(entry.params_offset, entry.params_bytes));
+  if (visitor_) {
+    // Of a line that is not held, its outline tells what is asked for.
+    const auto params = request.is_held() ? request.text.substr(entry.params_offset, entry.params_bytes)
+                                          : json_member(request.text, "params").value_or("{}");
+    visitor_(entry, params);
+  }
   add_entry(entry, slice);
   return {};
 }
@@ -222,17 +212,24 @@ Result<void> FileCheck::remember_id(const FoundRequest& request) {
   use.line = piece.line;
   std::uint64_t column = piece.column + checked.entry.id_offset;
   if (format_ == JobFormat::requests) {
-    const auto at = place(piece, request.text, checked.entry.id_offset);
-    use.line = *at.line;
-    column = *at.column;
+    const auto at = place_of(request, checked.entry.id_offset);
+    if (!at) return at.error();
+    use.line = *at->line;
+    column = *at->column;
   }
   use.column = static_cast<std::uint32_t>(column);
   return ids_.add(use);
 }
 
-void FileCheck::bad_request(const FoundRequest& request, CheckSlice& slice) {
+Result<void> FileCheck::bad_request(const FoundRequest& request, CheckSlice& slice) {
   const auto& piece = request.piece;
-  for (const auto& fault : request.faults) report_fault(piece, request.text, fault);
+  for (const auto& fault : request.faults) {
+    auto error = place_of(request, fault.offset);
+    if (!error) return error.error();
+    error->message = fault.message;
+    error->hint = fault.hint;
+    report_.add(std::move(*error));
+  }
   if (skips() && !fatal_) {
     MadeOutcome made;
     made.first = static_cast<Seq>(requests_);
@@ -244,6 +241,7 @@ void FileCheck::bad_request(const FoundRequest& request, CheckSlice& slice) {
   entry.offset = piece.offset;
   entry.bytes = static_cast<std::uint32_t>(std::min<std::uint64_t>(piece.bytes, UINT32_MAX));
   add_entry(entry, slice);
+  return {};
 }
 
 void FileCheck::add_entry(const LineEntry& entry, CheckSlice& slice) {

@@ -27,6 +27,8 @@ struct CheckSettings {
   std::uint64_t file_bytes_max = 64'000'000'000;  // decompressed
   std::uint64_t reserve_bytes = 0;                // of free space that unpacking leaves alone; see left_alone()
   std::size_t window_bytes = 1024 * 1024;
+  // A longer line is not held in memory, but read twice. The first one may be the options.
+  std::uint64_t held_bytes_max = options_bytes_max + 64 * 1024;
   std::uint64_t together_bytes_min = 128 * 1024;  // of requests in memory that are checked on two threads
   std::size_t run_entries = 64 * 1024;            // of custom_ids held in memory before they spill
 };
@@ -73,10 +75,13 @@ class FileCheck {
   Result<void> take_gathered(CheckSlice& slice, const std::function<void()>& meanwhile = {});
   void add_found(Piece piece, std::string_view text);
   Result<void> take_piece(const Piece& piece, CheckSlice& slice);
+  Result<void> take_long(Piece piece, CheckSlice& slice);
+  Result<void> check_long(FoundRequest& request, const LongRequest& line);
+  Result<FileError> place_of(const FoundRequest& request, std::size_t offset);
   bool take_options_line(const FoundRequest& line);
   Result<void> take_request(const FoundRequest& request, CheckSlice& slice);
   Result<void> remember_id(const FoundRequest& request);
-  void bad_request(const FoundRequest& request, CheckSlice& slice);
+  Result<void> bad_request(const FoundRequest& request, CheckSlice& slice);
   void add_entry(const LineEntry& entry, CheckSlice& slice);
   void take_options(const Piece& piece, std::string_view text, std::string_view value);
   void end_of_file(CheckSlice& slice);
@@ -104,6 +109,9 @@ class FileCheck {
   bool first_line_ = true;
   bool fatal_ = false;  // nothing of the file can be queued, whatever on_invalid says
 };
+
+// The place of text[offset], for a text that begins where `piece` does.
+FileError place(const Piece& piece, std::string_view text, std::size_t offset);
 
 // The result value of a line that was skipped.
 std::string invalid_line_result(std::string_view message, std::uint64_t line);

@@ -135,4 +135,15 @@ Fault explain_json_fault(std::string_view text, const JsonFault& fault) {
   return Fault{fault.offset, message, hint_of_place(text, fault)};
 }
 
+Fault explain_json_fault(const JsonFault& fault, std::string_view head, std::string_view rest) {
+  if (const auto hint = hint_of_begin(head); !hint.empty()) {
+    return Fault{fault.offset, fmt::format("not valid JSON in UTF-8: {}", fault.message), std::string(hint)};
+  }
+  auto here = fault;
+  here.offset = 0;
+  auto explained = explain_json_fault(rest, here);
+  explained.offset += fault.offset;
+  return explained;
+}
+
 }  // namespace offpeak

@@ -12,4 +12,7 @@ namespace offpeak {
 // `fault` is what a JsonChecker found in `text`. The place may be another one: where the cause begins.
 Fault explain_json_fault(std::string_view text, const JsonFault& fault);
 
+// The same of a text that is too long to be held: how it begins, and what stands where it stops being JSON.
+Fault explain_json_fault(const JsonFault& fault, std::string_view head, std::string_view rest);
+
 }  // namespace offpeak

@@ -81,16 +81,54 @@ const std::vector<Fault>& LineChecker::check(std::string_view line, CheckedLine&
   was_not_json_ = fault.has_value();
   if (fault) {
     faults_.push_back(std::move(*fault));
-  } else if (json_kind(line) != JsonKind::object) {
-    add(0, "a request must be an object with \"custom_id\" and \"params\"", fmt::format("write {}", line_shape));
-  } else if (!check_usual_form(line, checked)) {
-    check_members(line, checked);
+  } else {
+    check_value(line, checked);
   }
   if (!faults_.empty()) {
     checked.entry.params_offset = checked.entry.params_bytes = 0;
     checked.entry.sent_params_bytes = checked.entry.checksum = 0;
   }
   return faults_;
+}
+
+void LineChecker::check_value(std::string_view line, CheckedLine& checked) {
+  if (json_kind(line) != JsonKind::object) {
+    add(0, "a request must be an object with \"custom_id\" and \"params\"", fmt::format("write {}", line_shape));
+  } else if (!check_usual_form(line, checked)) {
+    check_members(line, checked);
+  }
+}
+
+const std::vector<Fault>& LineChecker::check_long(const LongRequest& line, std::uint64_t bytes, std::string_view head,
+                                                  std::string_view rest, CheckedLine& checked) {
+  faults_.clear();
+  checked = CheckedLine{};
+  checked.entry.bytes = static_cast<std::uint32_t>(bytes);
+  other_shape_ = false;
+  was_not_json_ = line.fault().has_value();
+  if (was_not_json_) {
+    faults_.push_back(explain_json_fault(*line.fault(), head, rest));
+  } else if (line.is_too_much()) {
+    add(0, "the request has too many members to be checked", "params is the body of a Messages request");
+  } else {
+    long_ = &line;
+    check_value(line.outline(), checked);
+    long_ = nullptr;
+    put_back(line, checked);
+  }
+  if (!faults_.empty()) {
+    checked.entry.params_offset = checked.entry.params_bytes = checked.entry.sent_params_bytes = 0;
+  }
+  checked.entry.checksum = 0;
+  return faults_;
+}
+
+// From places in the outline to places in the line. How many bytes there are is right already.
+void LineChecker::put_back(const LongRequest& line, CheckedLine& checked) {
+  for (auto& fault : faults_) fault.offset = static_cast<std::size_t>(line.original(fault.offset));
+  auto& entry = checked.entry;
+  entry.id_offset = static_cast<std::uint32_t>(line.original(entry.id_offset));
+  entry.params_offset = static_cast<std::uint32_t>(line.original(entry.params_offset));
 }
 
 // A line as nearly all are: custom_id, then params, and nothing else. It is sliced in one pass instead of two: the
@@ -195,11 +233,13 @@ void LineChecker::finish_params(std::size_t offset, std::string_view value, cons
   missing(found.model || defaults_.has_model, "model");
   missing(found.max_tokens || defaults_.has_max_tokens, "max_tokens");
   missing(found.messages || defaults_.has_messages, "messages");
-  const auto sent = defaults_.merged_bytes(value.size(), rules_.keys());
+  const auto end = offset + value.size() - 1;  // its last brace
+  const auto bytes = long_ != nullptr ? long_->original(end) - long_->original(offset) + 1 : value.size();
+  const auto sent = defaults_.merged_bytes(bytes, rules_.keys());
   const auto body = body_open.size() + request_bytes(0, sent) + body_close.size();
   if (body > batch_bytes_max_) faults_.push_back(too_long(body));
   checked.entry.params_offset = static_cast<std::uint32_t>(offset);
-  checked.entry.params_bytes = static_cast<std::uint32_t>(value.size());
+  checked.entry.params_bytes = static_cast<std::uint32_t>(bytes);
   checked.entry.sent_params_bytes = static_cast<std::uint32_t>(sent);
   checked.entry.checksum = checksum32(value);
 }

@@ -11,6 +11,7 @@
 #include "base/digest.hpp"
 #include "base/json.hpp"
 #include "ingest/fault.hpp"
+#include "ingest/long_request.hpp"
 #include "ingest/params_rules.hpp"
 #include "model/line_index.hpp"
 
@@ -54,6 +55,11 @@ class LineChecker {
   // valid until the next call.
   const std::vector<Fault>& check(std::string_view line, CheckedLine& checked);
 
+  // The same of a line that is too long to be held. Where it is not JSON, `head` are the line's first bytes, and `rest`
+  // those from the fault on. The checksum of the params is left to the caller.
+  const std::vector<Fault>& check_long(const LongRequest& line, std::uint64_t bytes, std::string_view head,
+                                       std::string_view rest, CheckedLine& checked);
+
   // Not valid JSON at all; such a fault in a *.json file leaves nothing to trust.
   bool was_not_json() const { return was_not_json_; }
 
@@ -66,6 +72,8 @@ class LineChecker {
   // What may stand beside the params: an escaped custom_id, keys and white space.
   static constexpr std::uint64_t line_bytes_beyond_params = 64 * 1024;
 
+  void check_value(std::string_view line, CheckedLine& checked);
+  void put_back(const LongRequest& line, CheckedLine& checked);
   bool check_usual_form(std::string_view line, CheckedLine& checked);
   void check_members(std::string_view line, CheckedLine& checked);
   void unknown_member(std::string_view line, const JsonMember& member, std::string_view key);
@@ -80,6 +88,7 @@ class LineChecker {
   ParamsRules rules_;
   std::vector<Fault> faults_;
   std::string decoded_id_;
+  const LongRequest* long_ = nullptr;  // whose outline is checked
   bool was_not_json_ = false;
   bool other_shape_ = false;  // said already that the line is in another vendor's shape
 };

@@ -19,10 +19,12 @@ namespace offpeak {
 // A request as it was found in the file, and what check() says of it.
 struct FoundRequest {
   Piece piece;
-  std::string_view text;
+  std::string_view text;  // of a line that is too long to be held, its outline
   CheckedLine checked;
   std::vector<Fault> faults;  // none: it is good
   bool was_not_json = false;
+
+  bool is_held() const { return text.size() == piece.bytes; }
 };
 
 class RequestChecks {

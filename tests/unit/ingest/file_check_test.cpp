@@ -50,6 +50,77 @@ TEST(FileCheck, LineNumbersArePhysicalAndColumnsCountBytes) {
   EXPECT_EQ(whole.errors[0].offset, 3 + 2 + request("a").size() + 2 + bad_line.find(":0,") + 1);
 }
 
+// A line that is too long to be held is read in blocks, and what is said of it is the same.
+TEST(FileCheck, ALineThatIsNotHeldIsCheckedLikeAnyOther) {
+  const std::string long_id(300, 'i');
+  const std::vector<std::string> lines{
+      request("a"),
+      request("b", std::string(3000, 'x')) + "\r",
+      R"(  { "params" : {"model":"m", "max_tokens":16,"messages":[ ], "metadata":{"a":[1,{"b":2}]}} , "custom_id":"c"} )",
+      R"({"custom_id":"d","params":{"model":"","max_tokens":1.5,"messages":[[1],2],"stream":true}})",
+      R"({"custom_id":"e","params":{"model":"m","max_tokens":1,"messages":[{}],"model":"n"},"extra":[1,2]})",
+      R"({"custom_id":"f","params":[{"model":"m"},2]})",
+      R"({"custom_id":7,"params":{"model":"m","max_tokens":1,"messages":["\ud83d\ude00"]}})",
+      R"({"custom_id":"\u0067","par\u0061ms":{"mod\u0065l":"m","max_tokens":1,"messages":[0]}})",
+      R"({"custom_id":"h","params":{"model":"m","max_tokens":1,"messages":[0])",
+      R"({"custom_id":"i","params":{"model":"m","max_tokens":NaN,"messages":[0]}})",
+      R"({"custom_id":")" + long_id + R"(","params":{"max_tokens":1}})",
+      R"([{"custom_id":"j"}])",
+      R"("text")",
+      "   \t ",
+      "garbage ",
+      R"({"custom_id":"k","body":{"model":"m"},"method":"POST"})",
+      R"({"requests":[{"custom_id":"l"}]})",
+      R"({"custom_id":"m","params":{"a":)" + std::string(300, '[') + std::string(300, ']') + "}}"};
+  CheckSettings short_windows;
+  short_windows.window_bytes = 16;
+  auto unheld = short_windows;
+  unheld.held_bytes_max = 4;
+  for (const std::string before : {"\n", "{\"offpeak\":{\"on_invalid\":\"skip\",\"defaults\":{\"model\":\"x\"}}}\n"}) {
+    std::string all = before;
+    for (const auto& line : lines) {
+      all += line + "\n";
+      const auto held = check_whole(before + line + "\n", JobFormat::lines, short_windows);
+      auto long_settings = unheld;
+      long_settings.held_bytes_max = std::max<std::uint64_t>(4, before.size());
+      if (line.size() <= long_settings.held_bytes_max) continue;
+      const auto read = check_whole(before + line + "\n", JobFormat::lines, long_settings);
+      EXPECT_EQ(read.errors, held.errors) << line.substr(0, 100);
+      EXPECT_EQ(read.entries, held.entries) << line.substr(0, 100);
+      EXPECT_EQ(read.rejected, held.rejected);
+      EXPECT_EQ(read.skipped, held.skipped);
+    }
+    unheld.held_bytes_max = std::max<std::uint64_t>(4, before.size());
+    EXPECT_EQ(check_whole(all, JobFormat::lines, unheld).error_count, check_whole(all).error_count);
+  }
+}
+
+TEST(FileCheck, AnElementThatIsNotHeldIsCheckedLikeAnyOther) {
+  const std::string good =
+      "{\n \"custom_id\":\"a\",\n \"params\":{\"model\":\"m\",\n\"max_tokens\":1,\"messages\":[\n0]}}";
+  const std::string bad =
+      "{\n \"custom_id\":\"a\",\n \"params\":{\"model\":\"m\",\n\"max_tokens\":0,\n\"messages\":[]}}";
+  const auto text = "{\"requests\":[" + good + ",\n" + bad + "]}";
+  CheckSettings unheld;
+  unheld.window_bytes = 16;
+  unheld.held_bytes_max = 4;
+  const auto read = check_whole(text, JobFormat::requests, unheld);
+  const auto held = check_whole(text, JobFormat::requests);
+  EXPECT_EQ(held.error_count, 3U);
+  EXPECT_EQ(read.errors, held.errors);
+  EXPECT_EQ(read.entries, held.entries);
+}
+
+TEST(FileCheck, OptionsThatAreNotHeldAreTooLong) {
+  CheckSettings unheld;
+  unheld.window_bytes = 16;
+  unheld.held_bytes_max = 4;
+  const auto whole = check_whole("{\"offpeak\":{\"priority\":7}}\n" + request("a") + "\n", JobFormat::lines, unheld);
+  EXPECT_TRUE(whole.rejected);
+  ASSERT_EQ(whole.errors.size(), 1U);
+  EXPECT_THAT(whole.errors[0].message, HasSubstr("the options have more than"));
+}
+
 TEST(FileCheck, AFileWithoutRequestsIsRejected) {
   for (const auto* text : {"", "\n", "\xEF\xBB\xBF", "  \r\n\n", "{\"offpeak\":{}}\n", "{\"offpeak\":{}}"}) {
     const auto whole = check_whole(text);
