@@ -8,6 +8,7 @@ ends when the daemon was started twice, or after a while in which it lived on.""
 
 import concurrent.futures
 import http.client
+import itertools
 import mmap
 import os
 import queue
@@ -96,10 +97,14 @@ class Case:
         return {"once": self.nth, "thrice": self.nth + 2, "forever": FOREVER}[self.times]
 
 
-class Tally:
-    """What a whole run counted, for its last line."""
+FIRED_SHARE = 0.6  # of the cases, at the least: a shim that injects nothing shows nothing
 
-    def __init__(self):
+
+class Tally:
+    """What a whole run counted, for its last line. `least`: how many cases make it a run at all."""
+
+    def __init__(self, least=1):
+        self.least = least
         self.cases = self.fired = self.not_reached = self.failed_calls = 0
         self.exits = self.aborts = self.rejected = self.held = self.refused = 0
         self.requests = self.outcomes = self.billed_twice = self.created_twice = 0
@@ -113,9 +118,21 @@ class Tally:
                 f" lost={lost} billed_twice={self.billed_twice} created_twice={self.created_twice}"
                 f" violations={len(self.violations)}")
 
-    def ok(self):
+    def kept(self):
+        """Were the promises kept?"""
         return (not self.violations and self.requests == self.outcomes and self.billed_twice == 0
-                and self.created_twice == 0 and self.cases > 0)
+                and self.created_twice == 0)
+
+    def too_little(self):
+        """What this run could not have shown, or nothing."""
+        if self.cases < self.least:
+            return f"{self.cases} cases ran, {self.least} are the least"
+        if self.fired < FIRED_SHARE * self.cases:
+            return f"the fault was met in {self.fired} of {self.cases} cases, {FIRED_SHARE:.0%} are the least"
+        return None
+
+    def ok(self):
+        return self.kept() and self.too_little() is None
 
 
 class Bench:
@@ -326,9 +343,11 @@ def sample(setting, counts, size, dice, only_error=None, only_kind=None):
     return cases
 
 
-def play(setting, cases, workers, each_world=40, seconds=None):
-    """All cases, several worlds at a time; the tally of them. `seconds` bounds it: what is left then is not run."""
-    tally = Tally()
+def play(setting, cases, workers, each_world=40, seconds=None, least=1):
+    """All cases, several worlds at a time; the tally of them. `seconds` bounds it: what is left then is not run, but for
+    the `least` number of cases, which take as long as they take."""
+    tally = Tally(least)
+    begun = itertools.count(1)
     waiting = queue.SimpleQueue()
     for case in cases:
         waiting.put(case)
@@ -342,7 +361,7 @@ def play(setting, cases, workers, each_world=40, seconds=None):
                 case = waiting.get_nowait()
             except queue.Empty:
                 break
-            if until is not None and time.monotonic() > until:
+            if next(begun) > least and until is not None and time.monotonic() > until:
                 break
             try:
                 if bench is None:
@@ -392,7 +411,10 @@ def run(name, setting, arguments):
             random.Random(arguments.seed).shuffle(cases)
         else:
             cases = sample(setting, counts, arguments.cases, random.Random(arguments.seed), arguments.error, arguments.kind)
-        tally = play(setting, cases, arguments.workers, seconds=arguments.seconds)
+        least = min(arguments.least, len(cases))
+        tally = play(setting, cases, arguments.workers, seconds=arguments.seconds, least=least)
+    if tally.too_little():
+        print(f"{name}: {tally.too_little()}", flush=True)
     print(f"{name}: {tally.text()} -> {'ok' if tally.ok() else 'FAILED'}", flush=True)
     return 0 if tally.ok() else 1
 
@@ -400,6 +422,8 @@ def run(name, setting, arguments):
 def add_arguments(parser, cases, seconds):
     parser.add_argument("--cases", type=int, default=cases, help="how many cases of the sample (default %(default)s)")
     parser.add_argument("--seconds", type=float, default=seconds, help="begin no case after so long (default %(default)s)")
+    parser.add_argument("--least", type=int, default=10, help="fewer cases are a failure, and are begun whatever the time "
+                        "(default %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--all", action="store_true", help="every index of every call and error, for hours")
     parser.add_argument("--kind", help="only this call")

@@ -188,7 +188,10 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(arguments.at_once) as pool:
         for future in [pool.submit(one, *which) for which in chosen]:
             future.result()
-    ok = (not counts.violations and counts.requests == counts.outcomes and counts.billed_twice == 0
+    missing = [f"{call}_{part}" for call, part in chosen if not counts.cuts.get(f"{call}_{part}")]
+    if missing:
+        print(f"response_cuts: nothing was cut of {', '.join(missing)}", flush=True)
+    ok = (not counts.violations and not missing and counts.requests == counts.outcomes and counts.billed_twice == 0
           and counts.created_twice == 0 and counts.creates_repeated == 0 and counts.requests > 0)
     print(f"response_cuts: cuts={sum(counts.cuts.values())} " +
           " ".join(f"{name}={number}" for name, number in sorted(counts.cuts.items())) +

@@ -4,11 +4,13 @@
     check.py layers ROOT    which room includes which, and who may see Beast, SQLite and OpenSSL
     check.py names ROOT     types that two headers define under one name
     check.py text ROOT      forbidden calls, notes left behind, tabs, long lines
+    check.py made ROOT      files of the repository that a program made: they age, and nobody can read them
 
-Prints FILE:LINE: what is wrong, and exits 1 where there was anything.
+Prints FILE:LINE: what is wrong, and exits 1 where there was anything, 77 where it could not look.
 """
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -148,6 +150,37 @@ class NamesOnce:
         return found
 
 
+MADE = re.compile(r"(\.(?:py[co]|o|a|so|obj|lo|gcda|gcno|profraw|profdata|db|db-wal)$|(?:^|/)__pycache__/)")
+# What an executable, an archive, Python's bytecode or a database begins with, whatever its name.
+MAGIC = (b"\x7fELF", b"!<arch>\n", b"SQLite format 3\0", b"\xcb\x0d\x0d\x0a", b"\xa7\x0d\x0d\x0a")
+
+
+def check_made(path, head):
+    """The complaint about one file of the repository, or nothing. `head`: its first bytes."""
+    if MADE.search(path) or head.startswith(MAGIC):
+        return "a program made this file: remove it, and let .gitignore name its kind"
+    return None
+
+
+def run_made(root):
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, check=False)
+    if listed.returncode != 0:
+        print("skipped: this is no git checkout", file=sys.stderr)
+        return 77
+    complaints = files = 0
+    for path in listed.stdout.decode().split("\0"):
+        if not path or not (root / path).is_file():
+            continue
+        files += 1
+        with open(root / path, "rb") as file:
+            what = check_made(path, file.read(16))
+        if what:
+            complaints += 1
+            print(f"{path}: {what}")
+    print(f"{files} files, {complaints} complaints")
+    return 1 if complaints or not files else 0
+
+
 def sources(root, folders, suffixes):
     for folder in folders:
         for file in sorted((root / folder).rglob("*")):
@@ -165,6 +198,8 @@ RULES = {
 
 
 def main(arguments):
+    if len(arguments) == 2 and arguments[0] == "made":
+        return run_made(Path(arguments[1]))
     if len(arguments) != 2 or arguments[0] not in RULES:
         print(__doc__, file=sys.stderr)
         return 2

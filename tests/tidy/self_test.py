@@ -151,5 +151,16 @@ class ModelLinks(unittest.TestCase):
                                                           self.MODEL.replace("T1:", "T2:"))))
 
 
+class Made(unittest.TestCase):
+    def test_what_a_program_made_is_found(self):
+        for path, head in (("tests/e2e/__pycache__/x.txt", b""), ("a/b.pyc", b""), ("lib/x.o", b""),
+                           ("tool", b"\x7fELF\x02"), ("data/some", b"SQLite format 3\0"), ("x", b"\xa7\r\r\n\0")):
+            self.assertIsNotNone(check.check_made(path, head), path)
+
+    def test_what_a_human_wrote_is_not(self):
+        for path in ("tests/e2e/tls.py", "schema/0001_queue.sql", "tests/bench/last_run.svg", "dev", "lib/sim/store.hpp"):
+            self.assertIsNone(check.check_made(path, b"#!/usr/bin/env bash"), path)
+
+
 if __name__ == "__main__":
     unittest.main()
