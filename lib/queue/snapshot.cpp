@@ -39,10 +39,9 @@ struct Snapshot::Parts {
   ~Parts() { sqlite3_backup_finish(backup); }
 };
 
-Snapshot::Snapshot(Sql& source, const std::string& path) : parts_(std::make_unique<Parts>()) {
+Snapshot::Snapshot(Sql& source, const std::string& path, Sync sync) : parts_(std::make_unique<Parts>()) {
   parts_->copy = open_copy(path);
-  // Whoever keeps the copy syncs it.
-  run_on(parts_->copy.get(), "PRAGMA synchronous = OFF");
+  run_on(parts_->copy.get(), sync == Sync::by_the_keeper ? "PRAGMA synchronous = OFF" : "PRAGMA synchronous = EXTRA");
   parts_->backup = sqlite3_backup_init(parts_->copy.get(), "main", source.connection(), "main");
   if (parts_->backup == nullptr) throw_queue_error(parts_->copy.get(), sqlite3_errcode(parts_->copy.get()));
 }

@@ -2,6 +2,7 @@
 // Queue::copy_snapshot); checked wherever there is time.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -11,7 +12,10 @@ class Sql;
 
 class Snapshot {
  public:
-  Snapshot(Sql& source, const std::string& path);
+  // Who makes the copy durable: whoever keeps it, or SQLite, file and folder, before copy_slice() returns true.
+  enum class Sync : std::uint8_t { by_the_keeper, with_the_copy };
+
+  Snapshot(Sql& source, const std::string& path, Sync sync = Sync::by_the_keeper);
   ~Snapshot();
   Snapshot(const Snapshot&) = delete;
   Snapshot& operator=(const Snapshot&) = delete;

@@ -79,12 +79,15 @@ void Statement::bind_one(int index, Blob blob) {
 
 void Statement::bind_null(int index) { check(sqlite3_bind_null(statement_, index)); }
 
+void make_private_file(const std::string& path) {
+  if (const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600); fd >= 0) ::close(fd);
+}
+
 Sql::Sql(const std::string& path) {
   // Pages one by one as they are used: SQLite would have some hundred KiB of them ready for each file it opens, which
   // an idle daemon never needs. Counts only before SQLite is used first, and is harmless later.
   sqlite3_config(SQLITE_CONFIG_PAGECACHE, nullptr, 0, 0);
-  // Before SQLite makes it with the umask's mode; its WAL takes the same mode.
-  if (const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600); fd >= 0) ::close(fd);
+  make_private_file(path);  // its WAL takes the same mode
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   if (const int code = sqlite3_open_v2(path.c_str(), &db_, flags, nullptr); code != SQLITE_OK) {
     const std::string text = fmt::format("cannot open the database {}: {}", path, sqlite3_errstr(code));

@@ -7,89 +7,12 @@
 #include <iostream>
 #include <random>
 
+#include "everything.hpp"
 #include "queue_world.hpp"
 #include "support/failing_reads.hpp"
 
 namespace offpeak::testing {
 namespace {
-
-std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-void write_file(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
-}
-
-std::string show(const RequestRange& range) {
-  return fmt::format("{}:{}+{} ", range.job.value, range.first, range.count);
-}
-
-std::string show(const Batch& batch) {
-  return fmt::format("{} {} {} {} {} {} {}{}{} d{} f{}\n", batch.id.value, batch.provider_id, batch.intent.value,
-                     to_text(batch.state), batch.requests, batch.bytes, batch.proven, batch.twin, batch.cancel_wanted,
-                     batch.downloads, batch.failures);
-}
-
-void show_packing(Queue& queue, std::string& text) {
-  const auto view = queue.pack_view(world_now, 1000);
-  for (const auto& job : view.jobs) {
-    text += fmt::format("\npack {} {} ", job.job.value, job.priority);
-    for (const auto& run : job.pending) {
-      text += show(run.range) + fmt::format("a{} t{} r{} ", run.attempts, run.most_together, to_millis(run.refused_at));
-    }
-  }
-  text += fmt::format("\n{} {} {} {} {} {}\n", view.queued_requests, view.open_batches, view.unsettled_counts.size(),
-                      view.submitting_paused, view.unexplained_batches, view.spent_today);
-}
-
-void show_intent(Queue& queue, const std::optional<Intent>& intent, std::string& text) {
-  if (!intent) return;
-  text += fmt::format("intent {} {} {} {} {} ", intent->id.value, intent->nonce, to_text(intent->state),
-                      intent->requests, intent->bytes);
-  for (const auto& part : queue.assignments(intent->id))
-    text += fmt::format("{}@", part.first_place) + show(part.range);
-  for (const auto& id : queue.known_ids(intent->id)) text += id + ' ';
-  text += '\n';
-}
-
-void show_job(Queue& queue, const Job& job, std::string& text) {
-  text += to_json(job) + job.digest.hex() + job.data_name + job.defaults + '\n';
-  for (const auto& entry : queue.lines(job.id, 0, static_cast<std::uint32_t>(job.requests))) {
-    text += fmt::format("{}.{} ", entry.offset, entry.checksum);
-  }
-  for (const auto& row : queue.outcomes(job.id, 0, static_cast<std::uint32_t>(job.requests))) {
-    text += fmt::format("{} {} {} {} {} {} {} {}\n", row.seq, to_text(row.type), row.batch.value, row.download,
-                        row.offset, row.bytes, row.checksum, row.made_result);
-  }
-  const auto tallies = queue.tallies(job.id);
-  for (const auto& [name, n] : tallies.stop_reasons) text += fmt::format("{} {}\n", name, n);
-  for (const auto& [name, n] : tallies.usage) text += fmt::format("{} {}\n", name, n);
-}
-
-// What decides: what would be sent, is on its way, has come back, and what people see of it.
-std::string everything(Queue& queue) {
-  std::string text;
-  show_packing(queue, text);
-  show_intent(queue, queue.uploading_intent(), text);
-  for (const auto& intent : queue.unknown_intents()) show_intent(queue, intent, text);
-  for (const auto& one : queue.may_explain({}, world_now)) show_intent(queue, one.intent, text);
-  for (const auto& job : queue.jobs({})) show_job(queue, job, text);
-  for (const auto& batch : queue.batches({})) text += show(batch);
-  for (const auto& batch : queue.open_batches()) text += show(batch);
-  for (const auto& batch : queue.batches_to_cancel()) text += show(batch);
-  for (const auto& job : queue.jobs_to_export()) text += to_json(job);
-  for (const auto& found : queue.unexplained()) text += found.provider_id + found.state + '\n';
-  for (const auto& intake : queue.intakes()) {
-    text += fmt::format("{} {} {}\n", intake.id.value, intake.name, intake.overrides.again);
-  }
-  text += fmt::format("{} {}\n", queue.intake_paused(), to_millis(queue.newest_known_at().value_or(Instant())));
-  const auto status = queue.status(world_now);
-  text += fmt::format("{} {} {} {} {}\n", status.jobs_open, fmt::join(status.counts.by_state, " "), status.open_batches,
-                      status.unknown_intents, status.intakes);
-  return text;
-}
 
 enum class Seen : std::uint8_t { refused, stopped, same, audited, different };
 
@@ -231,57 +154,6 @@ TEST_F(DamageTest, AJobThatIsDoneIsNotReadByTheStatus) {
   EXPECT_THROW(queue.jobs({}), QueueDamaged);
   EXPECT_GT(queue.status(world_now).counts[RequestState::succeeded], 0);
   EXPECT_FALSE(queue.audit(std::nullopt).ok());
-}
-
-void run_raw(sqlite3* db, const std::string& sql) {
-  char* error = nullptr;
-  EXPECT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, &error), SQLITE_OK) << sql << ": " << (error ? error : "");
-  sqlite3_free(error);
-}
-
-std::vector<std::string> column(sqlite3* db, const std::string& sql) {
-  std::vector<std::string> values;
-  const auto keep = [](void* to, int, char** row, char**) {
-    static_cast<std::vector<std::string>*>(to)->emplace_back(row[0]);
-    return 0;
-  };
-  EXPECT_EQ(sqlite3_exec(db, sql.c_str(), keep, &values, nullptr), SQLITE_OK) << sql;
-  return values;
-}
-
-// The filled database as schema 1 would hold it.
-void make_version_1(const std::string& path, const std::string& filled) {
-  std::filesystem::remove(path);
-  sqlite3* db = nullptr;
-  ASSERT_EQ(sqlite3_open(path.c_str(), &db), SQLITE_OK);
-  run_raw(db, read_file(OFFPEAK_SOURCE_DIR "/schema/0001_queue.sql") + "PRAGMA user_version = 1;");
-  run_raw(db, "ATTACH '" + filled + "' AS filled");
-  for (const auto& table : column(db, "SELECT name FROM main.sqlite_schema WHERE type = 'table'")) {
-    std::string columns;
-    for (const auto& name : column(db, "SELECT name FROM main.pragma_table_info('" + table + "')")) {
-      columns += (columns.empty() ? "" : ", ") + name;
-    }
-    if (table == "sqlite_sequence") run_raw(db, "DELETE FROM main.sqlite_sequence");
-    run_raw(db, fmt::format("INSERT INTO main.{0} ({1}) SELECT {1} FROM filled.{0}", table, columns));
-  }
-  sqlite3_close(db);
-}
-
-TEST_F(DamageTest, ADatabaseOfVersion1GetsItsChecksums) {
-  make_version_1(world_.path(), FilledFile::get().world.path());
-  auto migrated = std::make_unique<Queue>(world_.path());
-  EXPECT_EQ(everything(*migrated), expected_);
-  EXPECT_EQ(migrated->audit(std::nullopt).problems, std::vector<std::string>());
-  // Ids go on where they were, though the last ones may have no row any more.
-  const auto last = migrated->announce_intake(IntakeSource::folder, "c.jsonl", {}, world_now);
-  migrated.reset();
-  world_.open();
-  EXPECT_GT(last.value, world_.queue->jobs({}).back().id.value + 1);
-  world_.close();
-  auto bytes = read_file(world_.path());
-  bytes[place_of(bytes, "nonce2")] ^= 1;
-  write_file(world_.path(), bytes);
-  EXPECT_THROW(Queue queue(world_.path()), QueueDamaged);
 }
 
 // A page that the disk does not give away is no damage: nobody is told to restore a backup, and a new start may do.
