@@ -60,7 +60,6 @@ void Stages::spawn(TaskGroup& group) {
   group.spawn("ingest", keep_running(ingester_));
   group.spawn("guard", guard_then_pack(group));
   group.spawn("submit", keep_running(submitter_));
-  group.spawn("settle", keep_running(settler_));
   group.spawn("poll", keep_running(poller_));
   group.spawn("results", keep_running(collector_));
   group.spawn("claim", keep_running(claimer_));
@@ -89,6 +88,8 @@ Task<> Stages::keep_running(Stage& stage) {
 Task<> Stages::guard_then_pack(TaskGroup& group) {
   co_await guard_.pass();
   group.spawn("pack", keep_running(packer_));
+  // What it adopts is the newest known: before the list was compared, batches below would never be looked at.
+  group.spawn("settle", keep_running(settler_));
   co_await guard_.watch();
 }
 

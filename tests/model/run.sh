@@ -78,6 +78,9 @@ printf '%-58s %10s %11s %7s\n' "the protocol" states transitions errors
 holds "two faults in one execution: every state" "-O2 -DSAFETY" ""
 holds "one fault: every execution ends" "-O2 -DNP" -l -DFAULTS=1
 holds "two requests, another tenant's batch: every state" "-O2 -DSAFETY" "" -DFOREIGN=1 -DREQUESTS=2
+holds "the list has pages of one batch: every state" "-O2 -DSAFETY" "" -DPAGE=1 -DFAULTS=1
+holds "two requests, pages of one batch, two faults" "-O2 -DSAFETY" "" -DPAGE=1 -DREQUESTS=2
+holds "two requests, an old state is put back: every state" "-O2 -DSAFETY" "" -DRESTORE=1 -DREQUESTS=2 -DFAULTS=1
 
 printf '\n%-58s %-31s %s\n' "one rule broken" "breaks" "so"
 found "lists lag longer than settle_unknown" "C1 in two batches" "$double" -DLAG=3
@@ -92,5 +95,28 @@ found "not created, but the requests are not pending again" "C4, C5 a request is
   -DSABOTAGE_LOSE_REQUESTS
 found "the count of an unproven adoption is free, another tenant" "C1 in two batches" "$double" \
   -DSABOTAGE_UNPROVEN_COUNT_FREE -DFOREIGN=1 -DREQUESTS=2
+found "a server's error counts as a no" "C1 in two batches" "$double" -DSABOTAGE_BAD_IS_NO
+found "a create that is broken off counts as not sent" "C1 in two batches" "$double" -DSABOTAGE_INTERRUPTED_IS_NO
+found "the first page is taken for the whole list" "C1 in two batches" "$double" -DSABOTAGE_FIRST_PAGE_ONLY -DPAGE=1
+found "a list that ends before the watermark counts as clean" "C1 in two batches" "$double" -DSABOTAGE_SHORT_LIST_COUNTS \
+  -DPAGE=1
+found "the count of a batch proves it ours, another tenant" "C7 a proven batch is another's" "proven" \
+  -DSABOTAGE_COUNT_IS_PROOF -DFOREIGN=1 -DREQUESTS=2
+found "of several the first that ends is ours" "C7 a proven batch is another's" "proven" \
+  -DSABOTAGE_FIRST_ENDED_IS_OURS -DFOREIGN=1 -DREQUESTS=2
+found "a candidate is excluded before it has ended" "C1 in two batches" "$double" -DSABOTAGE_EXCLUDE_RUNNING -DFOREIGN=1 \
+  -DREQUESTS=2
+found "a disproved batch's requests are free" "C1 in two batches" "$double" -DSABOTAGE_DISPROVED_IS_FREE -DFOREIGN=1 \
+  -DREQUESTS=2
+found "a canceled job cancels what it adopted by count" "C8 a stranger is canceled" "nonce" -DSABOTAGE_CANCEL_UNPROVEN \
+  -DFOREIGN=1 -DREQUESTS=2
+found "behind a verdict any batch of its count is canceled" "C8 a stranger is canceled" "audited" -DSABOTAGE_CANCEL_BY_COUNT \
+  -DFOREIGN=1 -DREQUESTS=2
+found "an old state: what a count explains holds nothing" "C1 in two batches" "$double" -DSABOTAGE_COUNT_EXPLAINS \
+  -DRESTORE=1 -DREQUESTS=2 -DFAULTS=1
+found "an old state: forgotten batches hold nothing" "C1 in two batches" "$double" -DSABOTAGE_STRANGE_HOLDS_NOTHING \
+  -DRESTORE=1 -DREQUESTS=2 -DFAULTS=1
+found "an old state: the settler adopts before the guard looks" "C1 in two batches" "$double" \
+  -DSABOTAGE_SETTLES_BEFORE_THE_GUARD -DRESTORE=1 -DREQUESTS=2 -DFAULTS=1
 
 [ "$wrong" -eq 0 ] || fail "something is not as it must be"

@@ -16,6 +16,7 @@
  *       outcome and was paid for once, nothing is unsettled       behind the loop of Daemon
  *   C6  the start-up guard raises no false alarm                  assert in T16
  *   C7  a batch that an answer or a nonce proved ours is ours     assert in T15
+ *   C8  nobody else's batch is canceled                           assert in T19, T20
  *
  *       transition                                        code                                       contract
  *   T1  the watermark is read                             Packer::send                               6.1
@@ -40,12 +41,22 @@
  *   T15 an ended batch: outcomes, or another attempt,     Collector::finish, Collector::disprove,    6.5, 7
  *       or not ours: created -> unknown                   Queue::disprove_batch, Queue::rebook_batch
  *   T16 the start-up guard                                Guard::compare, Queue::see_list            6.7
+ *   T17 a backup is made
+ *   T18 it is put back                                                                           6.7
+ *   T19 a job is canceled: what is proven ours                                                   6.6
+ *   T20 what is found behind a verdict: the same                                                 6.6
+ *   T21 a forgotten batch is claimed by its nonces                                               6.7
  *   P1 to P9: the provider, and another tenant of the workspace.
  *
  * Time passes in look intervals (T14). A batch is listed at the latest LAG intervals after it was created, and a body
  * that is complete when its connection is given up is created or dropped, and listed, within the same LAG. CLEAN clean
  * lists, one an interval, stand for "at least five, spread over settle_unknown". The assumption that the contract rests
  * on, a lag shorter than settle_unknown, is LAG < CLEAN.
+ *
+ * A list is read in pages of PAGE batches, newest first; between two of them anything may happen. A list that the provider
+ * ends before the watermark proves nothing, and is a failed page here. RESTORE: the state of some moment is put back once,
+ * while nothing is on the wire and everything that was created is listed (README: not in the same minute). From then on
+ * every listed batch that the state does not know holds submitting until its nonce was seen, whatever its count explains.
  *
  * Bounds: FAULTS limits what goes wrong in one execution: crashes, failures of ours, refusals, lost answers, failed
  * lists, expired batches. Only a fault can cost an intent, so FAULTS + REQUESTS intents are enough; the packer
@@ -72,10 +83,20 @@
 #ifndef FOREIGN
 #define FOREIGN 0 /* 1: another tenant creates one batch; exclusive = false */
 #endif
+#ifndef PAGE
+#define PAGE 6 /* batches; 6: all there can be */
+#endif
+#ifndef RESTORE
+#define RESTORE 0 /* 1: an old state is put back once */
+#endif
 
 /* ONLY_DOUBLES: without C6, which many a double trips first. SABOTAGE_*: one rule is broken. Both are for run.sh. */
 
+#if RESTORE > 0
+#define INTENTS 5 /* those of the time that is lost count too */
+#else
 #define INTENTS (FAULTS + REQUESTS)
+#endif
 #define INTENT_SLOTS 5
 #define BATCH_SLOTS 6
 #define NOBODY 255
@@ -123,6 +144,7 @@ byte looked;                  /* a set of intents: had their look in this interv
 byte waits_for_news;          /* a set of intents: another look at the same list would say the same */
 byte looking = NOBODY;
 byte listed;                  /* a set of batches: what `looking` saw */
+byte page_end;                /* where its next page begins; 0: it has reached the watermark */
 bool guard_passed = true;     /* a new, empty state takes the newest batch as known */
 
 /* At the provider. */
@@ -140,6 +162,20 @@ mtype:batch status[BATCH_SLOTS] = running;
 bool visible[BATCH_SLOTS];
 byte age[BATCH_SLOTS];        /* while it is not visible */
 byte may_run, paid;           /* sets of requests: in a batch that runs, in one that succeeded */
+
+#if RESTORE > 0
+/* The backup: every durable variable, as it was. */
+bool saved, restored;
+mtype:intent saved_state[INTENT_SLOTS] = none;
+byte saved_requests[INTENT_SLOTS], saved_watermark[INTENT_SLOTS], saved_excluded[INTENT_SLOTS];
+byte saved_adopted[INTENT_SLOTS];
+bool saved_proven[INTENT_SLOTS];
+byte saved_known, saved_newest_known, saved_pending, saved_assigned, saved_submitted, saved_done;
+#endif
+byte strange;                 /* a set of batches: found by the guard, not proven or claimed yet; they hold submitting */
+#if FOREIGN > 0
+byte audited;                 /* a set of sizes: of intents that were settled as not created */
+#endif
 
 byte faults = FAULTS;
 byte foreign_batches = FOREIGN;
@@ -171,7 +207,12 @@ hidden byte i, j, n, hits, found, ended;
 #define PACKABLE_ANY \
   (PACKABLE(1) || PACKABLE(2) || PACKABLE(3) || PACKABLE(4) || PACKABLE(5) || PACKABLE(6) || PACKABLE(7))
 /* closed_gate: one at a time. */
-#define GATE_OPEN (guard_passed && !ANY(SENDING) && intents < INTENTS && PACKABLE_ANY)
+#ifdef SABOTAGE_STRANGE_HOLDS_NOTHING
+#define STRANGE_HOLDS (false)
+#else
+#define STRANGE_HOLDS (strange != 0)
+#endif
+#define GATE_OPEN (guard_passed && !STRANGE_HOLDS && !ANY(SENDING) && intents < INTENTS && PACKABLE_ANY)
 
 #define TO_LOOK_AT(x) (UNKNOWN(x) && !((looked | waits_for_news) & BIT(x)))
 #define LOOKED_AT(x) (UNKNOWN(x) && (looked & BIT(x)) && !(waits_for_news & BIT(x)))
@@ -181,6 +222,20 @@ hidden byte i, j, n, hits, found, ended;
 #define RUNNING(b) (b < batches && status[b] == running)
 #define OVERDUE_BODY(x) (HELD(x) && held_age[x] >= LAG)
 #define OVERDUE_BATCH(b) (HIDDEN(b) && age[b] >= LAG)
+
+/* What the settler adopts raises newest_known: before the guard has read it, batches below would not be found. */
+#if RESTORE > 0 && !defined(SABOTAGE_SETTLES_BEFORE_THE_GUARD)
+#define SETTLING guard_passed
+#else
+#define SETTLING true
+#endif
+#define CLAIMABLE(b) ((strange & ~known & BIT(b)) && status[b] != running)
+#ifdef SABOTAGE_CANCEL_UNPROVEN
+#define CANCELABLE(x) (state[x] == created)
+#else
+#define CANCELABLE(x) (state[x] == created && proven[x])
+#endif
+#define AUDITED(b) (visible[b] && !(known & BIT(b)) && (audited & BIT(SIZE(cargo[b]))) && !TAKEN(SIZE(cargo[b])))
 
 inline news() { waits_for_news = 0 }
 
@@ -252,6 +307,74 @@ inline hang_up() {
   body = 0;
   submitter = idle;
   current = 0
+}
+
+/* What a batch of the time that is lost has run is done, wherever the restored state has it. */
+inline claim(set) {
+  for (i : 0 .. INTENT_SLOTS - 1) {
+    if
+    :: (requests[i] & set) && (state[i] == unknown || state[i] == created) ->
+       requests[i] = requests[i] & ~(set);
+       if
+       :: requests[i] == 0 && !proven[i] ->
+          if /* what it had adopted on its count alone is strange again */
+          :: state[i] == created && !proven[i] -> known = known & ~BIT(adopted[i])
+          :: else
+          fi;
+          state[i] = collected;
+          forget(i)
+       :: else
+       fi
+    :: else
+    fi
+  };
+  i = 0;
+  done = done | set;
+  pending = pending & ~(set);
+  assigned = assigned & ~(set);
+  submitted = submitted & ~(set);
+  accounts()
+}
+
+/* The next page: newest first, down to the watermark, which ends the list. */
+inline read_page() {
+  j = 0;
+  do
+  :: page_end > watermark[looking] && j < PAGE ->
+     page_end--;
+     if
+     :: visible[page_end] ->
+        listed = listed | BIT(page_end);
+        j++
+     :: else
+     fi
+  :: else -> break
+  od;
+  j = 0;
+  if
+  :: page_end <= watermark[looking] -> page_end = 0
+  :: else
+  fi
+}
+
+inline forget_the_list() {
+  looking = NOBODY;
+  listed = 0;
+  page_end = 0
+}
+
+/* Nothing of the process is left. */
+inline lose_the_process() {
+  hang_up();
+  watermark_read = false;
+  watermark_now = 0;
+  forget_the_list();
+  looked = 0;
+  waits_for_news = 0;
+  for (i : 0 .. INTENT_SLOTS - 1) {
+    clean[i] = 0
+  };
+  guard_passed = false
 }
 
 /* What is found under way after a crash (T10, T11). */
@@ -418,60 +541,80 @@ T9:    if
        :: wire == complete -> faults--
        :: else
        fi;
+#ifdef SABOTAGE_BAD_IS_NO
+       if
+       :: wire == answered -> give_back(current, rejected)
+       :: else -> mark_unknown(current)
+       fi;
+#else
        mark_unknown(current);
+#endif
        hang_up()
      }
   :: d_step { /* Queue::recover: nothing of the process is left, all of the database */
        faults > 0 && done != ALL ->
 T10:   faults--;
-       hang_up();
-       watermark_read = false;
-       watermark_now = 0;
-       looking = NOBODY;
-       listed = 0;
-       looked = 0;
-       waits_for_news = 0;
-       for (i : 0 .. INTENT_SLOTS - 1) {
-         clean[i] = 0
-       };
-       guard_passed = false;
+       lose_the_process();
        conclude_what_was_begun()
      }
   :: d_step { /* Submitter::conclude_interrupted */
        faults > 0 && submitter != idle ->
 T11:   faults--;
+#ifdef SABOTAGE_INTERRUPTED_IS_NO
+       if
+       :: state[current] == committing ->
+          n = current;
+          hang_up();
+          give_back(n, rejected)
+       :: else -> hang_up()
+       fi;
+       n = 0;
+#else
        hang_up();
+#endif
        conclude_what_was_begun()
      }
 
   /* settle */
   :: d_step { /* Settler::look, list_down_to; what is due at the provider by now came first */
-       looking == NOBODY && ANY(TO_LOOK_AT) && !ANY(OVERDUE_BODY) && !ANY_BATCH(OVERDUE_BATCH) ->
+       looking == NOBODY && SETTLING && ANY(TO_LOOK_AT) && !ANY(OVERDUE_BODY) && !ANY_BATCH(OVERDUE_BATCH) ->
 T12:   looking = 0;
        do
        :: TO_LOOK_AT(looking) -> break
        :: else -> looking++
        od;
-       for (n : 0 .. BATCH_SLOTS - 1) {
-         if
-         :: visible[n] && n >= watermark[looking] -> listed = listed | BIT(n)
-         :: else
-         fi
-       };
-       n = 0
+       page_end = batches;
+       read_page()
      }
+  :: d_step { /* list_down_to: what became visible above it since then is not seen */
+       looking != NOBODY && page_end > 0 ->
+T12_next:
+       read_page()
+     }
+#ifdef SABOTAGE_SHORT_LIST_COUNTS
+  :: d_step { /* the provider ends the list here */
+       looking != NOBODY && page_end > 0 && faults > 0 ->
+       faults--;
+       page_end = 0
+     }
+#endif
   :: d_step { /* Settler::look: no witness */
        looking != NOBODY && faults > 0 ->
 T12_failed:
        faults--;
        listed = 0;
+       page_end = 0;
 #ifndef SABOTAGE_FAILED_LIST_COUNTS
        looked = looked | BIT(looking);
        looking = NOBODY
 #endif
      }
   :: d_step { /* candidates, decide: what is known is read after the list */
+#ifdef SABOTAGE_FIRST_PAGE_ONLY
        looking != NOBODY ->
+#else
+       looking != NOBODY && page_end == 0 ->
+#endif
 T13:   i = looking;
        hits = 0;
        found = NOBODY;
@@ -489,12 +632,30 @@ T13:   i = looking;
          fi
        };
        if
+#if RESTORE > 0
+       :: state[i] != unknown -> skip /* is_unknown: it was settled while the list was read */
+       :: state[i] == unknown && hits == 1 ->
+#else
        :: hits == 1 -> /* Settler::adopt */
+#endif
+#ifdef SABOTAGE_COUNT_IS_PROOF
+          record_created(i, found, true)
+#else
           record_created(i, found, false)
-       :: hits > 1 -> /* Settler::peek: one that has ended shows its nonce */
+#endif
+       :: UNKNOWN(i) && hits > 1 -> /* Settler::peek: one that has ended shows its nonce */
           clean[i] = 0;
           if
-          :: ended == NOBODY -> waits_for_news = waits_for_news | BIT(i)
+          :: ended == NOBODY ->
+#ifdef SABOTAGE_EXCLUDE_RUNNING
+             excluded[i] = excluded[i] | BIT(found);
+             news()
+#else
+             waits_for_news = waits_for_news | BIT(i)
+#endif
+#ifdef SABOTAGE_FIRST_ENDED_IS_OURS
+          :: ended != NOBODY -> record_created(i, ended, true)
+#endif
           :: ended != NOBODY && nonce[ended] == i + 1 -> record_created(i, ended, true)
           :: else ->
              excluded[i] = excluded[i] | BIT(ended);
@@ -511,13 +672,15 @@ T13:   i = looking;
              state[i] = not_created;
              forget(i)
 #else
+#if FOREIGN > 0
+             audited = audited | BIT(SIZE(requests[i]));
+#endif
              give_back(i, not_created)
 #endif
           :: else
           fi
        fi;
-       looking = NOBODY;
-       listed = 0
+       forget_the_list()
      }
   :: d_step { /* Settler::run */
        looking == NOBODY && ANY(LOOKED_AT) && !ANY(TO_LOOK_AT) && !ANY(OVERDUE_BODY) && !ANY_BATCH(OVERDUE_BATCH) ->
@@ -548,8 +711,14 @@ T15:   CHOOSE(COLLECTABLE, choice);
          if
          :: nonce[n] != i + 1 -> /* Collector::disprove, Queue::disprove_batch */
             assert(!proven[i]); /* C7 */
+#ifdef SABOTAGE_DISPROVED_IS_FREE
+            pending = pending | requests[i];
+            state[i] = not_created;
+            requests[i] = 0;
+#else
             assigned = assigned | requests[i];
             state[i] = unknown;
+#endif
             excluded[i] = excluded[i] | BIT(n);
             known = known & ~BIT(n);
             adopted[i] = 0;
@@ -564,9 +733,12 @@ T15:   CHOOSE(COLLECTABLE, choice);
             :: else -> pending = pending | requests[i]
             fi;
             state[i] = collected;
+            strange = strange & ~BIT(n);
             forget(i);
+#if RESTORE == 0
             nonce[n] = 0;
             cargo[n] = 0
+#endif
          fi;
          accounts();
          choice = 0
@@ -586,7 +758,17 @@ T16:   for (n : 0 .. BATCH_SLOTS - 1) {
               :: else
               fi
             };
-#if FOREIGN == 0 && !defined(ONLY_DOUBLES)
+#if RESTORE > 0
+            if
+            :: !restored -> skip
+#ifdef SABOTAGE_COUNT_EXPLAINS
+            :: restored && hits > 0 -> skip
+            :: restored && hits == 0 -> strange = strange | BIT(n)
+#else
+            :: restored -> strange = strange | BIT(n)
+#endif
+            fi
+#elif FOREIGN == 0 && !defined(ONLY_DOUBLES)
             assert(hits > 0) /* C6 */
 #else
             skip
@@ -596,6 +778,99 @@ T16:   for (n : 0 .. BATCH_SLOTS - 1) {
        };
        guard_passed = true
      }
+
+#if RESTORE > 0
+  :: d_step {
+       !saved ->
+T17:   saved = true;
+       for (i : 0 .. INTENT_SLOTS - 1) {
+         saved_state[i] = state[i];
+         saved_requests[i] = requests[i];
+         saved_watermark[i] = watermark[i];
+         saved_excluded[i] = excluded[i];
+         saved_adopted[i] = adopted[i];
+         saved_proven[i] = proven[i]
+       };
+       saved_known = known;
+       saved_newest_known = newest_known;
+       saved_pending = pending;
+       saved_assigned = assigned;
+       saved_submitted = submitted;
+       saved_done = done
+     }
+  :: d_step {
+       saved && !restored && wire == quiet && submitter == idle && !ANY(HELD) && !ANY_BATCH(HIDDEN) ->
+T18:   restored = true;
+       for (i : 0 .. INTENT_SLOTS - 1) {
+         state[i] = saved_state[i];
+         requests[i] = saved_requests[i];
+         watermark[i] = saved_watermark[i];
+         excluded[i] = saved_excluded[i];
+         adopted[i] = saved_adopted[i];
+         proven[i] = saved_proven[i];
+         saved_state[i] = none;
+         saved_requests[i] = 0;
+         saved_watermark[i] = 0;
+         saved_excluded[i] = 0;
+         saved_adopted[i] = 0;
+         saved_proven[i] = false
+       };
+       known = saved_known;
+       newest_known = saved_newest_known;
+       pending = saved_pending;
+       assigned = saved_assigned;
+       submitted = saved_submitted;
+       done = saved_done;
+       saved_known = 0;
+       saved_newest_known = 0;
+       saved_pending = 0;
+       saved_assigned = 0;
+       saved_submitted = 0;
+       saved_done = 0;
+       lose_the_process();
+       conclude_what_was_begun()
+     }
+  :: atomic { /* Claimer: its results say by their nonces and fingerprints whose they are */
+       ANY_BATCH(CLAIMABLE) ->
+T21:   CHOOSE_BATCH(CLAIMABLE, choice);
+       d_step {
+         n = choice;
+         strange = strange & ~BIT(n);
+         if
+         :: nonce[n] != 0 && state[nonce[n] - 1] == unknown -> record_created(nonce[n] - 1, n, true)
+         :: else ->
+            known = known | BIT(n);
+            if
+            :: status[n] == succeeded -> claim(cargo[n])
+            :: else
+            fi;
+            news()
+         fi;
+         n = 0;
+         choice = 0
+       }
+     }
+#endif
+#if FOREIGN > 0
+  :: d_step { /* an operator cancels the job: C8 */
+       ANY(CANCELABLE) ->
+T19:   for (i : 0 .. INTENT_SLOTS - 1) {
+         assert(!CANCELABLE(i) || nonce[adopted[i]] == i + 1)
+       };
+       i = 0
+     }
+  :: d_step { /* a batch of an audited count, which nothing unsettled explains: C8 */
+       ANY_BATCH(AUDITED) ->
+T20:   for (n : 0 .. BATCH_SLOTS - 1) {
+#ifdef SABOTAGE_CANCEL_BY_COUNT
+         assert(!AUDITED(n) || nonce[n] != 0)
+#else
+         skip /* it is reported, and waits for its results or for the operator */
+#endif
+       };
+       n = 0
+     }
+#endif
 
   :: done == ALL -> break
   od;
