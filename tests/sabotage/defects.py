@@ -464,4 +464,16 @@ DEFECTS = [
            "if (checksum32(bytes) != outcome.checksum) return",
            "if (checksum32(bytes) != outcome.checksum && alone && !alone) return",
            [("export", "ExporterTest.*")]),
+    # ---- what was there before a migration
+    Defect("no_copy_before_a_migration", "what an older version made is changed without a copy", "41",
+           "lib/queue/migrations.cpp",
+           "  if (version > 0) keep_copy(sql, version);", "  if (version > known) keep_copy(sql, version);",
+           [("queue", "*Migration*")]),
+    Defect("a_copy_that_was_cut_is_kept", "a start that was cut leaves half a copy, and the next one keeps it", "41",
+           "lib/queue/migrations.cpp",
+           "  remove_file(db, path);\n", "",
+           [("queue", "*Migration*")]),
+    Defect("every_copy_is_kept", "the copies of all migrations stay", "41", "lib/queue/migrations.cpp",
+           "if (other != version) remove_file(", "if (other == known) remove_file(",
+           [("queue", "*Migration*")]),
 ]
