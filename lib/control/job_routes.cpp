@@ -84,7 +84,7 @@ Task<Reply> cancel_job(ControlContext& context, RoutedCall call) {
 
 Task<Reply> hold_job(ControlContext& context, RoutedCall call) {
   const auto id = job_id_of(call);
-  const auto write = [id](Queue& queue) { return queue.hold_job(id, "held by the operator"); };
+  const auto write = [id](Queue& queue) { return queue.hold_job(id, std::string(held_by_operator)); };
   const auto change = co_await context.doors.database.run(write);
   co_return co_await change_reply(context, std::move(call), change, "held");
 }

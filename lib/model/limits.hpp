@@ -31,5 +31,10 @@ inline constexpr std::int64_t free_pages_kept = 1024;
 
 // The longest time the provider keeps results, counted from created_at.
 inline constexpr int results_kept_days = 29;
+// Past so many of them without being collected, somebody should look.
+inline constexpr int results_at_risk_days = 20;
+
+// A batch that has not ended so long after its expiry is an alarm.
+inline constexpr std::chrono::hours expiry_grace{1};
 
 }  // namespace offpeak

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "model/limits.hpp"
 #include "provider/provider.hpp"
 #include "queue/rows.hpp"
 
@@ -18,8 +19,6 @@ inline constexpr std::uint32_t page_limit_least = 100;
 inline constexpr std::uint32_t page_limit_most = 1000;
 // Batches that fell out of the page are asked for one by one, so many a round.
 inline constexpr std::size_t retrieves_a_round = 20;
-// A batch that has not ended so long after its expiry is an alarm.
-inline constexpr Duration expiry_grace = std::chrono::hours(1);
 
 std::uint32_t page_limit(std::size_t open_batches);
 

@@ -101,7 +101,7 @@ void insert_made_outcomes(Sql& sql, JobId id, const std::vector<MadeOutcome>& ou
 
 // Why the job is held from the start, if it is.
 std::optional<std::string_view> held_because(Sql& sql, const NewJob& wanted) {
-  if (wanted.hold) return "held from the start by its options";
+  if (wanted.hold) return held_by_options;
   const bool recovered = wanted.job.file.starts_with(recovered_prefix) && integer_fact(sql, "restored_at");
   return recovered ? std::optional(recovered_reason) : std::nullopt;
 }

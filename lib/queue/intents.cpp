@@ -169,8 +169,9 @@ void Queue::mark_unknown(IntentId id, const std::string& reason, Instant now) {
   transaction.commit();
 }
 
-void Queue::pause_account(const std::string& reason, Instant next_try_at, int tries) {
+void Queue::pause_account(const std::string& reason, Instant next_try_at, int tries, Instant now) {
   Transaction transaction(*sql_);
+  if (!text_fact(*sql_, "account_reason")) set_fact(*sql_, "account_since", to_millis(now));
   set_fact(*sql_, "account_reason", std::string_view(reason));
   set_fact(*sql_, "account_next_try_at", to_millis(next_try_at));
   set_fact(*sql_, "account_tries", tries);
@@ -182,6 +183,7 @@ void Queue::resume_account() {
   clear_fact(*sql_, "account_reason");
   clear_fact(*sql_, "account_next_try_at");
   clear_fact(*sql_, "account_tries");
+  clear_fact(*sql_, "account_since");
   transaction.commit();
 }
 
@@ -193,11 +195,13 @@ AccountState Queue::account() {
   state.reason = *reason;
   state.next_try_at = from_millis(integer_fact(*sql_, "account_next_try_at").value_or(0));
   state.tries = static_cast<int>(integer_fact(*sql_, "account_tries").value_or(1));
+  state.since = time_fact(*sql_, "account_since");
   return state;
 }
 
-void Queue::delay_creates(const CreateDelay& delay) {
+void Queue::delay_creates(const CreateDelay& delay, Instant now) {
   Transaction transaction(*sql_);
+  if (!integer_fact(*sql_, "delay_tries")) set_fact(*sql_, "delay_since", to_millis(now));
   set_fact(*sql_, "delay_reason", std::string_view(delay.reason));
   set_fact(*sql_, "delay_not_before", to_millis(delay.not_before));
   set_fact(*sql_, "delay_tries", delay.tries);
@@ -209,6 +213,7 @@ void Queue::end_create_delay() {
   clear_fact(*sql_, "delay_reason");
   clear_fact(*sql_, "delay_not_before");
   clear_fact(*sql_, "delay_tries");
+  clear_fact(*sql_, "delay_since");
   transaction.commit();
 }
 
@@ -217,13 +222,12 @@ CreateDelay Queue::create_delay() {
   delay.tries = static_cast<int>(integer_fact(*sql_, "delay_tries").value_or(0));
   delay.reason = text_fact(*sql_, "delay_reason").value_or("");
   delay.not_before = from_millis(integer_fact(*sql_, "delay_not_before").value_or(0));
+  if (delay.tries > 0) delay.since = time_fact(*sql_, "delay_since");
   return delay;
 }
 
 std::optional<Instant> Queue::last_created_at() {
-  const auto at = integer_fact(*sql_, "last_created_at");
-  if (!at) return std::nullopt;
-  return from_millis(*at);
+  return time_fact(*sql_, "last_created_at");
 }
 
 }  // namespace offpeak

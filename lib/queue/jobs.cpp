@@ -5,6 +5,7 @@
 
 #include "base/json.hpp"
 #include "queue/moves.hpp"
+#include "queue/waiting.hpp"
 
 namespace offpeak {
 
@@ -239,10 +240,15 @@ Queue::Change Queue::release_job(JobId id) {
   return Change::done;
 }
 
-void Queue::pause(bool intake, bool submitting, bool paused) {
+void Queue::pause(bool intake, bool submitting, bool paused, Instant now) {
   Transaction transaction(*sql_);
-  if (intake) set_fact(*sql_, "intake_paused", paused);
-  if (submitting) set_fact(*sql_, "submitting_paused", paused);
+  const auto set = [&](std::string_view name, std::string_view since) {
+    const bool was_paused = integer_fact(*sql_, name).value_or(0) != 0;
+    if (paused && !was_paused) set_fact(*sql_, since, to_millis(now));
+    set_fact(*sql_, name, paused);
+  };
+  if (intake) set("intake_paused", "intake_paused_since");
+  if (submitting) set("submitting_paused", "submitting_paused_since");
   transaction.commit();
 }
 
@@ -282,9 +288,11 @@ Status Queue::status(Instant now) {
   status.unexplained = unexplained();
   status.strangers_seen = count("SELECT count(*) FROM unexplained WHERE intact AND state = 'seen'");
   if (status.strangers_seen > 0) status.strangers = strangers(strangers_shown);
-  status.duplicate_batches = integer_fact(*sql_, "duplicate_batches").value_or(0);
   read_unseen(*sql_, status);
-  status.held = read_jobs(*sql_, "WHERE state = 'held' ORDER BY id LIMIT 20");
+  status.held = read_jobs(
+      *sql_, "WHERE state = 'held' AND coalesce(reason, '') NOT IN (?1, ?2) ORDER BY id LIMIT 20", held_by_operator,
+      held_by_options);
+  read_waits(*sql_, status, now);
   auto row = sql_->query("SELECT cost FROM spent WHERE day = ? AND intact", to_millis(now) / 86'400'000);
   if (row.step()) status.spent_today = row.integer(0);
   return status;

@@ -292,6 +292,12 @@ std::optional<std::int64_t> integer_fact(Sql& sql, std::string_view name) {
   return row.integer(0);
 }
 
+std::optional<Instant> time_fact(Sql& sql, std::string_view name) {
+  const auto at = integer_fact(sql, name);
+  if (!at) return std::nullopt;
+  return from_millis(*at);
+}
+
 std::optional<std::string> text_fact(Sql& sql, std::string_view name) {
   auto row = sql.query(fact_text, name);
   row.step();

@@ -88,6 +88,7 @@ void set_intent_state(Sql& sql, IntentId id, IntentState to, const std::optional
 void want_cancel_where_only_canceled(Sql& sql);
 
 std::optional<std::int64_t> integer_fact(Sql& sql, std::string_view name);
+std::optional<Instant> time_fact(Sql& sql, std::string_view name);
 std::optional<std::string> text_fact(Sql& sql, std::string_view name);
 void set_fact(Sql& sql, std::string_view name, std::int64_t value);
 void set_fact(Sql& sql, std::string_view name, std::string_view value);

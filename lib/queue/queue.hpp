@@ -121,10 +121,10 @@ class Queue {
   BatchId record_created(IntentId id, const Batch& batch, bool proven, Instant now);
   void record_refused(IntentId id, const Refusal& refusal, Instant now);
   void mark_unknown(IntentId id, const std::string& reason, Instant now);
-  void pause_account(const std::string& reason, Instant next_try_at, int tries);
+  void pause_account(const std::string& reason, Instant next_try_at, int tries, Instant now);
   void resume_account();
   AccountState account();
-  void delay_creates(const CreateDelay& delay);
+  void delay_creates(const CreateDelay& delay, Instant now);
   void end_create_delay();
   CreateDelay create_delay();
   std::optional<Instant> last_created_at();  // when a create was last accepted
@@ -271,6 +271,10 @@ class Queue {
 
   // ---- control
   Status status(Instant now);
+  // What a job waits for: a few rows of it, however long it is.
+  JobWaits job_waits(JobId id, Instant now);
+  // Something that is over and that people should know: counted by `kind`, the last one kept in words.
+  void note(std::string_view kind, const std::string& what, Instant now);
   // Rows written since it was opened: where it is what it was, nothing has changed.
   std::uint64_t changes() const;
   // The stages that everything concerns which was committed since the last call.
@@ -288,7 +292,7 @@ class Queue {
   Change cancel_job(JobId id, Instant now);
   Change hold_job(JobId id, const std::string& reason);
   Change release_job(JobId id);
-  void pause(bool intake, bool submitting, bool paused);
+  void pause(bool intake, bool submitting, bool paused, Instant now);
   bool intake_paused();
 
   // ---- audit

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "queue/moves.hpp"
+#include "queue/waiting.hpp"
 
 namespace offpeak {
 
@@ -60,10 +61,13 @@ struct Sums {
       spent += cost;
       hold_over_its_cap(sql, job);
     }
+    std::int64_t unpriced = 0;
     for (const auto& [key, n] : tallies) {
       const auto& [job, kind, name] = key;
+      if (kind == "unpriced_model") unpriced += n;
       sql.run("INSERT INTO tally VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n", job, kind, name, n);
     }
+    add_unpriced(sql, unpriced, now);
     if (spent == 0) return;
     sql.run("INSERT INTO spent VALUES (?, ?) ON CONFLICT DO UPDATE SET cost = cost + excluded.cost",
             to_millis(now) / 86'400'000, spent);

@@ -121,6 +121,7 @@ struct AccountState {
   std::string reason;
   Instant next_try_at{};
   int tries = 0;
+  std::optional<Instant> since = std::nullopt;
 };
 
 // The network or the provider asked for a pause before the next create call.
@@ -128,6 +129,7 @@ struct CreateDelay {
   int tries = 0;  // failures in a row; 0: none
   std::string reason;
   Instant not_before{};
+  std::optional<Instant> since = std::nullopt;  // of the first of them
 };
 
 struct PackView {
@@ -430,6 +432,61 @@ struct PurgeableBatch {
   std::uint32_t downloads = 0;  // raw files <id>.<1 to n>.jsonl
 };
 
+// ---- what waits, as the queue knows it; lib/waits puts it into words
+
+// The reasons of jobs that are held because the operator wished so: nothing is asked of anybody.
+inline constexpr std::string_view held_by_operator = "held by the operator";
+inline constexpr std::string_view held_by_options = "held from the start by its options";
+
+// A batch that is not collected.
+struct WaitingBatch {
+  BatchId id;
+  std::string provider_id;
+  BatchState state = BatchState::in_progress;
+  bool twin = false;
+  std::uint32_t failures = 0;  // collecting attempts that failed in a row
+  Instant created_at{};
+  Instant expires_at{};
+  std::optional<Instant> ended_at = std::nullopt;
+  std::optional<std::string> reason = std::nullopt;
+  std::optional<Instant> next_action_at = std::nullopt;
+  std::int64_t requests = 0;  // of the job that is asked about; else of the batch
+};
+
+// A create call whose end is not known yet.
+struct WaitingIntent {
+  IntentId id;
+  IntentState state = IntentState::uploading;
+  Instant created_at{};
+  std::optional<Instant> committed_at = std::nullopt;
+  std::optional<std::string> reason = std::nullopt;
+  std::optional<Instant> next_action_at = std::nullopt;
+  std::int64_t requests = 0;  // of the job that is asked about; else of the intent
+};
+
+// Where an open job's requests are.
+struct JobWaits {
+  std::int64_t ready = 0;  // pending, and may go now
+  std::optional<Instant> ready_since;
+  std::uint32_t most_together = 0;  // of the first that is ready: refused together, it goes in smaller batches
+
+  std::int64_t backing_off = 0;  // pending, and may not go yet
+  std::optional<Instant> back_at;
+  std::uint32_t attempts = 0;  // counted attempts so far, of the first of them
+  std::string error_type;      // of the last one, where it ended in an error
+  bool more = false;           // there are more runs than were read: the counts are of the first ones
+
+  std::vector<WaitingIntent> intents;  // oldest first
+  std::vector<WaitingBatch> batches;   // oldest first
+};
+
+// What happened, is over, and is still to be known: by kind, how often, and the last one in words.
+struct Noted {
+  std::int64_t count = 0;
+  Instant last_at{};
+  std::string what;
+};
+
 // ---- control
 
 struct Status {
@@ -445,11 +502,18 @@ struct Status {
   std::vector<UnexplainedBatch> unexplained;  // open and claiming
   std::int64_t strangers_seen = 0;            // told, and nobody has decided about them
   std::vector<UnexplainedBatch> strangers;    // the latest of them
-  std::int64_t duplicate_batches = 0;         // that were paid for beside another one of the same requests
-  std::vector<Job> held;                      // the first 20
   std::int64_t rejected_unseen = 0;
   std::optional<RejectedFile> rejected_newest;  // of those that nobody has looked at, with its first error
+  std::vector<Job> held;                      // the first 20 of those that wait for a human
+  std::int64_t held_by_operator = 0;          // held because the operator wished so
+  std::optional<Instant> submitting_paused_since;
+  std::optional<Instant> intake_paused_since;
+  std::vector<WaitingIntent> unsettled;  // unknown creates, the first 20
+  std::vector<WaitingBatch> troubled;    // not collected, with a reason, or a late twin; the first 20
+  std::int64_t duplicate_batches = 0;    // that ran what another batch ran too
+  std::map<std::string, Noted> noted;    // by kind
   Nanodollars spent_today = 0;
+  std::int64_t unpriced_today = 0;  // requests whose model has no price: spent_today does not count them
 };
 
 // Proves that inputs = outcomes: every accepted request in exactly one place, and every sum equal to what it sums up.

@@ -94,9 +94,7 @@ BatchId Queue::adopt_twin(IntentId id, const Batch& twin, bool cancel, Instant n
 bool Queue::is_new() { return !integer_fact(*sql_, "newest_known_at").has_value(); }
 
 std::optional<Instant> Queue::newest_known_at() {
-  const auto at = integer_fact(*sql_, "newest_known_at");
-  if (!at) return std::nullopt;
-  return from_millis(*at);
+  return time_fact(*sql_, "newest_known_at");
 }
 
 }  // namespace offpeak

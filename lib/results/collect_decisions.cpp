@@ -11,7 +11,6 @@ namespace offpeak {
 
 namespace {
 
-constexpr int at_risk_days = 20;
 constexpr std::uint32_t gone_tries = 24;    // at the longest backoff: a day
 constexpr std::uint64_t stray_share = 100;  // one line in so many, or a single one, is a stray
 
@@ -95,7 +94,7 @@ Duration longest_wait(const RetryConfig& retry) {
   return std::max<Duration>(2 * retry.max_backoff, std::chrono::days(2));
 }
 
-bool is_at_risk(const Batch& batch, Instant now) { return now >= batch.created_at + std::chrono::days(at_risk_days); }
+bool is_at_risk(const Batch& batch, Instant now) { return now >= batch.created_at + std::chrono::days(results_at_risk_days); }
 
 bool is_enough(std::uint32_t downloads, std::uint32_t requests, const ReadTally& tally) {
   const bool explained = missing_in(tally, requests) <= tally.nameless;

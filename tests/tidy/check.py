@@ -17,12 +17,12 @@ from pathlib import Path
 LEVELS = {
     "base": 0,
     "model": 1, "config": 1,
-    "queue": 2, "watch": 2, "http": 2, "provider": 2, "sim": 2,
+    "queue": 2, "watch": 2, "http": 2, "provider": 2, "sim": 2, "waits": 2,
     "ingest": 3, "pack": 3, "submit": 3, "poll": 3, "results": 3, "export": 3, "retention": 3, "control": 3,
     "daemon": 4,
 }
 # The only ways from a room to another one of its own level.
-SIDEWAYS = {("provider", "http"), ("config", "model")}
+SIDEWAYS = {("provider", "http"), ("config", "model"), ("waits", "queue"), ("waits", "provider")}
 
 # Headers that cost much to compile, or that belong behind a door: a pattern, and the places that may include it.
 GUARDED = [

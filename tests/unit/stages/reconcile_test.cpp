@@ -87,6 +87,33 @@ TEST_F(Restored, AClaimUsesWhatWasPaidFor) {
   expect_paid_once(rig, 29);
 }
 
+// faults.md 67: full batches, and jobs of one request, make equal counts the rule.
+TEST_F(Restored, AnUnknownCreateExplainsOneBatchOfItsSizeAndRecoveredJobsWaitForTheOther) {
+  Rig rig(faults(R"([{"on":"create","nth":2,"do":{"action":"lose_answer","when":"after"}},
+                     {"on":"create","nth":2,"do":{"action":"lag","for":"3m"}}])"));
+  rig.drop_requests("first.jsonl", 5, plain);
+  rig.start();
+  ASSERT_TRUE(rig.run_until_done(hours(1)));
+  rig.drop_requests("second.jsonl", 6, plain);
+  rig.clock.advance(minutes(1));
+  ASSERT_EQ(rig.queue->unknown_intents().size(), 1u) << rig.log.text();
+  rig.back_up();
+  ASSERT_TRUE(rig.run_until_done(hours(1)));
+  rig.drop_requests("third.jsonl", 6, plain);
+  ASSERT_TRUE(rig.run_until_done(hours(1)));
+  rig.restore();
+  rig.clock.advance(minutes(30));
+  EXPECT_EQ(rig.provider->creates, 0) << rig.log.text();
+  EXPECT_EQ(rig.queue->unexplained().size(), 1u) << "two batches, and one create that may have made one of them";
+  ASSERT_EQ(rig.jobs().size(), 3u);
+  EXPECT_EQ(rig.jobs()[2].state, JobState::held);
+  claim_all(rig);
+  ASSERT_TRUE(rig.run_until_done(hours(6))) << rig.log.text();
+  EXPECT_EQ(rig.provider->creates, 0);
+  expect_all_succeeded(rig, rig.jobs()[2].id.value, 6);
+  expect_paid_once(rig, 17);
+}
+
 TEST_F(Restored, DefaultsAreAPartOfWhatWasSent) {
   Rig rig;
   run_first(rig);

@@ -1,0 +1,166 @@
+// What the daemon, the workspace and the account wait for.
+#include "waits/waits.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "waits/words.hpp"
+
+namespace offpeak {
+
+namespace {
+
+constexpr std::size_t name_bytes_max = 60;
+
+void add_configuration(std::vector<Wait>& waits, const Look& look) {
+  if (!look.stages.refused_config) return;
+  const auto& refused = *look.stages.refused_config;
+  Wait wait{WaitKind::configuration,
+            fmt::format("the configuration was not taken at the last reload, the old settings are in use: {}; correct "
+                        "it and reload",
+                        refused.what),
+            refused.since};
+  wait.health = Health::needs_human;
+  wait.command = "offpeakd --check-config";
+  waits.push_back(std::move(wait));
+}
+
+void add_disk(std::vector<Wait>& waits, const Look& look) {
+  for (const auto& [stage, since] : look.stages.disk_full) {
+    Wait wait{WaitKind::disk,
+              fmt::format("the disk is full: {} waits for space and goes on by itself once some is free", stage), since};
+    wait.health = look.now - since >= patience ? Health::needs_human : Health::degraded;
+    wait.command = fmt::format("df -h {}", look.config.paths.state);
+    waits.push_back(std::move(wait));
+  }
+}
+
+void add_intake_pause(std::vector<Wait>& waits, const Look& look) {
+  if (!look.status.intake_paused) return;
+  Wait wait{WaitKind::operator_pause, "intake is paused by the operator: files wait in incoming/; `offpeak resume "
+                                      "intake` goes on",
+            look.status.intake_paused_since};
+  wait.health = Health::degraded;
+  waits.push_back(std::move(wait));
+}
+
+void add_unexplained(std::vector<Wait>& waits, const Look& look) {
+  for (const auto& batch : look.status.unexplained) {
+    const auto reason = batch.reason ? ": " + *batch.reason : "";
+    Wait wait{WaitKind::unexplained_batch};
+    wait.since = batch.created_at;
+    wait.next_action_at = batch.next_action_at;
+    wait.health = Health::needs_human;
+    wait.command = fmt::format("offpeak reconcile {} claim", batch.provider_id);
+    if (batch.state == "open") {
+      wait.what =
+          fmt::format("{} exists at the provider and is not known here; submitting waits{}", batch.provider_id, reason);
+    } else if (batch.state == "claiming") {
+      wait.what = fmt::format("the results of {} are being claimed{}", batch.provider_id, reason);
+      wait.health = Health::degraded;
+      wait.command = "";
+    } else if (look.config.provider.exclusive) {
+      wait.kind = WaitKind::strange_batch;
+      wait.what = fmt::format(
+          "somebody else made batch {} with {} in this workspace, which is said to be offpeak's alone{}; where other "
+          "programs may make batches here, set [provider] exclusive = false",
+          batch.provider_id, requests_text(batch.requests), reason);
+      wait.command = fmt::format("offpeak reconcile {} dismiss", batch.provider_id);
+    } else {
+      continue;
+    }
+    waits.push_back(std::move(wait));
+  }
+}
+
+void add_batches(std::vector<Wait>& waits, const Look& look) {
+  for (const auto& batch : look.status.troubled) {
+    auto wait = batch_wait(batch, look);
+    if (batch.twin) {
+      wait.kind = WaitKind::twin;
+      wait.what = fmt::format(
+          "batch {} came after its {} had been given up and may run what was sent again: compare the bill; what it "
+          "paid for is used",
+          batch.provider_id, requests_text(batch.requests));
+      wait.health = Health::needs_human;
+      wait.command = fmt::format("offpeak show b{}", batch.id.value);
+    }
+    waits.push_back(std::move(wait));
+  }
+}
+
+void add_writing(std::vector<Wait>& waits, const Look& look) {
+  for (const auto& [job, trouble] : look.stages.exports) {
+    Wait wait{WaitKind::writing_fails,
+              fmt::format("the results of job {} cannot be written: {}", job.value, trouble.what), trouble.since};
+    wait.next_action_at = trouble.next_action_at;
+    wait.health = Health::degraded;
+    waits.push_back(std::move(wait));
+  }
+}
+
+void add_intake(std::vector<Wait>& waits, const Look& look) {
+  for (const auto& trouble : look.stages.intake) {
+    Wait wait{WaitKind::intake, trouble.what, trouble.since};
+    wait.next_action_at = trouble.next_action_at;
+    wait.health = Health::degraded;
+    waits.push_back(std::move(wait));
+  }
+}
+
+void add_held(std::vector<Wait>& waits, const Look& look) {
+  for (const auto& job : look.status.held) {
+    Wait wait{WaitKind::hold,
+              fmt::format("job {} ({}) is held{}{}", job.id.value, escape_for_display(job.name, name_bytes_max),
+                          job.reason ? ": " : "", job.reason.value_or(""))};
+    wait.health = Health::needs_human;
+    wait.command = fmt::format("offpeak release {}", job.id.value);
+    waits.push_back(std::move(wait));
+  }
+  const auto count = look.status.held_by_operator;
+  if (count == 0) return;
+  waits.push_back({WaitKind::operator_hold,
+                   fmt::format("{} {} held because the operator wished so: `offpeak jobs --state held`", count,
+                               count == 1 ? "job is" : "jobs are")});
+}
+
+}  // namespace
+
+std::vector<Wait> waits_of(const Look& look) {
+  std::vector<Wait> waits;
+  add_configuration(waits, look);
+  add_disk(waits, look);
+  for (auto& wait : closed_ways(look)) {
+    // Each unexplained batch is listed by itself.
+    if (wait.kind != WaitKind::unexplained_batch) waits.push_back(std::move(wait));
+  }
+  add_intake_pause(waits, look);
+  add_unexplained(waits, look);
+  for (const auto& intent : look.status.unsettled) waits.push_back(unknown_create_wait(intent, look));
+  add_batches(waits, look);
+  add_writing(waits, look);
+  add_intake(waits, look);
+  add_held(waits, look);
+  std::ranges::stable_sort(waits, [](const Wait& a, const Wait& b) { return a.health > b.health; });
+  return waits;
+}
+
+Health health_of(const std::vector<Wait>& waits) { return waits.empty() ? Health::ok : waits.front().health; }
+
+std::vector<std::string> facts_of(const Status& status) {
+  std::vector<std::string> facts;
+  if (const auto n = status.duplicate_batches; n > 0) {
+    facts.push_back(fmt::format("{} batch{} ran requests that another one ran too: {} may have been paid twice; the "
+                                "log names {}",
+                                n, n == 1 ? "" : "es", n == 1 ? "it" : "they", n == 1 ? "it" : "them"));
+  }
+  for (const auto& [kind, noted] : status.noted) {
+    facts.push_back(fmt::format("{}{}", noted.what,
+                                noted.count == 1 ? "" : fmt::format(" (the last of {} of this kind)", noted.count)));
+  }
+  return facts;
+}
+
+}  // namespace offpeak
