@@ -308,6 +308,14 @@ void check_sums(Sql& sql, AuditProgress& progress, const Job& job) {
     report.add_problem(fmt::format("job {} has {} stop reasons, but {} requests succeeded", job.id.value, stop_reasons,
                                    job.counts[RequestState::succeeded]));
   }
+  const auto unreadable = sum_of(sql, "SELECT count(*) FROM unreadable WHERE job = ? AND intact", job.id);
+  const auto told = sum_of(
+      sql, "SELECT coalesce(sum(n), 0) FROM oddity WHERE job = ? AND kind = 'offpeak_unreadable_result' AND intact",
+      job.id);
+  if (unreadable != told) {
+    report.add_problem(
+        fmt::format("job {} has {} unreadable results, but tells of {}", job.id.value, unreadable, told));
+  }
   const auto negative = sum_of(sql, "SELECT count(*) FROM tally WHERE job = ? AND n <= 0 AND intact", job.id);
   if (negative != 0) report.add_problem(fmt::format("job {} has sums below one", job.id.value));
 }

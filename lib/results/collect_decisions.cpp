@@ -96,9 +96,9 @@ Duration longest_wait(const RetryConfig& retry) {
 
 bool is_at_risk(const Batch& batch, Instant now) { return now >= batch.created_at + std::chrono::days(results_at_risk_days); }
 
-bool is_enough(std::uint32_t downloads, std::uint32_t requests, const ReadTally& tally) {
+std::uint32_t downloads_needed(std::uint32_t requests, const ReadTally& tally) {
   const bool explained = missing_in(tally, requests) <= tally.nameless;
-  return downloads >= (explained ? downloads_of_doubt : downloads_of_missing);
+  return explained ? downloads_of_doubt : downloads_of_missing;
 }
 
 DoubtfulEnd doubtful_end(const ReadTally& tally, std::uint32_t requests, const TypeCounts& told) {

@@ -45,8 +45,8 @@ CollectStep after_download(const CollectFacts& facts, const ReadTally& tally);
 inline constexpr std::uint32_t downloads_of_doubt = 3;
 inline constexpr std::uint32_t downloads_of_missing = 24;
 
-// After so many whole downloads that left a doubt, this one included: is the batch taken as it is?
-bool is_enough(std::uint32_t downloads, std::uint32_t requests, const ReadTally& tally);
+// After so many whole downloads that left a doubt, the one of this tally included, a batch is taken as it is.
+std::uint32_t downloads_needed(std::uint32_t requests, const ReadTally& tally);
 
 // How a batch ends that is taken as it is. Requests without a line are errored, and never sent again by themselves;
 // nor is what its lines say that goes again, where the provider counts successes that no line explains.

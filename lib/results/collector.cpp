@@ -131,8 +131,8 @@ ReadPlan Collector::plan_for(const Batch& batch) const {
   plan.requests = batch.requests;
   plan.prices = doors_.prices;
   plan.others_succeeded = batch.succeeded > 0;
-  const auto doubts = downloads_in_doubt_.find(batch.id);
-  plan.take_unreadable = doubts != downloads_in_doubt_.end() && doubts->second + 1 >= downloads_of_doubt;
+  const auto doubts = doubts_.find(batch.id);
+  plan.take_unreadable = doubts != doubts_.end() && doubts->second.downloads + 1 >= doubts->second.needed;
   plan.aside_path = join_path(doors_.config.paths.downloads(), aside_name(batch.id));
   return plan;
 }

@@ -94,8 +94,11 @@ class Collector {
   CollectorDoors doors_;
   Wakeup& bell_;  // a batch has ended
   std::uint64_t file_bytes_;
-  // By batch: whole downloads that left a doubt. A restart only begins to count again.
-  std::map<BatchId, std::uint32_t> downloads_in_doubt_;
+  // By batch: whole downloads that left a doubt, and how many are enough. A restart only begins to count again.
+  struct Doubts {
+    std::uint32_t downloads = 0, needed = downloads_of_doubt;
+  };
+  std::map<BatchId, Doubts> doubts_;
 };
 
 }  // namespace offpeak

@@ -96,7 +96,7 @@ Task<> Collector::collect(Batch batch, ReadTally tally, CollectRules rules) {
     co_await doubt(std::move(batch), std::move(tally), std::move(reason));
     co_return;
   }
-  downloads_in_doubt_.erase(batch.id);
+  doubts_.erase(batch.id);
   doors_.log.info("batch.collected", {{"batch", batch.id},
                                       {"provider_id", batch.provider_id},
                                       {"requests", batch.requests},
@@ -144,8 +144,11 @@ Task<> Collector::ask_counts(Batch batch, ReadTally tally) {
 }
 
 Task<> Collector::doubt(Batch batch, ReadTally tally, std::string reason) {
-  const auto downloads = ++downloads_in_doubt_[batch.id];
-  if (is_enough(downloads, batch.requests, tally)) {
+  auto& doubts = doubts_[batch.id];
+  ++doubts.downloads;
+  doubts.needed = downloads_needed(batch.requests, tally);
+  const bool all_recorded = tally.took_unreadable || tally.unreadable_own == 0;
+  if (doubts.downloads >= doubts.needed && all_recorded) {
     co_await finish_in_doubt(std::move(batch), std::move(tally));
   } else if (is_overdue(batch, doors_.clock.now())) {
     co_await ask_whether_gone(std::move(batch), std::move(reason), std::nullopt);
@@ -202,7 +205,7 @@ Task<> Collector::give_up(Batch batch) {
   auto lose = [id = batch.id, result = lost_result(batch), doubted = doubted_result(batch),
                now = doors_.clock.now()](Queue& queue) { return queue.results_lost(id, result, doubted, now); };
   const auto lost = co_await doors_.database.run(std::move(lose));
-  downloads_in_doubt_.erase(batch.id);
+  doubts_.erase(batch.id);
   doors_.log.error("results.lost", {{"batch", batch.id},
                                     {"provider_id", batch.provider_id},
                                     {"requests", lost.missing},

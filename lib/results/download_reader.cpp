@@ -18,7 +18,9 @@ constexpr std::size_t copy_block_bytes = 256 * 1024;
 }  // namespace
 
 DownloadReader::DownloadReader(Files& files, ReadPlan plan)
-    : files_(files), plan_(std::move(plan)), seen_(plan_.requests), checksums_(plan_.requests) {}
+    : files_(files), plan_(std::move(plan)), seen_(plan_.requests), checksums_(plan_.requests) {
+  tally_.took_unreadable = plan_.take_unreadable;
+}
 
 DownloadReader::~DownloadReader() = default;
 
@@ -103,6 +105,8 @@ void DownloadReader::count_foreign(const std::optional<WireId>& id) {
 Result<void> DownloadReader::take_unreadable(const FileLine& line, const std::optional<WireId>& id,
                                              std::vector<ResultRow>& rows) {
   if (tally_.unreadable++ == 0) tally_.oddity = parsed_.oddity;
+  // Half a line at the end of a file that looks whole: more of it may come.
+  if (!line.terminated && !parsed_.is_json) return keep_aside(line);
   if (!is_ours(id) || line.bytes > UINT32_MAX) {
     ++tally_.nameless;
     return keep_aside(line);

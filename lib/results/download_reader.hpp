@@ -57,6 +57,7 @@ struct ReadTally {
   std::string other_nonce;           // of the foreign lines, where they all carry one
   std::uint64_t unreadable = 0;      // lines
   std::uint64_t unreadable_own = 0;  // requests that have no other line
+  bool took_unreadable = false;      // as the plan said
   std::uint64_t nameless = 0;        // unreadable lines that are of no request that is known
   std::string_view oddity;           // of the first unreadable line
   TypeCounts by_type{};  // requests of the batch by what their line says, those that are nobody's here included

@@ -60,6 +60,7 @@ inline void show_job(Queue& queue, const Job& job, std::string& text) {
   for (const auto& row : queue.outcomes(job.id, 0, static_cast<std::uint32_t>(job.requests))) {
     text += fmt::format("{} {} {} {} {} {} {} {}\n", row.seq, to_text(row.type), row.batch.value, row.download,
                         row.offset, row.bytes, row.checksum, row.made_result);
+    if (row.unreadable) text += fmt::format("{} {}\n", row.unreadable->why, row.unreadable->is_json);
   }
   const auto tallies = queue.tallies(job.id);
   for (const auto& [name, n] : tallies.stop_reasons) text += fmt::format("{} {}\n", name, n);

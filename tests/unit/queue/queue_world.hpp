@@ -164,8 +164,9 @@ inline FilledWorld fill(QueueWorld& world) {
   made.done = world.add_job(3);
   const auto first = world.submit(world.assign({{made.done, 0, 3}}));
   world.end(first);
-  world.record(first, {QueueWorld::result(made.done, 0), QueueWorld::result(made.done, 1),
-                       QueueWorld::result(made.done, 2, ResultAction::outcome, OutcomeType::errored)});
+  auto odd = QueueWorld::result(made.done, 2, ResultAction::outcome, OutcomeType::errored);
+  odd.unreadable = Unreadable{"for a reason", true};
+  world.record(first, {QueueWorld::result(made.done, 0), QueueWorld::result(made.done, 1), odd});
   EXPECT_TRUE(queue.collect(first, {}, world_now).complete);
   queue.finish_job(made.done, JobState::done, world_now);
 

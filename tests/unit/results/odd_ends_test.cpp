@@ -254,6 +254,23 @@ TEST_F(OddEnds, ALineWithoutANameEndsTheRequestThatHasNoOther) {
   EXPECT_NE(world.batch(sent).reason.value_or("").find("1 unreadable (it has no custom_id)"), std::string::npos);
 }
 
+// A file that looks whole and is not: its last line is no line, and is waited for like the others that are missing.
+TEST_F(OddEnds, AFileThatWasCutAndLooksWholeEndsNothingInAHurry) {
+  job = world.add_job(3);
+  const auto sent = world.submit();
+  const auto values = std::vector<std::string>(3, succeeded_value("a"));
+  world.end(sent, values);
+  auto& downloads = world.provider.downloads[sent.provider_id];
+  const auto whole = downloads.front().body;
+  downloads.clear();
+  for (int i = 0; i < 10; ++i) downloads.push_back({whole.substr(0, whole.size() / 2), std::nullopt});
+  downloads.push_back({whole, std::nullopt});
+  world.start(collector.run());
+  world.clock.advance(12h);
+  EXPECT_EQ(world.batch(sent).state, BatchState::collected);
+  EXPECT_EQ(count(RequestState::succeeded), 3);
+}
+
 // Nobody has said that the successes which were counted are not among what was seen.
 TEST_F(OddEnds, ResultsThatAreLostLeaveNothingInDoubtToBeSentAgain) {
   job = world.add_job(2);

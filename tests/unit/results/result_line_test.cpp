@@ -362,13 +362,10 @@ TEST(CollectDecisions, WhatIsInDoubtIsDownloadedAFewTimesAndWhatIsMissingForADay
   ReadTally unreadable;
   unreadable.by_type = {1, 0, 0, 0};
   unreadable.unreadable_own = 1;
-  EXPECT_FALSE(is_enough(2, 2, unreadable));
-  EXPECT_TRUE(is_enough(3, 2, unreadable));
-  EXPECT_FALSE(is_enough(3, 3, unreadable)) << "a line is missing";
-  EXPECT_FALSE(is_enough(23, 3, unreadable));
-  EXPECT_TRUE(is_enough(24, 3, unreadable));
+  EXPECT_EQ(downloads_needed(2, unreadable), downloads_of_doubt);
+  EXPECT_EQ(downloads_needed(3, unreadable), downloads_of_missing) << "a line is missing";
   unreadable.nameless = 1;
-  EXPECT_TRUE(is_enough(3, 3, unreadable)) << "it may be the one without a name";
+  EXPECT_EQ(downloads_needed(3, unreadable), downloads_of_doubt) << "it may be the one without a name";
 }
 
 // The provider's counts are its bill.
