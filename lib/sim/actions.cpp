@@ -129,6 +129,34 @@ Action read_foreign(Fields& fields) {
   Foreign action;
   action.requests = static_cast<std::uint32_t>(fields.number("requests", 1, batch_requests_max));
   action.same_size = fields.flag("same_size", false);
+  action.maker = fields.word("maker", {"program", "offpeak"}) == 1 ? Maker::offpeak : Maker::program;
+  return action;
+}
+
+Action read_repeat(Fields& fields) {
+  Repeat action;
+  action.after = fields.duration("after", Duration(0));
+  action.answer_second = fields.flag("answer_second", false);
+  return action;
+}
+
+Action read_untallied(Fields& fields) { return Untallied{fields.duration("for", std::chrono::seconds(30))}; }
+
+Action read_short_list(Fields& fields) {
+  using As = ShortList::As;
+  constexpr std::array ways{As::empty, As::no_cursor, As::ends};
+  ShortList action;
+  action.as = ways[fields.word("as", {"empty", "no_cursor", "ends"})];
+  action.entries = fields.number("entries", 0);
+  return action;
+}
+
+Action read_odd_entry(Fields& fields) {
+  using As = OddEntry::As;
+  constexpr std::array ways{As::status, As::null_counts, As::zero_counts, As::one_short, As::no_created_at};
+  OddEntry action;
+  action.as = ways[fields.word("as", {"status", "null_counts", "zero_counts", "one_short", "no_created_at"})];
+  action.index = fields.number("index", 0);
   return action;
 }
 
@@ -160,7 +188,7 @@ Action read_lines(Fields& fields) {
 }
 
 using Reader = Action (*)(Fields&);
-constexpr std::array<std::pair<std::string_view, Reader>, 19> readers{{
+constexpr std::array<std::pair<std::string_view, Reader>, 23> readers{{
     {"error", read_error},
     {"redirect", read_redirect},
     {"lose_answer", read_lose_answer},
@@ -180,6 +208,10 @@ constexpr std::array<std::pair<std::string_view, Reader>, 19> readers{{
     {"foreign_batch", read_foreign},
     {"lines", read_lines},
     {"row_error", read_row_error},
+    {"repeat", read_repeat},
+    {"untallied", read_untallied},
+    {"short_list", read_short_list},
+    {"odd_entry", read_odd_entry},
 }};
 
 std::string unknown_action(std::string_view name) {

@@ -121,7 +121,7 @@ std::string to_api_time(Instant instant, std::uint64_t micros) {
 }
 
 std::string batch_json(const Batch& batch, Instant at, bool progress, const Counts& more, std::string_view base_url) {
-  const auto counts = batch.counts(at, progress);
+  const auto counts = at < batch.tallied_at ? Counts{} : batch.counts(at, progress);
   const auto status = batch.status(at);
   const auto time = [&](std::optional<Instant> instant, std::uint64_t micros) {
     return instant ? '"' + to_api_time(*instant, micros) + '"' : std::string("null");

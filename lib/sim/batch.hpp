@@ -40,6 +40,13 @@ struct Counts {
 
 enum class Status : std::uint8_t { in_progress, canceling, ended };
 
+// Who made a batch: the client under test, or a stranger.
+enum class Maker : std::uint8_t {
+  client,
+  program,  // another program: ids of its own
+  offpeak,  // a second offpeak: wire ids as the client's, of another nonce
+};
+
 class Batch {
  public:
   std::string id;
@@ -53,7 +60,10 @@ class Batch {
   Duration expire_after{0};
   Duration results_kept{0};
   bool never_ends = false;
-  bool foreign = false;
+  Maker maker = Maker::client;
+  bool foreign = false;       // a stranger's
+  std::uint64_t copy_of = 0;  // the number of the batch whose POST something between has repeated, or 0
+  Instant tallied_at{};       // request_counts are all zero before
   bool deleted = false;
   bool settled = false;  // its end is in the ledger
   std::optional<Instant> cancel_at;

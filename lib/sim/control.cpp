@@ -82,7 +82,9 @@ Answer add_foreign(Service& service, const Route& route, Instant now) {
   if (ec != std::errc() || end != text.data() + text.size() || requests == 0 || requests > batch_requests_max) {
     return refuse(400, "requests must be from 1 to 100000");
   }
-  service.add_foreign(requests, now);
+  const auto maker = route.parameter("maker").value_or("program");
+  if (maker != "program" && maker != "offpeak") return refuse(400, "maker must be program or offpeak");
+  service.add_foreign(requests, now, maker == "offpeak" ? Maker::offpeak : Maker::program);
   return ok();
 }
 

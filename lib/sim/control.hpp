@@ -5,7 +5,7 @@
 //   contents GET, POST, DELETE /_sim/faults                             the rules; a rule or an array of them
 //   to add; none GET, POST /_sim/settings                                   a script's members; for batches
 //   made from then on POST   /_sim/digest                                        the body's digest, as the
-//   ledger names contents POST   /_sim/foreign?requests=N                            another program's batch
+//   ledger names contents POST   /_sim/foreign?requests=N[&maker=offpeak]            a stranger's batch
 //   POST   /_sim/end                                           every running batch ends now
 //   POST   /_sim/shutdown                                      ends the program
 #pragma once

@@ -72,7 +72,7 @@ Answer Exchange::finish(Instant now) {
   }
   service_.store().settle(now);
   if (const auto* foreign = plan_.find<Foreign>(); foreign != nullptr && !foreign->same_size) {
-    service_.add_foreign(foreign->requests, now);
+    service_.add_foreign(foreign->requests, now, foreign->maker);
   }
   auto answer = cut_short(When::early);
   if (!answer && refused_by_length()) answer = error(413, "Request exceeds the maximum size");

@@ -38,6 +38,7 @@ class Exchange {
 
   Answer create(Instant now);
   void commit(Batch& batch, Instant now) const;
+  std::shared_ptr<Batch> repeat(const Batch& first);
   Answer list(Instant at) const;
   Answer retrieve(Instant at) const;
   Answer results(Instant now);
@@ -49,6 +50,7 @@ class Exchange {
   std::shared_ptr<Batch> visible_batch(Instant at) const;
   Answer batch_answer(const Batch& batch, Instant at) const;
   std::string render(const Batch& batch, Instant at) const;
+  std::string entry(const Batch& batch, std::size_t index, std::size_t entries, Instant at) const;
   std::string base_url() const;
   Instant view(Instant now) const;
   void play_on_wire(Answer& answer) const;

@@ -100,10 +100,40 @@ struct WrongCounts {
   Counts more;  // added to the truth
 };
 
-// Another program's batch appears: before the call is done, or behind it for one of equal size.
+// A stranger's batch appears: before the call is done, or behind it for one of equal size.
 struct Foreign {
   std::uint32_t requests = 1;
   bool same_size = false;  // as many requests as this create has
+  Maker maker = Maker::program;
+};
+
+// Something between sends this create's body twice, and the provider makes two batches of it.
+struct Repeat {
+  Duration after{0};           // how much later the second one is made
+  bool answer_second = false;  // the client is told the second one's id
+};
+
+// The counts of the batch that this create makes are all zero at first.
+struct Untallied {
+  Duration duration{0};
+};
+
+// The list is not whole.
+struct ShortList {
+  enum class As : std::uint8_t {
+    empty,      // no entries, has_more
+    no_cursor,  // has_more, no ids to go on from
+    ends,       // `entries` are left of the page, no has_more
+  };
+  As as = As::empty;
+  std::uint64_t entries = 0;
+};
+
+// One entry of the list cannot be read as it should be.
+struct OddEntry {
+  enum class As : std::uint8_t { status, null_counts, zero_counts, one_short, no_created_at };
+  As as = As::status;
+  std::uint64_t index = 0;  // of the page; counted on from its end where there are fewer
 };
 
 // One row of the batch that this create makes, or all, are errored.
@@ -114,7 +144,7 @@ struct RowError {
 };
 
 using Action = std::variant<AnswerWith, Drop, Delay, Trickle, Cut, Garble, Frame, Lag, Late, Stale, NeverEnd,
-                            WrongCounts, Foreign, LineFaults, RowError>;
+                            WrongCounts, Foreign, LineFaults, RowError, Repeat, Untallied, ShortList, OddEntry>;
 
 struct FaultRule {
   std::string text;        // as it was written, for GET /_sim/faults

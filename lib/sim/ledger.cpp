@@ -13,13 +13,13 @@ std::string totals_json(const Totals& totals, std::uint64_t faults_fired) {
       R"("contents_created_after_billed":{},"contents_billed_twice":{},)"
       R"("rows":{{"succeeded":{},"errored":{},"canceled":{},"expired":{}}},)"
       R"("billed_input_tokens":{},"billed_output_tokens":{},"open_batches":{},"open_requests":{},)"
-      R"("most_open_batches":{},"most_open_requests":{},"foreign_batches":{}}})",
+      R"("most_open_batches":{},"most_open_requests":{},"foreign_batches":{},"foreign_canceled":{},"copies":{}}})",
       totals.calls[0], totals.calls[1], totals.calls[2], totals.calls[3], totals.calls[4], totals.calls[5],
       faults_fired, totals.batches, totals.requests_created, totals.requests_billed, totals.contents_created_twice,
       totals.contents_overlapped, totals.contents_created_after_billed, totals.contents_billed_twice,
       totals.rows.succeeded, totals.rows.errored, totals.rows.canceled, totals.rows.expired, totals.billed_input_tokens,
       totals.billed_output_tokens, totals.open_batches, totals.open_requests, totals.most_open_batches,
-      totals.most_open_requests, totals.foreign_batches);
+      totals.most_open_requests, totals.foreign_batches, totals.foreign_canceled, totals.copies);
 }
 
 std::string content_json(const Content& content) {
@@ -57,9 +57,12 @@ void LedgerStream::append_batch() {
   const auto& batch = *store_.batches()[at_++];
   if (!std::exchange(first_, false)) block_ += ',';
   block_ += fmt::format(
-      R"({{"number":{},"requests":{},"body_bytes":{},"foreign":{},"deleted":{},"results_reads":{},"batch":{}}})",
-      batch.number, batch.requests().size(), batch.body_bytes, batch.foreign, batch.deleted, batch.results_reads,
-      batch_json(batch, now_, false, Counts{}, ""));
+      R"({{"number":{},"requests":{},"body_bytes":{},"foreign":{},"maker":"{}","copy_of":{},"deleted":{},"results_reads":{},"batch":{}}})",
+      batch.number, batch.requests().size(), batch.body_bytes, batch.foreign,
+      batch.maker == Maker::client    ? "client"
+      : batch.maker == Maker::program ? "program"
+                                      : "offpeak",
+      batch.copy_of, batch.deleted, batch.results_reads, batch_json(batch, now_, false, Counts{}, ""));
 }
 
 void LedgerStream::append_content() {

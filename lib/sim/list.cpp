@@ -64,6 +64,7 @@ Answer Exchange::list(Instant at) const {
   }
   if (cursor && !cursor_at) return error(404, fmt::format("Message Batch {} not found.", *cursor));
 
+  if (const auto most = service_.settings().page_limit; most > 0) limit = std::min<std::size_t>(limit, most);
   auto page = Page{};
   if (before) {
     page = newer_page(listed, *cursor_at, limit);
@@ -73,18 +74,61 @@ Answer Exchange::list(Instant at) const {
     page = older_page(listed, from, limit);
   }
 
+  const auto* cut = plan_.find<ShortList>();
+  if (cut != nullptr) {
+    page.has_more = cut->as != ShortList::As::ends;
+    if (cut->as == ShortList::As::empty) page.batches.clear();
+    if (cut->as == ShortList::As::ends && page.batches.size() > cut->entries) page.batches.resize(cut->entries);
+  }
   std::string body = R"({"data":[)";
-  for (const auto& batch : page.batches) {
-    if (batch != page.batches.front()) body += ',';
-    body += render(*batch, at);
+  for (std::size_t i = 0; i < page.batches.size(); ++i) {
+    if (i > 0) body += ',';
+    body += entry(*page.batches[i], i, page.batches.size(), at);
   }
   const auto id = [&](const auto& batches, bool first) {
-    if (batches.empty()) return std::string("null");
+    if (batches.empty() || (cut != nullptr && cut->as == ShortList::As::no_cursor)) return std::string("null");
     return fmt::format("\"{}\"", (first ? batches.front() : batches.back())->id);
   };
   body += fmt::format(R"(],"has_more":{},"first_id":{},"last_id":{}}})", page.has_more, id(page.batches, true),
                       id(page.batches, false));
   return json_answer(std::move(body));
+}
+
+// As the list shows it: a fault may make one of the page odd.
+std::string Exchange::entry(const Batch& batch, std::size_t index, std::size_t entries, Instant at) const {
+  const auto* odd = plan_.find<OddEntry>();
+  auto text = render(batch, at);
+  if (odd == nullptr || index != odd->index % entries) return text;
+  const auto put = [&text](std::string_view from, std::string_view until, std::string_view instead) {
+    const auto begin = text.find(from);
+    const auto end = text.find(until, begin);
+    if (begin != std::string::npos && end != std::string::npos) text.replace(begin, end - begin, instead);
+  };
+  switch (odd->as) {
+    case OddEntry::As::status:
+      put("\"processing_status\"", ",\"request_counts\"", R"("processing_status":"finalizing")");
+      break;
+    case OddEntry::As::null_counts:
+      put("\"request_counts\"", ",\"ended_at\"", R"("request_counts":null)");
+      break;
+    case OddEntry::As::no_created_at:
+      put("\"created_at\"", "\"expires_at\"", "");
+      break;
+    case OddEntry::As::zero_counts:
+      put("\"request_counts\"", ",\"ended_at\"",
+          R"("request_counts":{"processing":0,"succeeded":0,"errored":0,"canceled":0,"expired":0})");
+      break;
+    case OddEntry::As::one_short: {
+      auto counts = batch.counts(at, service_.settings().progress);
+      --(counts.processing > 0 ? counts.processing : counts.succeeded > 0 ? counts.succeeded : counts.errored);
+      text = batch_json(batch, at, service_.settings().progress, Counts{}, base_url());
+      put("\"request_counts\"", ",\"ended_at\"",
+          fmt::format(R"("request_counts":{{"processing":{},"succeeded":{},"errored":{},"canceled":{},"expired":{}}})",
+                      counts.processing, counts.succeeded, counts.errored, counts.canceled, counts.expired));
+      break;
+    }
+  }
+  return text;
 }
 
 }  // namespace offpeak::sim

@@ -88,6 +88,7 @@ void read_settings(Fields& fields, Settings& settings) {
   settings.max_bytes = fields.bytes("max_bytes", settings.max_bytes);
   settings.queue_limit = fields.number("queue_limit", settings.queue_limit);
   settings.progress = fields.flag("progress", settings.progress);
+  settings.page_limit = fields.number("page_limit", settings.page_limit);
   if (fields.has("too_large")) settings.html_413 = fields.word("too_large", {"html", "api"}) == 0;
   settings.poll_retry_after = static_cast<int>(
       fields.number("poll_retry_after", static_cast<std::uint64_t>(settings.poll_retry_after), 1'000'000));

@@ -19,7 +19,8 @@ inline constexpr std::string_view script_format = R"(SCRIPT: one JSON object, ev
   "stop_reasons": {"end_turn": 98, "max_tokens": 1, "refusal": 1},
   "processing_time": "2s", "cancel_time": "200ms", "expire_after": "24h", "results_kept": "29d",
   "list_lag": "0s",            every new batch is hidden from list and retrieve for so long
-  "answer_bytes": 300, "max_requests": 100000, "max_bytes": "256MB", "queue_limit": 0, "progress": false,
+  "answer_bytes": 300, "max_requests": 100000, "max_bytes": "256MB", "queue_limit": 0, "page_limit": 0,
+  "progress": false,
   "too_large": "html" | "api", "poll_retry_after": 10, "api_key": "", "workspace": "wrkspc_...",
   "organization": "...", "results_url_base": "",
   "faults": [RULE, ...]
@@ -49,7 +50,12 @@ ACTION: {"action": NAME, ...parameters with their defaults}
   never_end                                               create: the batch never ends, unless it is canceled
   stale         "by": "1m"                                list, retrieve: what was true then
   counts        "processing", "succeeded", "errored", "canceled", "expired": 0    added to the true request_counts
-  foreign_batch "requests": 1, or on create "same_size": true     another program's batch appears
+  foreign_batch "requests": 1, or on create "same_size": true     a stranger's batch appears, of "maker": "program" |
+                "offpeak" (ids as the client's, of another nonce)
+  repeat        "after": "0s", "answer_second": false     create: something between sends it twice: two batches
+  untallied     "for": "30s"                              create: the batch's counts are zero at first
+  short_list    "as": "empty" (has_more) | "no_cursor" (has_more) | "ends" ("entries": 0)    list: a page is not whole
+  odd_entry     "as": "status" | "null_counts" | "zero_counts" | "one_short" | "no_created_at", "index": 0     list
   row_error     "index": n (default: all), "type": "api_error", "message"         create: rows of its batch are errored
   lines         results: "duplicate", "conflicting", "foreign", "garbage", "blank", "missing", "invalid_utf8", "nul": 0
                 (numbers of lines), "deep": levels, "long_bytes": 0, "none", "bom", "crlf", "no_last_newline": false

@@ -30,14 +30,15 @@ Content Service::content(std::string_view params) const {
   return index ? store_.tables.contents[*index] : Content{};
 }
 
-void Service::add_foreign(std::uint32_t requests, Instant now) {
+std::shared_ptr<Batch> Service::add_foreign(std::uint32_t requests, Instant now, Maker maker) {
   auto batch = std::make_shared<Batch>();
   batch->workspace = settings_.workspace;
   batch->created_at = batch->listed_at = batch->retrieved_at = now;
   batch->processing_time = settings_.processing_time;
   batch->expire_after = settings_.expire_after;
   batch->results_kept = settings_.results_kept;
-  store_.accept_foreign(std::move(batch), requests, settings_.seed);
+  store_.accept_foreign(batch, requests, maker, settings_.seed);
+  return batch;
 }
 
 void Service::end_all(Instant now) {

@@ -40,8 +40,8 @@ class Service {
   const Totals& totals(Instant now);
   Content content(std::string_view params) const;
 
-  // Another program's batch.
-  void add_foreign(std::uint32_t requests, Instant now);
+  // A stranger's batch.
+  std::shared_ptr<Batch> add_foreign(std::uint32_t requests, Instant now, Maker maker = Maker::program);
   // Ends every batch that runs at `now`, everything processed.
   void end_all(Instant now);
   std::string next_request_id();

@@ -35,6 +35,7 @@ struct Settings {
   std::uint64_t queue_limit = 0;  // requests in unfinished batches; more are answered 429. 0: none
   bool progress = false;          // request_counts move before the batch has ended
   bool html_413 = true;           // Cloudflare's page instead of the API's error shape
+  std::uint64_t page_limit = 0;   // a page of the list has no more entries, whatever was asked for. 0: as asked for
   int poll_retry_after = 10;      // seconds, on a 200 for an unfinished batch; 0: no header
 
   std::string api_key;  // empty: any key

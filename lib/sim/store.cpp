@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "model/params.hpp"
 #include "sim/mix.hpp"
 #include "sim/results.hpp"
 
@@ -14,6 +15,12 @@ namespace {
 
 void raise(std::uint16_t& count) {
   if (count < std::numeric_limits<std::uint16_t>::max()) ++count;
+}
+
+// As that stranger names its requests.
+std::string foreign_id(Maker maker, std::string_view nonce, std::uint32_t place, std::uint64_t seed) {
+  if (maker != Maker::offpeak) return fmt::format("foreign-{}", place);
+  return wire_id({nonce, place, mix(seed, place, 0xF1) & ((Fingerprint{1} << 40) - 1)});
 }
 
 }  // namespace
@@ -28,6 +35,7 @@ void Store::settle(Instant now) {
 void Store::accept(std::shared_ptr<Batch> batch, std::uint64_t seed) {
   insert(batch, seed);
   ++totals.batches;
+  if (batch->copy_of != 0) ++totals.copies;
   totals.requests_created += batch->requests().size();
   ++totals.open_batches;
   totals.open_requests += batch->requests().size();
@@ -36,12 +44,15 @@ void Store::accept(std::shared_ptr<Batch> batch, std::uint64_t seed) {
   book_created(*batch);
 }
 
-void Store::accept_foreign(std::shared_ptr<Batch> batch, std::uint32_t requests, std::uint64_t seed) {
+void Store::accept_foreign(std::shared_ptr<Batch> batch, std::uint32_t requests, Maker maker, std::uint64_t seed) {
   batch->foreign = true;
+  batch->maker = maker;
+  const auto own_seed = mix(seed, batches_.size(), 0xF0);
+  const auto nonce = fmt::format("{:016x}{:08x}", own_seed, mix(own_seed) >> 32);
   Request request;
   request.model = tables.models.intern("claude-haiku-4-5-20251001");
   request.params_bytes = request.max_tokens = request.answer_bytes = 100;
-  for (std::uint32_t i = 0; i < requests; ++i) batch->add(fmt::format("foreign-{}", i), request);
+  for (std::uint32_t i = 0; i < requests; ++i) batch->add(foreign_id(maker, nonce, i, own_seed), request);
   ++totals.foreign_batches;
   insert(std::move(batch), seed);
 }

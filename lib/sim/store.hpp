@@ -29,7 +29,9 @@ struct Totals {
   std::uint64_t billed_output_tokens = 0;
   std::uint64_t open_batches = 0, open_requests = 0;  // now
   std::uint64_t most_open_batches = 0, most_open_requests = 0;
-  std::uint64_t foreign_batches = 0;  // other programs', not in the figures above
+  std::uint64_t foreign_batches = 0;   // other programs', not in the figures above
+  std::uint64_t foreign_canceled = 0;  // of these, by a cancel call
+  std::uint64_t copies = 0;            // batches, counted above, that a repeated POST made
 };
 
 class Store {
@@ -38,8 +40,8 @@ class Store {
   void settle(Instant now);
   // Takes a batch that was accepted: gives it its number and id.
   void accept(std::shared_ptr<Batch> batch, std::uint64_t seed);
-  // Another program's batch; in no ledger.
-  void accept_foreign(std::shared_ptr<Batch> batch, std::uint32_t requests, std::uint64_t seed);
+  // A stranger's batch; in no ledger.
+  void accept_foreign(std::shared_ptr<Batch> batch, std::uint32_t requests, Maker maker, std::uint64_t seed);
 
   std::shared_ptr<Batch> find(std::string_view id) const;
   // Oldest first, by created_at; deleted ones too.

@@ -30,10 +30,24 @@ Answer Exchange::create(Instant now) {
   }
   commit(*batch, now);
   store.accept(batch, service_.settings().seed);
+  const auto copy = repeat(*batch);
   if (const auto* foreign = plan_.find<Foreign>(); foreign != nullptr && foreign->same_size) {
-    service_.add_foreign(static_cast<std::uint32_t>(batch->requests().size()), now);
+    service_.add_foreign(static_cast<std::uint32_t>(batch->requests().size()), now, foreign->maker);
   }
-  return batch_answer(*batch, std::max(now, batch->created_at));
+  const auto* repeated = plan_.find<Repeat>();
+  const auto& told = repeated != nullptr && repeated->answer_second ? *copy : *batch;
+  return batch_answer(told, std::max(now, told.created_at));
+}
+
+// The batch that the second sending of the same body makes, or nothing.
+std::shared_ptr<Batch> Exchange::repeat(const Batch& first) {
+  const auto* wanted = plan_.find<Repeat>();
+  if (wanted == nullptr) return nullptr;
+  auto copy = std::make_shared<Batch>(first);
+  copy->copy_of = first.number;
+  for (auto* time : {&copy->created_at, &copy->listed_at, &copy->retrieved_at}) *time += wanted->after;
+  service_.store().accept(copy, service_.settings().seed);
+  return copy;
 }
 
 // What the settings and the faults say about a new batch.
@@ -49,6 +63,7 @@ void Exchange::commit(Batch& batch, Instant now) const {
   batch.expire_after = settings.expire_after;
   batch.results_kept = settings.results_kept;
   batch.never_ends = plan_.find<NeverEnd>() != nullptr;
+  if (const auto* untallied = plan_.find<Untallied>()) batch.tallied_at = batch.created_at + untallied->duration;
 }
 
 Answer Exchange::retrieve(Instant at) const {
@@ -93,6 +108,7 @@ Answer Exchange::cancel(Instant now) const {
   if (!batch->cancel_at) {
     batch->cancel_at = now;
     batch->cancel_time = service_.settings().cancel_time;
+    if (batch->foreign) ++service_.store().totals.foreign_canceled;
   }
   return batch_answer(*batch, now);
 }

@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view defaults = R"({"system":"Answer in one word.","max_tokens":32})";
 
 std::string marker(const DropWishes& wishes, Random& random) {
-  if (!wishes.markers || random.below(8) != 0) return "";
+  if (!wishes.markers || random.below(wishes.often_marked ? 2 : 8) != 0) return "";
   static constexpr std::array<std::string_view, 12> markers{
       "[[expired:1]]",
       "[[expired:2]]",
@@ -70,9 +70,12 @@ std::string options_of(const Shape& shape, Random& random, bool rerun) {
 Drop make_drop(int number, const DropWishes& wishes, Random& random) {
   Drop drop;
   drop.number = number;
-  const auto shape = make_shape(random);
+  auto shape = make_shape(random);
+  if (wishes.good) shape.fault = Shape::Fault::none;
+  if (wishes.good) shape.skip = false;
   const auto most = static_cast<std::uint64_t>(random.below(4) == 0 ? 3 : wishes.most_requests);
-  const auto count = 1 + random.below(most);
+  const auto drawn = 1 + random.below(most);
+  const auto count = wishes.requests.value_or(drawn);
   const auto fault_at = random.below(count);
   std::vector<std::string> requests;
   for (std::uint64_t i = 0; i < count && shape.fault != Shape::Fault::empty; ++i) {

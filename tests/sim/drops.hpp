@@ -43,6 +43,9 @@ struct DropWishes {
   int most_requests = 30;
   bool markers = true;
   bool account_markers = false;  // requests that make the provider speak of credit
+  bool often_marked = false;
+  bool good = false;                      // nothing is wrong with the file
+  std::optional<std::uint64_t> requests;  // just so many
 };
 
 // Drop `number`: the same arguments and the same chance give the same file.

@@ -183,6 +183,31 @@ class Look {
 
 std::vector<std::string> look_into(sqlite3* db) { return Look(db).all(); }
 
+std::vector<std::int64_t> complete_jobs(sqlite3* db) {
+  std::vector<std::int64_t> found;
+  each_row(
+      db,
+      "SELECT id FROM job WHERE state IN ('queued', 'running', 'canceling') AND pending + assigned + submitted = 0 "
+      "AND reason IS NULL",
+      [&](sqlite3_stmt* row) { found.push_back(sqlite3_column_int64(row, 0)); });
+  return found;
+}
+
+bool names_batch(sqlite3* db, const std::string& provider_id) {
+  std::vector<std::string> columns;
+  each_row(
+      db,
+      "SELECT t.name, c.name FROM sqlite_schema t JOIN pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name "
+      "NOT IN ('candidate', 'excluded') AND t.name NOT LIKE 'sqlite_%' AND c.type = 'TEXT'",
+      [&](sqlite3_stmt* row) {
+        columns.push_back(
+            fmt::format("SELECT 1 FROM \"{}\" WHERE \"{}\" = '{}'", text_of(row, 0), text_of(row, 1), provider_id));
+      });
+  bool named = false;
+  for (const auto& sql : columns) each_row(db, sql.c_str(), [&](sqlite3_stmt*) { named = true; });
+  return named;
+}
+
 int silent_intents(sqlite3* db) {
   int silent = 0;
   each_row(db, "SELECT count(*) FROM intent WHERE state = 'unknown' AND next_action_at IS NULL",

@@ -11,38 +11,45 @@ namespace offpeak::simtest {
 class MortalProvider final : public Provider {
  public:
   MortalProvider(Provider& provider, const SimDisk& disk, Clock& clock)
-      : provider_(provider), disk_(disk), clock_(clock) {}
+      : provider_(&provider), disk_(disk), clock_(clock) {}
+
+  // From now on the calls go there: another key or origin. A call that is under way ends where it began.
+  void use(Provider& provider) {
+    provider_ = &provider;
+    ++generation_;
+  }
 
   Task<CreateAnswer> create(HeaderGroup headers, BodySource& body, CreateCommit& commit) override {
     co_await alive();
-    Consent consent(*this, commit);
-    co_return co_await provider_.create(std::move(headers), body, consent);
+    Consent consent(*this, commit, generation_);
+    co_return co_await provider_->create(std::move(headers), body, consent);
   }
   Task<Called<ListPage>> list(ListQuery query) override {
     co_await alive();
-    co_return co_await provider_.list(std::move(query));
+    co_return co_await provider_->list(std::move(query));
   }
   Task<Called<ProviderBatch>> retrieve(std::string id) override {
     co_await alive();
-    co_return co_await provider_.retrieve(std::move(id));
+    co_return co_await provider_->retrieve(std::move(id));
   }
   Task<Called<std::uint64_t>> results(std::string id, ResultsSink& sink) override {
     co_await alive();
-    co_return co_await provider_.results(std::move(id), sink);
+    co_return co_await provider_->results(std::move(id), sink);
   }
   Task<Called<ProviderBatch>> cancel(std::string id) override {
     co_await alive();
-    co_return co_await provider_.cancel(std::move(id));
+    co_return co_await provider_->cancel(std::move(id));
   }
-  ProviderIdentity identity(std::string_view salt) const override { return provider_.identity(salt); }
-  std::uint64_t generation() const override { return provider_.generation(); }
+  ProviderIdentity identity(std::string_view salt) const override { return provider_->identity(salt); }
+  std::uint64_t generation() const override { return generation_; }
 
  private:
   class Consent final : public CreateCommit {
    public:
-    Consent(MortalProvider& provider, CreateCommit& commit) : provider_(provider), commit_(commit) {}
-    Task<Result<void>> commit(std::uint64_t generation) override {
-      auto consent = co_await commit_.commit(generation);
+    Consent(MortalProvider& provider, CreateCommit& commit, std::uint64_t generation)
+        : provider_(provider), commit_(commit), generation_(generation) {}
+    Task<Result<void>> commit(std::uint64_t /*of what is behind*/) override {
+      auto consent = co_await commit_.commit(generation_);
       co_await provider_.alive();
       co_return consent;
     }
@@ -50,6 +57,7 @@ class MortalProvider final : public Provider {
    private:
     MortalProvider& provider_;
     CreateCommit& commit_;
+    std::uint64_t generation_;
   };
 
   // Returns where the daemon lives; else never, until it is canceled.
@@ -57,7 +65,8 @@ class MortalProvider final : public Provider {
     while (disk_.dead()) co_await sleep_for(clock_, std::chrono::hours(1000));
   }
 
-  Provider& provider_;
+  Provider* provider_;
+  std::uint64_t generation_ = 0;
   const SimDisk& disk_;
   Clock& clock_;
 };

@@ -27,6 +27,8 @@ constexpr const char* usage = R"(usage: offpeak-simtest MODE [OPTION]...
 
   --trace          with --seed: prints the event log as it happens
   --small          with --seed and --seeds: fewer requests and waits, for builds with sanitizers
+  --features LIST  what else may go wrong: all, none, or of single, strangers, lists, gateway, workspaces, backups, waits,
+                   with commas between them (features.hpp; default: none)
   --jobs J         processes, for --seeds and --minutes (default 1)
   --first N        with --minutes: the first seed (default: chosen by the clock)
   --stride K       with --io-points: every K-th operation only (default 1)
@@ -43,6 +45,7 @@ struct Options {
   int stride = 1;
   bool trace = false;
   Size size = Size::whole;
+  Features features = *Features::parse(default_features);
 };
 
 std::optional<Options> parse(int count, char** words) {
@@ -71,6 +74,10 @@ std::optional<Options> parse(int count, char** words) {
     } else if (word == "--minutes") {
       options.mode = Options::Mode::minutes;
       options.minutes = std::strtod(words[++i], nullptr);
+    } else if (word == "--features") {
+      const auto features = Features::parse(words[++i]);
+      if (!features) return std::nullopt;
+      options.features = *features;
     } else if (word == "--first") {
       options.first = number();
     } else if (word == "--jobs") {
@@ -98,17 +105,19 @@ void on_alarm(int) {
 
 constexpr unsigned seconds_a_seed = 120;
 
-RunCounts run_seed(std::uint64_t seed, Size size, bool trace, std::uint64_t* digest) {
+RunCounts run_seed(std::uint64_t seed, const Options& options, bool trace, std::uint64_t* digest) {
   current_seed = static_cast<std::sig_atomic_t>(seed);
   ::alarm(seconds_a_seed);
-  World world(seed, make_weather(seed, size), trace);
+  World world(seed, make_weather(seed, options.size, options.features), trace);
   world.run();
   ::alarm(0);
   if (digest != nullptr) *digest = world.trace().digest();
   if (!world.complaints().empty()) {
     std::string text = fmt::format("seed {} FAILED\n", seed);
     for (const auto& complaint : world.complaints()) text += "  " + complaint + "\n";
-    text += fmt::format("  replay: offpeak-simtest --seed {} --trace{}\n", seed, size == Size::small ? " --small" : "");
+    text += fmt::format("  replay: offpeak-simtest --seed {} --trace{}{}\n", seed,
+                        options.size == Size::small ? " --small" : "",
+                        options.features.any() ? " --features " + options.features.text() : "");
     std::fputs(text.c_str(), stderr);
     if (!trace && digest != nullptr) std::fputs(world.trace().text().c_str(), stderr);
   }
@@ -119,8 +128,8 @@ RunCounts run_seed(std::uint64_t seed, Size size, bool trace, std::uint64_t* dig
 RunCounts run_one(const Options& options) {
   std::uint64_t first = 0;
   std::uint64_t again = 0;
-  auto counts = run_seed(options.first, options.size, options.trace, &first);
-  World second(options.first, make_weather(options.first, options.size), false);
+  auto counts = run_seed(options.first, options, options.trace, &first);
+  World second(options.first, make_weather(options.first, options.size, options.features), false);
   second.run();
   again = second.trace().digest();
   std::printf("seed %llu: event log %016llx, again %016llx\n", static_cast<unsigned long long>(options.first),
@@ -138,7 +147,7 @@ RunCounts run_share(const Options& options, int share) {
   for (std::uint64_t seed = options.first + static_cast<std::uint64_t>(share);;
        seed += static_cast<std::uint64_t>(options.jobs)) {
     if (options.mode == Options::Mode::seeds ? seed > options.last : std::chrono::steady_clock::now() >= end) break;
-    counts.add(run_seed(seed, options.size, false, nullptr));
+    counts.add(run_seed(seed, options, false, nullptr));
   }
   return counts;
 }
@@ -198,6 +207,12 @@ int run_simtest(int count, char** words) {
       break;
     default:
       counts = run_shares(*options);
+  }
+  // A run of fewer seeds than were asked for shows less than it seems to.
+  if (options->mode == Options::Mode::seeds && counts.seeds != options->last - options->first + 1) {
+    std::fprintf(stderr, "%llu seeds ran of %llu\n", static_cast<unsigned long long>(counts.seeds),
+                 static_cast<unsigned long long>(options->last - options->first + 1));
+    ++counts.failed_seeds;
   }
   std::printf("simtest: %s\n", counts.text().c_str());
   return counts.failed_seeds == 0 ? 0 : 1;

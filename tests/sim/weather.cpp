@@ -220,7 +220,7 @@ void make_small(Weather& weather, Random& random) {
 
 }  // namespace
 
-Weather make_weather(std::uint64_t seed, Size size) {
+Weather make_weather(std::uint64_t seed, Size size, Features features) {
   SeededRandom random(seed * 0x9E3779B97F4A7C15 + 0x57);
   Weather weather;
   weather.provider = make_settings(seed, random);
@@ -244,13 +244,15 @@ Weather make_weather(std::uint64_t seed, Size size) {
   config.poll.min_interval = between(random, minutes(2), minutes(20));
   config.poll.max_interval = config.poll.min_interval + between(random, minutes(10), minutes(90));
   config.intake.rescan = between(random, minutes(10), hours(2));
-  change_config(config, random);
+  change_config(config, weather, random);
   if (size == Size::small) make_small(weather, random);
+  if (features.any()) add_features(weather, seed, features);
   return weather;
 }
 
-void change_config(Config& config, Random& random) {
-  config.provider.settle_unknown = between(random, least_settle, 2 * least_settle);
+void change_config(Config& config, const Weather& weather, Random& random) {
+  const auto settle_unknown = between(random, least_settle, 2 * least_settle);
+  config.provider.settle_unknown = weather.settle_unknown.value_or(settle_unknown);
   config.batch.linger = between(random, seconds(1), minutes(10));
   config.batch.max_requests = static_cast<std::uint32_t>(2 + random.below(random.below(3) == 0 ? 8 : 60));
   config.batch.max_open_batches = static_cast<std::uint32_t>(1 + random.below(12));

@@ -6,12 +6,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/random.hpp"
 #include "config/config.hpp"
 #include "sim/faults.hpp"
+#include "sim/features.hpp"
 #include "sim/settings.hpp"
 
 namespace offpeak::simtest {
@@ -38,15 +40,28 @@ struct Weather {
   int clock_jumps = 0;
   int commands = 0;  // of the operator
   int reloads = 0;
+
+  // ---- what the features add
+  Features features;
+  bool single = false;                     // one small job
+  int strangers = 0;                       // batches of others
+  int workspace_changes = 0;               // to another one and back
+  bool snapshot = false;                   // a backup by the snapshot verbs is put back
+  Duration most_lag = simtest::most_lag;   // of lists, where the promise is kept
+  std::optional<Duration> settle_unknown;  // in every configuration
+  // The other workspace: as this one, and another's.
+  sim::Settings other_provider() const;
 };
 
 // Small: the same kinds of trouble over as many days, with fewer requests and fewer waits to wake up from; made for
 // builds with sanitizers.
 enum class Size : std::uint8_t { whole, small };
 
-Weather make_weather(std::uint64_t seed, Size size = Size::whole);
+Weather make_weather(std::uint64_t seed, Size size = Size::whole, Features features = {});
+// What the features add to the weather of a seed; nothing of it depends on the old weather's chance.
+void add_features(Weather& weather, std::uint64_t seed, Features features);
 
 // Another configuration in force from now on: what a reload may change.
-void change_config(Config& config, Random& random);
+void change_config(Config& config, const Weather& weather, Random& random);
 
 }  // namespace offpeak::simtest

@@ -30,6 +30,10 @@ void RunCounts::add(const RunCounts& other) {
   commands += other.commands;
   claims += other.claims;
   forgiven += other.forgiven;
+  strangers += other.strangers;
+  strangers_canceled += other.strangers_canceled;
+  silent += other.silent;
+  undone += other.undone;
   lost += other.lost;
   billed_twice += other.billed_twice;
   failed_seeds += other.failed_seeds;
@@ -39,9 +43,10 @@ std::string RunCounts::text() const {
   return fmt::format(
       "seeds={} virtual_days={} requests={} events={} looks={} starts={} crashes={} power_cuts={} faults={} "
       "restores={} "
-      "operator_commands={} claims={} forgiven_batches={} failed_seeds={} lost={} billed_twice={}",
+      "operator_commands={} claims={} forgiven_batches={} strangers={} failed_seeds={} lost={} billed_twice={} "
+      "strangers_canceled={} silent={} undone={}",
       seeds, virtual_minutes / 1440, requests, events, looks, starts, crashes, power_cuts, faults, restores, commands,
-      claims, forgiven, failed_seeds, lost, billed_twice);
+      claims, forgiven, strangers, failed_seeds, lost, billed_twice, strangers_canceled, silent, undone);
 }
 
 World::World(std::uint64_t seed, Weather weather, bool trace_to_stderr)
@@ -52,12 +57,19 @@ World::World(std::uint64_t seed, Weather weather, bool trace_to_stderr)
       daemon_random_(seed * 5 + 2),
       trace_(clock_, trace_to_stderr),
       service_(weather_.provider, weather_.faults),
+      other_service_(weather_.other_provider()),
       mount_(disk_, "/box", seed * 7 + 3),
       log_(std::make_unique<DaemonLog>(*this)),
       began_(clock_.steady_now()),
       storm_end_(began_ + weather_.storm) {
   trace_.add("world seed={} storm_hours={} faults={} lag_broken={}", seed_, weather_.storm / std::chrono::hours(1),
              weather_.faults.size(), weather_.lag_broken);
+  bill_.add(other_service_);
+  if (weather_.features.any()) {
+    trace_.add("world features={} single={} strangers={} workspaces={} snapshot={} exclusive={}",
+               weather_.features.text(), weather_.single, weather_.strangers, weather_.workspace_changes,
+               weather_.snapshot, config_.provider.exclusive);
+  }
 }
 
 World::~World() {
@@ -107,6 +119,8 @@ void World::end_life(Ending ending) {
     const auto until = clock_.steady_now() + commit_grace;
     while (daemon_->stages.committing() && clock_.steady_now() < until) clock_.advance(std::chrono::milliseconds(20));
   }
+  complete_since_.clear();
+  silent_since_.clear();
   if (ending == Ending::crash) disk_.die();
   if (daemon_) {
     daemon_->group.cancel();
@@ -222,18 +236,27 @@ void World::finish() {
   // Sizes that a 413 taught stay small, so there may be many batches to come, one after the other.
   mild.processing_time = std::min<Duration>(mild.processing_time, std::chrono::minutes(10));
   service_.change(mild);
+  auto elsewhere = weather_.other_provider();
+  elsewhere.outcomes = mild.outcomes;
+  elsewhere.processing_time = mild.processing_time;
+  other_service_.change(elsewhere);
+  go_home();
   disk_.repair();
   disk_.set_capacity(UINT64_MAX);
   if (!daemon_) start();
   const auto end = clock_.steady_now() + most_calm;
-  while (!all_done() && clock_.steady_now() < end && complaints_.empty()) {
+  for (int steps = 1; !all_done() && clock_.steady_now() < end && complaints_.empty(); ++steps) {
     tend();
     run_for(calm_step);
+    check_deep();
+    // What was sent with the other key can be had with that key alone.
+    if (weather_.workspace_changes > 0 && steps % 12 == 0) away_ ? leave_workspace() : change_workspace();
   }
-  const auto created = service_.store().totals.batches;
+  const auto batches = [this] { return service_.store().totals.batches + other_service_.store().totals.batches; };
+  const auto created = batches();
   const auto least_left = std::chrono::duration_cast<Duration>(began_ + least_run - clock_.steady_now());
   if (complaints_.empty()) run_for(std::max<Duration>(watched_after, least_left));
-  if (service_.store().totals.batches != created) complain("a batch was created after everything was done");
+  if (batches() != created) complain("a batch was created after everything was done");
   check_deep();
   if (daemon_ && counts_.looks == 0) complain("nobody has looked into the database");
   judge();
@@ -244,7 +267,8 @@ RunCounts World::counts() {
   counts_.seeds = 1;
   counts_.virtual_minutes = static_cast<std::uint64_t>((clock_.steady_now() - began_) / std::chrono::minutes(1));
   counts_.faults = service_.faults().fired() + disk_.faults();
-  counts_.forgiven = bill_.forgiven();
+  counts_.forgiven = bill_.forgiven().size();
+  counts_.strangers = service_.store().totals.foreign_batches;
   counts_.failed_seeds = complaints_.empty() ? 0 : 1;
   counts_.requests = 0;
   for (const auto& drop : drops_) counts_.requests += drop.lines.size();

@@ -11,6 +11,8 @@
 //   sim_disk.hpp  the disk; sim_files and sim_vfs open it to Files and to SQLite
 //   bill.hpp      what the provider was paid for: the judge
 //   look.hpp      the database, looked at from outside
+//   waits.hpp     what waits, and what is said of it
+//   features.hpp  which kinds of trouble there are beside the old ones
 //
 // A daemon's life begins with start() and ends by stop(), by a crash (the disk and the provider are dead at once, then
 // the tasks are canceled, then everything in memory is dropped), or by its own failure. After a power cut the next one
@@ -30,6 +32,7 @@
 #include "queue/rows.hpp"
 #include "sim/bill.hpp"
 #include "sim/drops.hpp"
+#include "sim/look.hpp"
 #include "sim/mortal_provider.hpp"
 #include "sim/service.hpp"
 #include "sim/sim_disk.hpp"
@@ -54,8 +57,12 @@ struct RunCounts {
   std::uint64_t faults = 0;
   std::uint64_t restores = 0;
   std::uint64_t commands = 0;
-  std::uint64_t claims = 0;    // batches that the state had forgotten, and what they paid for was used
-  std::uint64_t forgiven = 0;  // batches that might be paid for twice: listed too late
+  std::uint64_t claims = 0;              // batches that the state had forgotten, and what they paid for was used
+  std::uint64_t forgiven = 0;            // batches that might be paid for twice: Bill::Why
+  std::uint64_t strangers = 0;           // batches of others
+  std::uint64_t strangers_canceled = 0;  // of these, by offpeak
+  std::uint64_t silent = 0;              // waits, and overlaps, of which nothing was said
+  std::uint64_t undone = 0;              // jobs that were complete for a minute and not done
   std::uint64_t lost = 0;
   std::uint64_t billed_twice = 0;
   std::uint64_t failed_seeds = 0;
@@ -135,10 +142,34 @@ class World {
   void reconcile(const UnexplainedBatch& batch);
   void ask_queue(const std::function<void()>& ask);
 
+  // world_features.cpp
+  void plan_features();
+  void plan_single();
+  void plan_strangers();
+  void make_stranger();
+  std::uint32_t tempting_count();
+  void plan_workspaces();
+  void change_workspace();
+  void leave_workspace();
+  void go_home();
+  void plan_snapshot();
+  void take_snapshot(int tries);
+  void restore_snapshot();
+  // When a create is unknown, or at the latest after so many looks.
+  void when_unknown(int tries, Act act);
+  bool has_unknown();
+  bool ours_are_explained();
+
   // world_judge.cpp
+  void check_strangers();
+  void check_complete(sqlite3* db);
+  void check_waits();
+  void judge_forgiven();
   void check_cheap();
   void check_deep();
   void note_new_batches();
+  void note_new_batches(sim::Service& service, std::uint64_t& seen);
+  void note_not_created(LogFields fields);
   void note_job(std::int64_t job, std::string_view name, bool accepted);
   void look_for_fates();
   void note_recovered(const Job& job);
@@ -160,7 +191,10 @@ class World {
   TrueClock true_clock_{clock_};
   Trace trace_;
   sim::Service service_;
+  sim::Service other_service_;  // another workspace
   offpeak::testing::SimProvider sim_provider_{service_, true_clock_};
+  offpeak::testing::SimProvider other_provider_{other_service_, true_clock_};
+  bool away_ = false;  // the daemon has the other one's key
   SimDisk disk_{clock_};
   SimFiles files_{disk_};
   std::set<JobId> jobs_without_file_;
@@ -180,6 +214,14 @@ class World {
   SteadyTime last_event_at_{};
   std::vector<Drop> drops_;
   std::uint64_t batches_seen_ = 0;
+  std::uint64_t other_batches_seen_ = 0;
+  std::uint64_t foreign_canceled_seen_ = 0;
+  std::map<std::int64_t, SteadyTime> complete_since_;  // by job
+  std::map<std::string, SteadyTime> silent_since_;     // by what waits
+  std::uint64_t disk_faults_seen_ = 0;
+  SteadyTime disk_trouble_until_{};
+  std::vector<std::pair<std::uint32_t, SteadyTime>> not_created_;  // counts, as the log told them
+  std::optional<std::string> snapshot_;
   std::optional<SimDisk::Tree> backup_;
   std::vector<std::string> complaints_;
   RunCounts counts_;

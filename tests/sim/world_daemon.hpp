@@ -16,6 +16,7 @@ class World::DaemonLog final : public Log {
  protected:
   void emit(LogLevel, std::string_view event, LogFields fields) override {
     world_.trace_.add_line(log_line(event, fields));
+    if (event == "intent.not_created") world_.note_not_created(fields);
     const bool accepted = event == "job.accepted";
     if (!accepted && event != "job.done" && event != "job.canceled") return;
     std::int64_t job = 0;

@@ -4,6 +4,7 @@
 
 #include "base/json.hpp"
 #include "sim/look.hpp"
+#include "sim/waits.hpp"
 #include "sim/world_daemon.hpp"
 
 namespace offpeak::simtest {
@@ -11,12 +12,17 @@ namespace offpeak::simtest {
 namespace {
 
 constexpr Duration settler_wakes = std::chrono::minutes(30);
+constexpr Duration most_complete = std::chrono::minutes(1);
+constexpr Duration most_silent = std::chrono::minutes(1);
+constexpr Duration longest_backoff = std::chrono::hours(2);
+constexpr std::uint64_t least_room = 100'000;
 constexpr std::string_view recovered_prefix = "recovered-";
 
 }  // namespace
 
 void World::check_cheap() {
   note_new_batches();
+  check_strangers();
   for (auto& complaint : bill_.check(true_clock_.now())) {
     if (complaint.starts_with("billed twice")) ++counts_.billed_twice;
     complain(std::move(complaint));
@@ -25,15 +31,105 @@ void World::check_cheap() {
 
 // A batch that shows later than the provider promises may be paid for beside what was sent again.
 void World::note_new_batches() {
-  const auto& batches = service_.store().batches();
-  if (batches.size() == batches_seen_) return;
+  note_new_batches(service_, batches_seen_);
+  note_new_batches(other_service_, other_batches_seen_);
+}
+
+void World::note_new_batches(sim::Service& service, std::uint64_t& seen) {
+  const auto& batches = service.store().batches();
+  if (batches.size() == seen) return;
   for (const auto& batch : batches) {
-    if (batch->number <= batches_seen_) continue;
+    if (batch->number <= seen) continue;
     trace_.add("provider batch {} requests={} foreign={} listed in {} s", batch->id, batch->requests().size(),
                batch->foreign, (batch->listed_at - true_clock_.now()).count() / 1000);
-    if (batch->listed_at - true_clock_.now() > most_lag) bill_.forgive(*batch);
+    if (batch->copy_of != 0) {
+      bill_.forgive(*batch, Bill::Why::copied);
+      // Whichever of the two the answer named, the state must know both.
+      const auto first = std::find_if(batches.begin(), batches.end(),
+                                      [&](const auto& other) { return other->number == batch->copy_of; });
+      bill_.must_be_told((*first)->id, Bill::Why::copied);
+    }
+    if (batch->listed_at - true_clock_.now() > weather_.most_lag) bill_.forgive(*batch, Bill::Why::listed_too_late);
   }
-  batches_seen_ = batches.size();
+  seen = batches.size();
+}
+
+// A stranger is nobody of ours: whatever is thought of its batch, it runs on.
+void World::check_strangers() {
+  if (!weather_.features.any()) return;
+  const auto canceled = service_.store().totals.foreign_canceled + other_service_.store().totals.foreign_canceled;
+  if (canceled == foreign_canceled_seen_) return;
+  foreign_canceled_seen_ = canceled;
+  ++counts_.strangers_canceled;
+  for (const auto& batch : service_.store().batches()) {
+    if (batch->foreign && batch->cancel_at) {
+      complain(fmt::format("a batch that is not ours was canceled: {} of {}", batch->id,
+                           batch->maker == sim::Maker::offpeak ? "a second offpeak" : "another program"));
+    }
+  }
+}
+
+// All its requests have outcomes, and nothing but the disk could keep its results back.
+void World::check_complete(sqlite3* db) {
+  if (!weather_.features.any()) return;
+  const auto now = clock_.steady_now();
+  if (disk_.faults() != disk_faults_seen_ || disk_.free_bytes() < least_room) {
+    disk_faults_seen_ = disk_.faults();
+    disk_trouble_until_ = now + longest_backoff;
+  }
+  const auto complete = complete_jobs(db);
+  std::erase_if(complete_since_, [&](const auto& job) {
+    return std::find(complete.begin(), complete.end(), job.first) == complete.end();
+  });
+  for (const auto job : complete) {
+    if (jobs_without_file_.contains(JobId{job})) continue;
+    const auto [since, fresh] = complete_since_.emplace(job, now);
+    // Nothing may happen in that minute: somebody looks when it is over.
+    if (fresh) at(now + most_complete + std::chrono::seconds(1), [this] { check_deep(); });
+    if (now - since->second <= most_complete || now < disk_trouble_until_) continue;
+    ++counts_.undone;
+    complain(
+        fmt::format("job {} is complete for {} s and not done", job, (now - since->second) / std::chrono::seconds(1)));
+    since->second = SteadyTime::max();  // said once
+    return;
+  }
+}
+
+// Whatever waits says why: what is said is asked of waits.hpp, which reads what the status would say.
+void World::check_waits() {
+  if (!weather_.features.has(Feature::waits)) return;
+  const auto now = clock_.steady_now();
+  const auto silent = silent_waits({daemon_->queue, daemon_->stages, clock_.now()});
+  std::erase_if(silent_since_,
+                [&](const auto& wait) { return std::find(silent.begin(), silent.end(), wait.first) == silent.end(); });
+  for (const auto& wait : silent) {
+    const auto since = silent_since_.emplace(wait, now).first;
+    if (now - since->second <= most_silent) continue;
+    ++counts_.silent;
+    complain(
+        fmt::format("{} waits for {} min and nothing says why", wait, (now - since->second) / std::chrono::minutes(1)));
+    return;
+  }
+}
+
+// What was forgiven was paid for, or might have been: the state knows of it, and can tell. After the calm it had every
+// chance to see it: the lists are whole and true, and hours have passed.
+void World::judge_forgiven() {
+  // A clock that was far off ends what is looked for, and removes what is old: the faults page says so.
+  if (!weather_.features.any() || weather_.clock_jumps > 0) return;
+  const SimDisk::Aside aside(disk_);
+  auto* database = mount_.connection(config_.paths.database());
+  for (const auto& [id, why] : bill_.forgiven()) {
+    if (names_batch(database, id)) continue;
+    const auto batch = service_.store().find(id) ? service_.store().find(id) : other_service_.store().find(id);
+    const auto& contents = service_.store().tables.contents;
+    const bool overlaps = std::any_of(batch->requests().begin(), batch->requests().end(),
+                                      [&](const auto& request) { return contents[request.content].created > 1; });
+    if (!overlaps) continue;
+    ++counts_.silent;
+    complain(fmt::format("{} ran requests of ours that another batch ran too ({}), and the state does not know of it",
+                         id, why == Bill::Why::copied ? "its POST was repeated" : "it was listed late"));
+  }
 }
 
 void World::check_deep() {
@@ -44,8 +140,19 @@ void World::check_deep() {
   if (database == nullptr) return complain("the daemon runs without its database");
   for (auto& complaint : look_into(database)) complain(std::move(complaint));
   ++counts_.looks;
+  check_complete(database);
+  check_waits();
   if (clock_.steady_now() - life_began_ < settler_wakes || service_.faults().rules().size() > 0) return;
   if (silent_intents(database) > 0) complain("an unknown intent does not say when it is looked at again");
+}
+
+void World::note_not_created(LogFields fields) {
+  for (const auto& field : fields) {
+    if (field.key != "intent") continue;
+    if (const auto intent = daemon_->queue.intent(IntentId{std::stoll(field.value)})) {
+      not_created_.emplace_back(intent->requests, clock_.steady_now());
+    }
+  }
 }
 
 // What the log says; a job's name is its file's, up to the first dot.
@@ -141,6 +248,7 @@ void World::judge() {
                          status.intakes, status.open_batches, status.unknown_intents));
     return;
   }
+  judge_forgiven();
   for (auto& drop : drops_) {
     const bool ended = judge_drop(drop);
     if (ended || drop.uncertain || drop.forgotten) continue;
@@ -230,7 +338,7 @@ void World::judge_line(const Drop& drop, const ExpectedLine& line, std::string_v
   const bool canceled_unasked = canceled_here && counts_.restores > 0;
   // What came to nothing before the state was put back may be paid for in the second run, and that one's results have it.
   const bool elsewhere = drop.rerun || canceled_unasked || drop.forgotten;
-  if (bill_.paid(line.digest) && type != "\"succeeded\"" && bill_.forgiven() == 0 && !elsewhere) {
+  if (bill_.paid(line.digest) && type != "\"succeeded\"" && !bill_.is_forgiven(line.digest) && !elsewhere) {
     ++counts_.lost;
     complain(fmt::format("lost: request {} of {} was paid for and is {} {}", id, drop.name, type, error_type));
   }

@@ -24,6 +24,7 @@ void World::plan_storm() {
   plan_disk();
   plan_operator();
   if (weather_.restores) plan_restore();
+  if (weather_.features.any()) plan_features();
 }
 
 void World::plan_drops() {
@@ -31,6 +32,10 @@ void World::plan_drops() {
   wishes.seed = seed_;
   wishes.account_markers = random_.below(5) == 0;
   wishes.most_requests = random_.below(5) == 0 ? 5 * weather_.most_requests : weather_.most_requests;
+  if (weather_.single) {
+    wishes.most_requests = weather_.most_requests;
+    wishes.often_marked = wishes.good = true;
+  }
   std::vector<Drop> drops;
   for (int i = 0; i < weather_.drops; ++i) {
     const auto number = static_cast<int>(drops.size());
@@ -199,16 +204,18 @@ void World::command() {
 
 void World::reload() {
   trace_.add("world reload");
-  change_config(config_, random_);
+  change_config(config_, weather_, random_);
   if (daemon_) daemon_->bells.ring_all();
 }
 
 // What a human does who looks in now and then: everything that waits for one goes on.
 void World::tend() {
-  for (const auto& batch : service_.store().batches()) {
-    if (!batch->never_ends || batch->has_ended(true_clock_.now())) continue;
-    batch->never_ends = false;
-    batch->processing_time = true_clock_.now() - batch->created_at + minutes(1);
+  for (auto* service : {&service_, &other_service_}) {
+    for (const auto& batch : service->store().batches()) {
+      if (!batch->never_ends || batch->has_ended(true_clock_.now())) continue;
+      batch->never_ends = false;
+      batch->processing_time = true_clock_.now() - batch->created_at + minutes(1);
+    }
   }
   ask_queue([this] {
     auto& queue = daemon_->queue;
@@ -216,7 +223,11 @@ void World::tend() {
     ListOptions held;
     held.limit = 1000;
     held.state = "held";
-    for (const auto& job : queue.jobs(held)) end_hold(job);
+    const bool explained = ours_are_explained();
+    for (const auto& job : queue.jobs(held)) {
+      // Released before every forgotten batch was claimed, a recovered job is sent again beside it: nobody does that.
+      if (explained || !job.file.starts_with("recovered-")) end_hold(job);
+    }
     for (const auto& batch : queue.unexplained()) reconcile(batch);
   });
 }
@@ -236,6 +247,13 @@ void World::end_hold(const Job& job) {
 // The one place where a batch that the state does not know is decided on: what it paid for is to be used.
 void World::reconcile(const UnexplainedBatch& batch) {
   if (batch.state != "open") return;
+  const auto found = service_.store().find(batch.provider_id);
+  if (weather_.features.any() && found && found->foreign) {
+    trace_.add("world command: dismiss {}", batch.provider_id);
+    daemon_->queue.dismiss_unexplained(batch.provider_id);
+    daemon_->bells.ring_all();
+    return;
+  }
   const bool cancel = random_.below(4) == 0;
   trace_.add("world command: {} {}", cancel ? "cancel" : "claim", batch.provider_id);
   ++counts_.claims;

@@ -1,3 +1,5 @@
+#include "model/limits.hpp"
+#include "model/params.hpp"
 #include "unit/sim/api.hpp"
 
 namespace offpeak::sim {
@@ -252,6 +254,105 @@ TEST(SimFault, AnotherProgramsBatchAppears) {
   EXPECT_EQ(ids[1], id);
   EXPECT_EQ(same.retrieve(ids[0]).member({"request_counts", "processing"}), "2");
   EXPECT_EQ(same.totals().batches, 1U);
+}
+
+TEST(SimFault, AStrangerMayBeASecondOffpeak) {
+  auto api = with("create", R"({"action":"foreign_batch","same_size":true,"maker":"offpeak"})");
+  const auto id = api.create({"one", "two"}).id();
+  const auto ids = ids_in(api.list().body);
+  api.now += seconds(5);
+  const auto results = api.results(ids[0]).body;
+  const auto first = json_decode_string(*json_member(lines_of(results).front(), "custom_id"));
+  const auto wire = parse_wire_id(first);
+  ASSERT_TRUE(wire) << first;
+  EXPECT_TRUE(wire->fingerprint);
+  EXPECT_EQ(wire->nonce.size(), wire_nonce_bytes);
+  EXPECT_EQ(api.totals().foreign_canceled, 0U);
+}
+
+TEST(SimFault, WhoeverCancelsAStrangersBatchIsCounted) {
+  auto api = with("create", R"({"action":"foreign_batch","same_size":true})");
+  const auto id = api.create({"one"}).id();
+  const auto ids = ids_in(api.list().body);
+  api.cancel(id);
+  EXPECT_EQ(api.totals().foreign_canceled, 0U);
+  api.cancel(ids[0]);
+  api.cancel(ids[0]);
+  EXPECT_EQ(api.totals().foreign_canceled, 1U);
+}
+
+TEST(SimFault, SomethingBetweenRepeatsThePost) {
+  auto api = with("create", R"({"action":"repeat","after":"3s"})");
+  const auto told = api.create({"one", "two"}).id();
+  EXPECT_EQ(ids_in(api.list().body), std::vector<std::string>{told});
+  api.now += seconds(4);
+  const auto ids = ids_in(api.list().body);
+  ASSERT_EQ(ids.size(), 2U);
+  EXPECT_EQ(ids[1], told);
+  EXPECT_EQ(api.totals().contents_overlapped, 2U);
+  api.now += seconds(60);
+  EXPECT_EQ(api.totals().contents_billed_twice, 2U);
+  EXPECT_EQ(api.totals().copies, 1U);
+  EXPECT_EQ(api.results(ids[0]).body.size(), api.results(ids[1]).body.size());
+}
+
+TEST(SimFault, TheRepeatedPostsSecondBatchMayBeTheOneThatIsTold) {
+  auto api = with("create", R"({"action":"repeat","answer_second":true})");
+  const auto told = api.create({"one"}).id();
+  const auto ids = ids_in(api.list().body);
+  ASSERT_EQ(ids.size(), 2U);
+  EXPECT_EQ(ids[0], told);
+}
+
+TEST(SimFault, ABatchIsNotTalliedAtFirst) {
+  auto api = with("create", R"({"action":"untallied","for":"1s"})");
+  const auto id = api.create({"one", "two"}).id();
+  EXPECT_EQ(api.retrieve(id).member({"request_counts", "processing"}), "0");
+  api.now += seconds(1);
+  EXPECT_EQ(api.retrieve(id).member({"request_counts", "processing"}), "2");
+}
+
+TEST(SimFault, AListIsNotWhole) {
+  const auto list = [](std::string_view members) {
+    Api api(fmt::format(R"({{"faults":[{{"on":"list","do":{{"action":"short_list",{}}}}}]}})", members));
+    for (const auto* text : {"one", "two", "three"}) api.create({text});
+    return api.list("?limit=2").body;
+  };
+  EXPECT_EQ(list(R"("as":"empty")"), R"({"data":[],"has_more":true,"first_id":null,"last_id":null})");
+  EXPECT_EQ(ids_in(list(R"("as":"no_cursor")")).size(), 2U);
+  EXPECT_TRUE(list(R"("as":"no_cursor")").ends_with(R"("has_more":true,"first_id":null,"last_id":null})"));
+  EXPECT_EQ(ids_in(list(R"("as":"ends","entries":1)")).size(), 1U);
+  EXPECT_NE(list(R"("as":"ends","entries":1)").find(R"("has_more":false)"), std::string::npos);
+}
+
+TEST(SimFault, AnEntryOfTheListIsOdd) {
+  const auto list = [](std::string_view as) {
+    Api api(fmt::format(R"({{"faults":[{{"on":"list","do":{{"action":"odd_entry","index":5,"as":"{}"}}}}]}})", as));
+    api.create({"one", "two"});
+    api.create({"three", "four"});
+    return api.list().body;
+  };
+  const auto odd = [&](std::string_view as, std::string_view text) {
+    const auto body = list(as);
+    EXPECT_FALSE(JsonChecker().check(body)) << body;
+    const auto at = body.find(text);
+    // The second of the two.
+    return at != std::string::npos && at > body.find("\"id\"", 12) && body.find(text, at + 1) == std::string::npos;
+  };
+  EXPECT_TRUE(odd("status", R"("processing_status":"finalizing")"));
+  EXPECT_TRUE(odd("null_counts", R"("request_counts":null)"));
+  EXPECT_TRUE(odd("zero_counts", R"("processing":0)"));
+  EXPECT_TRUE(odd("one_short", R"("processing":1)"));
+  EXPECT_EQ(list("no_created_at").find("created_at", list("no_created_at").find("created_at") + 1), std::string::npos);
+}
+
+TEST(SimList, APageMayBeShorterThanWasAskedFor) {
+  Api api(R"({"page_limit":2})");
+  for (const auto* text : {"one", "two", "three"}) api.create({text});
+  const auto first = api.list("?limit=100").body;
+  EXPECT_EQ(ids_in(first).size(), 2U);
+  EXPECT_NE(first.find(R"("has_more":true)"), std::string::npos);
+  EXPECT_EQ(ids_in(api.list("?limit=100&after_id=" + ids_in(first)[1]).body).size(), 1U);
 }
 
 TEST(SimFault, ARowIsErrored) {

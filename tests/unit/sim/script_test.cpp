@@ -78,8 +78,9 @@ TEST(SimScript, NamesTheMemberThatIsWrong) {
 
 TEST(SimScript, TheDocumentedFormatNamesEveryAction) {
   for (const std::string action :
-       {"error", "redirect", "lose_answer", "close", "reset", "hang", "delay", "slow", "cut", "garble", "frame", "lag",
-        "late", "never_end", "stale", "counts", "foreign_batch", "row_error", "lines"}) {
+       {"error",         "redirect",  "lose_answer", "close",  "reset",     "hang",       "delay",    "slow",
+        "cut",           "garble",    "frame",       "lag",    "late",      "never_end",  "stale",    "counts",
+        "foreign_batch", "row_error", "lines",       "repeat", "untallied", "short_list", "odd_entry"}) {
     EXPECT_NE(script_format.find(action), std::string_view::npos) << action;
     const auto text =
         action == "redirect" ? R"({"do":{"action":"redirect","to":"http://x"}})" : R"({"do":")" + action + R"("})";
