@@ -74,6 +74,7 @@ class App {
   Task<> stop();
   void reload();
   void take_new_settings();
+  void refuse_settings(const std::vector<std::string>& errors, std::string_view what);
   ControlHooks hooks();
 
   boost::asio::any_io_executor executor_;
@@ -99,6 +100,7 @@ class App {
   Control control_;
   ControlServer server_;
 
+  std::optional<StageTrouble> refused_config_;  // the last reload was refused
   StopDeadline stop_deadline_;
   bool stopping_ = false;
   TaskGroup tasks_;  // last: it dies first
@@ -122,8 +124,12 @@ App::App(boost::asio::io_context& context, const DaemonOptions& options, Setting
 
 ControlHooks App::hooks() {
   ControlHooks hooks;
-  hooks.next_poll_at = [this] { return stages_.next_poll_at(); };
-  hooks.trouble = [this] { return stages_.trouble(); };
+  hooks.facts = [this] {
+    auto facts = stages_.facts();
+    facts.refused_config = refused_config_;
+    return facts;
+  };
+  hooks.config = [this] { return &config_; };
   hooks.guard_wait = [this]() -> std::optional<GuardWait> {
     const auto& waiting = stages_.guard_waiting();
     if (!waiting) return std::nullopt;
@@ -218,38 +224,41 @@ void App::reload() {
   try {
     take_new_settings();
   } catch (const std::exception& error) {
-    log_.error("config.bad", {{"error", error.what()}, {"act", "old settings stay"}});
-    notify_ready("running with the old settings: the configuration cannot be read");
+    refuse_settings({error.what()}, "the configuration cannot be read");
   }
+}
+
+// Until a reload is taken, the status says so.
+void App::refuse_settings(const std::vector<std::string>& errors, std::string_view what) {
+  for (const auto& error : errors) log_.error("config.bad", {{"error", error}, {"act", "old settings stay"}});
+  const auto more = errors.size() > 1 ? fmt::format(" (and {} more errors)", errors.size() - 1) : "";
+  refused_config_ = StageTrouble{fmt::format("{}: {}{}", what, errors.front(), more), clock_.now(), std::nullopt};
+  notify_ready(fmt::format("running with the old settings: {}", what));
 }
 
 void App::take_new_settings() {
   auto read = read_settings(options_);
   if (const auto* errors = std::get_if<std::vector<ConfigError>>(&read)) {
-    for (const auto& error : *errors)
-      log_.error("config.bad", {{"error", to_text(error)}, {"act", "old settings stay"}});
-    notify_ready("running with the old settings: the configuration has errors");
-    return;
+    std::vector<std::string> texts;
+    for (const auto& error : *errors) texts.push_back(to_text(error));
+    return refuse_settings(texts, "the configuration has errors");
   }
   auto& settings = std::get<Settings>(read);
   auto key = load_api_key(settings.config.provider, system_environment);
   if (const auto* error = std::get_if<ConfigError>(&key)) {
-    log_.error("config.bad", {{"error", to_text(*error)}, {"act", "old settings stay"}});
-    notify_ready("running with the old settings: the key cannot be read");
-    return;
+    return refuse_settings({to_text(*error)}, "the key cannot be read");
   }
   try {
     live_provider_.replace(make_provider(executor_, settings.config, std::get<std::string>(key)));
   } catch (const std::exception& error) {
-    log_.error("config.bad", {{"error", error.what()}, {"act", "old settings stay"}});
-    notify_ready("running with the old settings: the provider cannot be set up");
-    return;
+    return refuse_settings({error.what()}, "the provider cannot be set up");
   }
   if (settings.config.paths != settings_.config.paths) {
     log_.warning("config.paths_need_a_restart", {{"act", "restart offpeakd to use the new paths"}});
     settings.config.paths = settings_.config.paths;
   }
   settings_ = std::move(settings);
+  refused_config_.reset();
   log_.set_level(settings_.config.log.level);
   log_.info("config.reloaded");
   notify_ready("running");

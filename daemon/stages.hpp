@@ -5,10 +5,12 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/state_log.hpp"
 #include "base/task_group.hpp"
 #include "export/exporter.hpp"
 #include "ingest/ingester.hpp"
@@ -22,6 +24,7 @@
 #include "submit/guard.hpp"
 #include "submit/settler.hpp"
 #include "submit/submitter.hpp"
+#include "waits/facts.hpp"
 #include "watch/watcher.hpp"
 
 namespace offpeak {
@@ -60,16 +63,14 @@ class Stages {
 
   // Past the commit point of a create call: a stop should wait a moment.
   bool committing() const { return submitter_.committing(); }
-  std::optional<Instant> next_poll_at() const { return poller_.next_poll_at(); }
+  // What the stages know beside the queue; lib/waits puts it into words.
+  StageFacts facts() const;
   const std::optional<Guard::Waiting>& guard_waiting() const { return guard_.waiting(); }
-  // What intake waits for.
-  std::vector<IntakeTrouble> intake_troubles() const { return ingester_.troubles(); }
-  // Why the daemon cannot work just now, as a sentence.
-  std::optional<std::string> trouble() const;
 
  private:
   template <class Stage>
-  Task<> keep_running(Stage& stage);
+  Task<> keep_running(std::string name, Stage& stage);
+  void note_full(const std::string& name, const std::string& message);
   Task<> guard_then_pack(TaskGroup& group);
   IngestCalls ingest_calls(std::function<void()> intake_settled);
 
@@ -90,7 +91,13 @@ class Stages {
   Exporter exporter_;
   Retention retention_;
 
-  bool disk_full_ = false;  // a stage waits for space
+  // A stage that found the database's disk full.
+  struct Full {
+    Instant since{};
+    Instant last{};
+  };
+  std::map<std::string, Full> full_;
+  StateLog full_log_{doors_.log, doors_.clock, LogLevel::error, "disk.full", "disk.has_room"};
 };
 
 }  // namespace offpeak

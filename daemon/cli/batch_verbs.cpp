@@ -37,7 +37,7 @@ int list_batches(Cli& cli, const ListArguments& arguments) {
   };
   const auto query = arguments.state.empty() ? "" : "&state=" + percent_encode(arguments.state);
   if (const auto failed = for_each_item(cli, "/v1/batches", query, arguments.limit, add)) return *failed;
-  if (!cli.json && !table.empty()) cli.out.data(table.text());
+  if (!cli.json && !table.empty()) cli.out.data(table.text(cli.out.line_width()));
   if (!cli.json && table.empty()) cli.out.talk("No batches.");
   return exit_done;
 }

@@ -47,7 +47,7 @@ int list_jobs(Cli& cli, const ListArguments& arguments) {
   if (table.empty()) {
     cli.out.talk(arguments.state.empty() ? "No jobs yet: offpeak submit FILE" : "No such jobs.");
   } else {
-    cli.out.data(table.text());
+    cli.out.data(table.text(cli.out.line_width()));
   }
   return exit_done;
 }

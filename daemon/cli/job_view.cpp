@@ -10,6 +10,8 @@ namespace offpeak::cli {
 namespace {
 
 constexpr std::size_t shown_bytes_max = 200;
+constexpr std::size_t reason_bytes_max = 1000;
+constexpr std::size_t title_width = 12;  // of "  Requests  "
 
 std::string shown(const JsonView& json, std::string_view key) {
   return escape_for_display(json.text(key), shown_bytes_max);
@@ -35,7 +37,8 @@ JobView parse_job(const JsonView& json) {
   job.name = shown(json, "name");
   job.file = shown(json, "file");
   job.state = shown(json, "state");
-  job.reason = shown(json, "reason");
+  job.reason = escape_for_display(json.text("reason"), reason_bytes_max);
+  job.wait = parse_wait(json.object("wait"));
   job.next_action_at = parse_rfc3339(json.text("next_action_at"));
   job.created_at = parse_rfc3339(json.text("created_at"));
   job.done_at = parse_rfc3339(json.text("done_at"));
@@ -69,13 +72,13 @@ std::string paint_state(const Output& out, const std::string& state) {
 std::string describe(const Output& out, const JobView& job, Instant now) {
   std::string text = out.bold(fmt::format("Job {}: {}", job.id, job.name)) + '\n';
   const auto add = [&text](std::string_view title, std::string_view value) {
-    text += fmt::format("  {:<9} {}\n", title, value);
+    text += fmt::format("  {:<9} {}\n", title, wrapped(value, out.line_width(), title_width));
   };
-  add("State", paint_state(out, job.state) + (job.reason.empty() ? "" : ": " + job.reason));
-  if (job.next_action_at) {
-    add("Next", *job.next_action_at > now ? fmt::format("{} (in {})", human_time(job.next_action_at),
-                                                        human_duration(*job.next_action_at - now))
-                                          : human_time(job.next_action_at));
+  add("State", paint_state(out, job.state));
+  if (!job.reason.empty()) add("Waits for", job.reason);
+  if (const auto times = times_text(job.wait, now); !times.empty()) add("", times);
+  if (job.next_action_at && *job.next_action_at > now) {
+    add("Next", fmt::format("{} (in {})", human_time(job.next_action_at), human_duration(*job.next_action_at - now)));
   }
   add("File", job.file);
   add("Requests", fmt::format("{}: {}", human_count(job.requests), describe(job.counts)));
@@ -90,7 +93,8 @@ std::string describe(const Output& out, const JobView& job, Instant now) {
     add("Done", fmt::format("{}, after {}", human_time(job.done_at),
                             human_duration(*job.done_at - job.created_at.value_or(*job.done_at))));
   }
-  if (job.is_held()) add("Go on", fmt::format("offpeak release {}", job.id));
+  const auto& command = job.wait.command;
+  if (!command.empty() && (job.is_held() || job.wait.health == "needs_human")) add("Go on", command);
   return text;
 }
 

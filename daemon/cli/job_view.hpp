@@ -8,6 +8,7 @@
 
 #include "daemon/cli/json_view.hpp"
 #include "daemon/cli/output.hpp"
+#include "daemon/cli/wait_view.hpp"
 #include "model/job.hpp"
 
 namespace offpeak::cli {
@@ -25,6 +26,7 @@ struct JobView {
     std::int64_t count = 0;
   };
   std::vector<Error> errors;
+  WaitView wait;
 
   std::int64_t finished() const;  // requests with an outcome
   std::int64_t failed() const;    // of them, not succeeded

@@ -52,6 +52,17 @@ std::vector<JsonView> JsonView::array(std::string_view key) const {
   return found;
 }
 
+std::vector<std::string> JsonView::texts(std::string_view key) const {
+  std::vector<std::string> found;
+  const auto value = member(key);
+  if (!value || json_kind(*value) != JsonKind::array) return found;
+  JsonElements elements(*value);
+  for (std::string_view element; elements.next(element);) {
+    if (json_kind(element) == JsonKind::string) found.push_back(json_decode_string(element));
+  }
+  return found;
+}
+
 bool is_json_object(std::string_view text) {
   const auto value = trimmed(text);
   return !value.empty() && value.front() == '{' && !JsonChecker().check(value);

@@ -20,7 +20,8 @@ class JsonView {
   double number(std::string_view key) const;         // 0
   bool flag(std::string_view key) const;             // false
   JsonView object(std::string_view key) const;       // an empty object
-  std::vector<JsonView> array(std::string_view key) const;
+  std::vector<JsonView> array(std::string_view key) const;     // its objects
+  std::vector<std::string> texts(std::string_view key) const;  // its strings
 
  private:
   std::optional<std::string_view> member(std::string_view key) const;

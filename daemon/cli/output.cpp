@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <limits>
 
 #include "base/text.hpp"
 
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::size_t buffer_bytes = 64 * 1024;
 constexpr std::size_t usual_width = 80;
+constexpr std::size_t usual_height = 24;
 
 // 0, or errno.
 int write_all(int fd, std::string_view text) {
@@ -61,6 +63,14 @@ std::size_t Output::width() const {
   if (::ioctl(streams_.out, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return usual_width;
   return size.ws_col;
 }
+
+std::size_t Output::height() const {
+  winsize size{};
+  if (::ioctl(streams_.out, TIOCGWINSZ, &size) != 0 || size.ws_row == 0) return usual_height;
+  return size.ws_row;
+}
+
+std::size_t Output::line_width() const { return live_ ? width() : std::numeric_limits<std::size_t>::max(); }
 
 std::string Output::paint(std::string_view code, std::string_view text) const {
   return color_ ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);

@@ -38,6 +38,8 @@ class Output {
   bool live() const { return live_; }    // stdout is a terminal that understands cursor movements
   bool color() const { return color_; }  // of stdout
   std::size_t width() const;             // of the terminal, in columns
+  std::size_t height() const;            // and in lines
+  std::size_t line_width() const;        // where lines are to end: at the terminal's width, or nowhere
   std::string bold(std::string_view text) const { return paint("1", text); }
   std::string red(std::string_view text) const { return paint("31", text); }
   std::string green(std::string_view text) const { return paint("32", text); }

@@ -58,6 +58,13 @@ std::string progress_line(const Output& out, const JobView& job, const Pace& pac
   return text;
 }
 
+std::string waits_line(const JobView& job, Instant now) {
+  const auto next = job.next_action_at && *job.next_action_at > now
+                        ? fmt::format("next in {}: ", human_duration(*job.next_action_at - now))
+                        : "";
+  return fmt::format("       {}{}", next, job.reason);
+}
+
 std::string plain_line(const JobView& job, Instant now) {
   auto text = fmt::format("{} job={} name={} state={} finished={}/{}", to_rfc3339(now), job.id, job.name, job.state,
                           job.finished(), job.requests);

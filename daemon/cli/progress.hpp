@@ -28,6 +28,8 @@ class Pace {
 std::string progress_bar(std::int64_t part, std::int64_t whole, std::size_t width);
 // For a terminal.
 std::string progress_line(const Output& out, const JobView& job, const Pace& pace);
+// Beneath it: what the job waits for, and when something happens.
+std::string waits_line(const JobView& job, Instant now);
 // For a file or a pipe: "2026-11-21T10:00:00Z job=7 name=reviews state=running finished=38/100 succeeded=36 ...".
 std::string plain_line(const JobView& job, Instant now);
 

@@ -26,24 +26,50 @@ void end_line(std::string& text, std::string line) {
   text += line + '\n';
 }
 
+// Both of a text whose lines all end in a line break.
+std::size_t widest_line(std::string_view text) {
+  std::size_t widest = 0;
+  for (; !text.empty(); text.remove_prefix(text.find('\n') + 1)) {
+    widest = std::max(widest, display_width(text.substr(0, text.find('\n'))));
+  }
+  return widest;
+}
+
+std::string cut_lines(std::string_view text, std::size_t width) {
+  std::string kept;
+  for (; !text.empty(); text.remove_prefix(text.find('\n') + 1)) {
+    kept += cut_to_width(text.substr(0, text.find('\n')), width) + '\n';
+  }
+  return kept;
+}
+
 }  // namespace
 
-std::string Table::text() const {
-  std::vector<std::size_t> widths(columns_.size(), 0);
+std::string Table::text(std::size_t width) const {
+  auto whole = text_of(columns_.size(), false);
+  if (widest_line(whole) <= width) return whole;
+  return cut_lines(text_of(columns_.size() - 1, true), width);
+}
+
+std::string Table::text_of(std::size_t columns, bool last_beneath) const {
+  std::vector<std::size_t> widths(columns, 0);
   for (const auto& row : rows_) {
-    for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], display_width(row.at(i)));
+    for (std::size_t i = 0; i < columns; ++i) widths[i] = std::max(widths[i], display_width(row.at(i)));
   }
   std::string text;
   const auto add_line = [&](auto cell_of) {
     std::string line;
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
+    for (std::size_t i = 0; i < columns; ++i) {
       if (widths[i] == 0) continue;
       append_cell(line, cell_of(i), std::max(widths[i], display_width(columns_[i].title)), columns_[i].align);
     }
     end_line(text, std::move(line));
   };
   add_line([&](std::size_t i) -> const std::string& { return columns_[i].title; });
-  for (const auto& row : rows_) add_line([&](std::size_t i) -> const std::string& { return row[i]; });
+  for (const auto& row : rows_) {
+    add_line([&](std::size_t i) -> const std::string& { return row[i]; });
+    if (last_beneath && !row.back().empty()) end_line(text, "    " + row.back());
+  }
   return text;
 }
 

@@ -1,6 +1,7 @@
 // Table: aligned columns for people. Pure.
 #pragma once
 
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,9 +22,12 @@ class Table {
   void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
   bool empty() const { return rows_.empty(); }
   // A title line and a line a row, without spaces at their ends. A column whose cells are all empty is left out.
-  std::string text() const;
+  // Where that is wider than `width`, the last column stands in a line of its own beneath its row, and lines are cut.
+  std::string text(std::size_t width = std::numeric_limits<std::size_t>::max()) const;
 
  private:
+  std::string text_of(std::size_t columns, bool last_beneath) const;
+
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;
 };

@@ -21,10 +21,16 @@ constexpr Duration first_pause{100};
 constexpr Duration longest_pause{2'000};
 constexpr std::chrono::seconds restart_patience{30};
 
+// A reason that is gone sooner is not told.
+constexpr std::chrono::seconds told_after{5};
+
 struct Waiting {
   std::string id;
-  std::string json;  // as last seen
+  std::string json = "";  // as last seen
   bool settled = false;
+  std::string kind = "";  // what it waits for, since, and whether that was told
+  Steady::time_point since{};
+  bool told = false;
 };
 
 int code_of(const JobView& job) {
@@ -47,7 +53,7 @@ void announce(Cli& cli, const Waiting& one) {
 class Waiter {
  public:
   Waiter(Cli& cli, const std::vector<std::string>& ids) : cli_(cli) {
-    for (const auto& id : ids) jobs_.push_back(Waiting{id, {}, false});
+    for (const auto& id : ids) jobs_.push_back(Waiting{id});
   }
 
   int run(std::optional<Duration> timeout) {
@@ -92,6 +98,21 @@ class Waiter {
     const auto job = parse_job(JsonView(one.json));
     one.settled = job.is_over() || job.is_held();
     if (one.settled && (!was_settled || job.is_over())) announce(cli_, one);
+    if (!one.settled) tell_why(one, job);
+  }
+
+  // Whoever waits for long may read for what; once for each thing that is waited for.
+  void tell_why(Waiting& one, const JobView& job) {
+    if (job.wait.kind != one.kind) {
+      one.kind = job.wait.kind;
+      one.since = Steady::now();
+      one.told = false;
+    }
+    if (one.told || cli_.json || Steady::now() - one.since < told_after) return;
+    one.told = true;
+    const auto times = times_text(job.wait, SystemClock().now());
+    cli_.out.talk(fmt::format("Job {} ({}) waits for {}{}", job.id, job.name, job.reason,
+                              times.empty() ? "" : fmt::format(" ({})", times)));
   }
 
   int result() const {

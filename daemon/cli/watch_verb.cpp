@@ -98,6 +98,8 @@ class Watch {
     head_ = fmt::format("offpeak: {}, {} jobs open, {} batches open", status.json().text("health"),
                         human_count(status.json().integer("jobs_open")),
                         human_count(status.json().integer("open_batches")));
+    const auto trouble = status.json().text("trouble");
+    if (!trouble.empty()) head_ += ": " + escape_for_display(trouble, 300);
     return std::nullopt;
   }
 
@@ -129,7 +131,19 @@ class Watch {
     };
     if (!head_.empty()) draw(head_);
     if (jobs_.empty()) draw("  nothing to do");
-    for (const auto& [id, seen] : jobs_) draw(progress_line(cli_.out, seen.job, pace_[id]));
+    // What does not fit would scroll away, and no cursor movement brings it back.
+    const auto rows = std::max<std::size_t>(cli_.out.height(), 4) - 2 - (head_.empty() ? 0 : 1);
+    const bool with_reasons = 2 * jobs_.size() <= rows;
+    std::size_t left = jobs_.size();
+    for (const auto& [id, seen] : jobs_) {
+      if (drawn_lines_ >= rows && left > 1) break;
+      auto job = seen.job;
+      if (with_reasons) job.reason.clear();
+      draw(progress_line(cli_.out, job, pace_[id]));
+      if (with_reasons && !seen.job.reason.empty()) draw(waits_line(seen.job, SystemClock().now()));
+      --left;
+    }
+    if (left != 0) draw(fmt::format("  ... and {} more", left));
     cli_.out.data(text);
   }
 

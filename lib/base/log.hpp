@@ -43,6 +43,7 @@ class Log {
   void warning(std::string_view event, LogFields fields = {}) { write(LogLevel::warning, event, fields); }
   void info(std::string_view event, LogFields fields = {}) { write(LogLevel::info, event, fields); }
   void debug(std::string_view event, LogFields fields = {}) { write(LogLevel::debug, event, fields); }
+  void tell(LogLevel level, std::string_view event, LogFields fields) { write(level, event, fields); }
   void set_level(LogLevel level) { level_ = level; }
 
  protected:

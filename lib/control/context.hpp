@@ -17,6 +17,10 @@ struct ControlContext {
   ControlHooks hooks;
   std::set<Wakeup*> uploads_waiting{};
   bool backing_up = false;  // one backup at a time
+  Config shipped{};         // where nobody says what is configured
+
+  const Config& config() const { return hooks.config ? *hooks.config() : shipped; }
+  StageFacts facts() const { return hooks.facts ? hooks.facts() : StageFacts(); }
 };
 
 struct RoutedCall {

@@ -22,6 +22,7 @@
 #include "base/worker.hpp"
 #include "control/message.hpp"
 #include "queue/queue.hpp"
+#include "waits/waits.hpp"
 
 namespace offpeak {
 
@@ -52,10 +53,10 @@ struct GuardWait {
 
 // How the rest of the daemon is told and asked; an empty function is left out.
 struct ControlHooks {
-  std::function<std::optional<Instant>()> next_poll_at;
-  std::function<std::optional<std::string>()> trouble;  // why the daemon cannot work just now, as a sentence
+  std::function<StageFacts()> facts;                     // what the stages know beside the queue
+  std::function<const Config*()> config;                 // as it is in use
   std::function<std::optional<GuardWait>()> guard_wait;  // what the start-up guard waits for
-  std::function<const PriceTable*()> prices;            // for what a decision may cost at most; null: there are none
+  std::function<const PriceTable*()> prices;             // for what a decision may cost at most; null: there are none
   std::function<std::uint64_t()> reserve = {};          // free space that uploads leave alone: intake.reserve
 };
 

@@ -32,6 +32,9 @@ Reply get_health();
 Task<Reply> get_status(ControlContext& context);
 Task<Reply> set_pause(ControlContext& context, RoutedCall call, bool paused);
 
+// Jobs as they are shown, one JSON object each: an open one says what it waits for.
+Task<std::vector<std::string>> show_jobs(ControlContext& context, std::vector<Job> jobs);
+
 // The job that a path names, or nothing: an id that is no number names no job.
 JobId job_id_of(const RoutedCall& call);
 Reply no_such_job(const RoutedCall& call);

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/json.hpp"
@@ -7,6 +8,7 @@
 #include "control/handlers.hpp"
 #include "control/paging.hpp"
 #include "control/problem.hpp"
+#include "control/shapes.hpp"
 
 namespace offpeak {
 
@@ -22,16 +24,14 @@ std::string_view meaning_of(std::string_view oddity) {
   return "its line says that it did not succeed, but the provider counts more successes; it may have been paid for";
 }
 
-// The job, and what was odd about its results.
-std::string job_document(const Job& job, const JobTallies& tallies) {
+// What was odd about a job's results, as one more member.
+std::string errors_member(const JobTallies& tallies) {
   std::string errors;
   for (const auto& [type, count] : tallies.oddities) {
     errors += fmt::format(R"({}{{"type":{},"message":{},"count":{}}})", errors.empty() ? "" : ",", json_quote(type),
                           json_quote(meaning_of(type)), count);
   }
-  auto document = to_json(job);
-  document.pop_back();
-  return document + fmt::format(R"(,"errors":[{}]}})", errors);
+  return fmt::format(R"(,"errors":[{}])", errors);
 }
 
 Task<std::optional<Job>> find_job(ControlContext& context, JobId id) {
@@ -48,10 +48,33 @@ Task<Reply> change_reply(ControlContext& context, RoutedCall call, Queue::Change
                                 fmt::format("offpeak show {}", job->id.value)));
   }
   context.doors.log.info("job.changed", {{"job", job->id}, {"state", to_text(job->state)}, {"by", "socket"}});
-  co_return json_reply(to_json(*job));
+  co_return json_reply((co_await show_jobs(context, {*job})).front());
+}
+
+bool is_moving(const Job& job) {
+  const bool over = job.state == JobState::done || job.state == JobState::canceled;
+  return !over && job.state != JobState::held && job.counts.waiting() > 0;
 }
 
 }  // namespace
+
+// Only jobs with requests on their way are looked up further: of the others, the row says it all.
+Task<std::vector<std::string>> show_jobs(ControlContext& context, std::vector<Job> jobs) {
+  const auto now = context.doors.clock.now();
+  const auto read = [jobs, now](Queue& queue) {
+    std::vector<JobWaits> waits;
+    for (const auto& job : jobs) waits.push_back(is_moving(job) ? queue.job_waits(job.id, now) : JobWaits());
+    return waits;
+  };
+  std::vector<JobWaits> waits(jobs.size());
+  if (std::ranges::any_of(jobs, is_moving)) waits = co_await context.doors.database.run(read);
+  const auto status = co_await context.doors.database.status(now);
+  const auto facts = context.facts();
+  const Look look{status, facts, context.config(), now};
+  std::vector<std::string> shown;
+  for (std::size_t i = 0; i < jobs.size(); ++i) shown.push_back(job_json(jobs[i], waits[i], look));
+  co_return shown;
+}
 
 JobId job_id_of(const RoutedCall& call) { return JobId(parse_integer(call.parameters.at(0)).value_or(0)); }
 
@@ -65,14 +88,18 @@ Task<Reply> list_jobs(ControlContext& context, RoutedCall call) {
   if (!options) co_return to_reply(bad_request(options.error().message, options.error().hint));
   const auto read = [wanted = one_more(*options)](Queue& queue) { return queue.jobs(wanted); };
   const auto rows = co_await context.doors.database.run(read);
-  co_return json_reply(list_document(rows, options->limit, [](const Job& job) { return to_json(job); }));
+  const auto shown = co_await show_jobs(context, rows);
+  const auto show = [&](const Job& job) { return shown[static_cast<std::size_t>(&job - rows.data())]; };
+  co_return json_reply(list_document(rows, options->limit, show));
 }
 
 Task<Reply> get_job(ControlContext& context, RoutedCall call) {
   const auto read = [id = job_id_of(call)](Queue& queue) { return std::pair(queue.job(id), queue.tallies(id)); };
   const auto [job, tallies] = co_await context.doors.database.run(read);
   if (!job) co_return no_such_job(call);
-  co_return json_reply(job_document(*job, tallies));
+  auto document = (co_await show_jobs(context, {*job})).front();
+  document.pop_back();
+  co_return json_reply(document + errors_member(tallies) + '}');
 }
 
 Task<Reply> cancel_job(ControlContext& context, RoutedCall call) {

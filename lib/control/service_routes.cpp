@@ -27,12 +27,10 @@ std::optional<PauseWish> parse_what(std::optional<std::string_view> what) {
 Reply get_health() { return json_reply(R"({"ok":true})"); }
 
 Task<Reply> get_status(ControlContext& context) {
-  StatusExtras extras;
-  extras.now = context.doors.clock.now();
-  if (context.hooks.next_poll_at) extras.next_poll_at = context.hooks.next_poll_at();
-  if (context.hooks.trouble) extras.trouble = context.hooks.trouble();
-  const auto status = co_await context.doors.database.status(extras.now);
-  co_return json_reply(status_json(status, extras));
+  const auto now = context.doors.clock.now();
+  const auto status = co_await context.doors.database.status(now);
+  const auto facts = context.facts();
+  co_return json_reply(status_json({status, facts, context.config(), now}));
 }
 
 // Resuming submitting also ends an account's pause: the operator knows that it is worth a try.
@@ -42,8 +40,8 @@ Task<Reply> set_pause(ControlContext& context, RoutedCall call, bool paused) {
     const auto detail = fmt::format("what={} is not known", escape_for_display(*call.query("what"), 60));
     co_return to_reply(bad_request(detail, "use intake, submitting or all"));
   }
-  const auto write = [wish = *wish, paused](Queue& queue) {
-    queue.pause(wish.intake, wish.submitting, paused);
+  const auto write = [wish = *wish, paused, now = context.doors.clock.now()](Queue& queue) {
+    queue.pause(wish.intake, wish.submitting, paused, now);
     if (!paused && wish.submitting && queue.account().paused) queue.resume_account();
   };
   co_await context.doors.database.run(write);

@@ -3,79 +3,91 @@
 #include <fmt/format.h>
 
 #include "base/json.hpp"
-#include "base/text.hpp"
 #include "control/amount.hpp"
 
 namespace offpeak {
 
 namespace {
 
-class NeedsHuman {
- public:
-  void add(std::string_view what, std::string_view command) {
-    if (!items_.empty()) items_ += ',';
-    items_ += fmt::format(R"({{"what":{},"command":{}}})", json_quote(what), json_quote(command));
+std::string_view word_of(CallFailureKind kind) {
+  switch (kind) {
+    case CallFailureKind::unreachable:
+      return "unreachable";
+    case CallFailureKind::throttled:
+      return "throttled";
+    case CallFailureKind::account:
+      return "account";
+    case CallFailureKind::not_found:
+      return "not_found";
+    case CallFailureKind::refused:
+      return "refused";
+    case CallFailureKind::unreadable:
+      return "unreadable";
+    case CallFailureKind::stopped:
+      return "stopped";
+    case CallFailureKind::unproven:
+      return "unproven";
   }
-  std::string json() const { return '[' + items_ + ']'; }
-
- private:
-  std::string items_;
-};
-
-// "2 files that nobody has looked at were rejected, the newest: a.jsonl: line 3, column 14: not valid JSON"
-std::string unseen_text(const Status& status) {
-  const auto& newest = *status.rejected_newest;
-  const auto name = escape_for_display(newest.file, 100);
-  JsonElements errors(newest.errors);
-  std::string_view first;
-  std::string why;
-  if (errors.next(first)) {
-    const auto number = [&](std::string_view key) {
-      const auto value = json_member(first, key);
-      return value ? json_integer(*value) : std::nullopt;
-    };
-    if (const auto line = number("line")) why += fmt::format("line {}, ", *line);
-    if (const auto column = number("column")) why += fmt::format("column {}, ", *column);
-    if (!why.empty()) why.replace(why.size() - 2, 1, ":");
-    if (const auto message = json_member(first, "message")) why += json_decode_string(*message);
-  }
-  if (newest.job) return fmt::format("{}: {}", name, why);
-  if (status.rejected_unseen == 1) return fmt::format("{} was rejected: {}", name, why);
-  return fmt::format("{} files were rejected, the newest: {}: {}", status.rejected_unseen, name, why);
+  return "";
 }
 
-// It prints what is wrong with each, and then they are looked at.
-std::string unseen_command(const Status& status) {
-  if (status.rejected_unseen > 1) return "offpeak rejected --seen all";
-  return fmt::format("offpeak rejected --seen {}", status.rejected_newest->id.value);
+std::string joined(const std::vector<std::string>& items) { return fmt::format("[{}]", fmt::join(items, ",")); }
+
+std::string waits_json(const std::vector<Wait>& waits) {
+  std::vector<std::string> items;
+  for (const auto& wait : waits) items.push_back(to_json(wait));
+  return joined(items);
 }
 
-std::string needs_human(const Status& status) {
-  NeedsHuman list;
-  if (status.account.paused) {
-    list.add(fmt::format("the account does not take batches: {}", status.account.reason), "offpeak resume");
+std::string needs_human(const std::vector<Wait>& waits) {
+  std::vector<std::string> items;
+  for (const auto& wait : waits) {
+    if (wait.health != Health::needs_human) continue;
+    items.push_back(fmt::format(R"({{"what":{},"command":{}}})", json_quote(wait.what), json_quote(wait.command)));
   }
-  for (const auto& batch : status.unexplained) {
-    // What is claimed already needs nobody.
-    if (batch.state != "open") continue;
-    list.add(fmt::format("{} exists at the provider and is not known here; submitting waits{}{}", batch.provider_id,
-                         batch.reason ? ": " : "", batch.reason.value_or("")),
-             fmt::format("offpeak reconcile {} claim", batch.provider_id));
-  }
-  if (status.rejected_newest) list.add(unseen_text(status), unseen_command(status));
-  for (const auto& job : status.held) {
-    const auto name = escape_for_display(job.name, 60);
-    list.add(
-        fmt::format("job {} ({}) is held{}{}", job.id.value, name, job.reason ? ": " : "", job.reason.value_or("")),
-        fmt::format("offpeak release {}", job.id.value));
-  }
-  return list.json();
+  return joined(items);
+}
+
+// The first sentence that keeps the health from being ok, or null.
+std::string trouble(const std::vector<Wait>& waits) {
+  return health_of(waits) == Health::ok ? "null" : json_quote(waits.front().what);
 }
 
 std::string account_json(const AccountState& account) {
-  if (!account.paused) return R"({"state":"ok","reason":null,"next_try_at":null})";
-  return fmt::format(R"({{"state":"paused","reason":{},"next_try_at":{}}})", json_quote(account.reason),
-                     json_time(account.next_try_at));
+  if (!account.paused) return R"({"state":"ok","reason":null,"since":null,"next_try_at":null})";
+  return fmt::format(R"({{"state":"paused","reason":{},"since":{},"next_try_at":{}}})", json_quote(account.reason),
+                     json_time(account.since), json_time(account.next_try_at));
+}
+
+std::string provider_json(const ProviderContact& contact, const std::vector<Wait>& waits) {
+  if (!contact.failing()) {
+    return fmt::format(R"({{"last_ok_at":{},"failing_since":null,"failures":0,"last_error":null,"last_error_kind":null,)"
+                       R"("last_http_status":null,"next_try_at":null}})",
+                       json_time(contact.last_ok_at));
+  }
+  std::optional<Instant> next;
+  for (const auto& wait : waits) {
+    const bool asks = wait.kind == WaitKind::provider || wait.kind == WaitKind::account || wait.kind == WaitKind::workspace;
+    if (asks && !next) next = wait.next_action_at;
+  }
+  const auto& error = contact.last_error;
+  return fmt::format(R"({{"last_ok_at":{},"failing_since":{},"failures":{},"last_error":{},"last_error_kind":"{}",)"
+                     R"("last_http_status":{},"next_try_at":{}}})",
+                     json_time(contact.last_ok_at), json_time(contact.failing_since), contact.failures,
+                     json_quote(error.message), word_of(error.kind),
+                     error.http_status == 0 ? "null" : fmt::format("{}", error.http_status), json_time(next));
+}
+
+std::string money_json(const Look& look) {
+  const double cap = look.config.money.daily_cap_usd;
+  return fmt::format(R"({{"today_usd":{},"cap_usd":{},"unpriced_requests":{}}})", json_usd(look.status.spent_today),
+                     cap > 0 ? fmt::format("{}", cap) : "null", look.status.unpriced_today);
+}
+
+std::string facts_json(const Status& status) {
+  std::vector<std::string> items;
+  for (const auto& fact : facts_of(status)) items.push_back(json_quote(fact));
+  return joined(items);
 }
 
 // What holds submitting.
@@ -209,17 +221,39 @@ std::string guard_wait_json(const GuardWait& wait, const Amount& amount, std::st
       json_time(wait.next_try_at), list.json());
 }
 
-std::string status_json(const Status& status, const StatusExtras& extras) {
-  const bool degraded = status.account.paused || !status.unexplained.empty() || extras.trouble;
+std::string to_json(const Wait& wait) {
   return fmt::format(
-      R"({{"health":"{}","account":{},"counts":{},"open_batches":{},"next_poll_at":{},"needs_human":{},)"
-      R"("paused":{{"intake":{},"submitting":{}}},"jobs_open":{},"intakes":{},"unknown_intents":{},)"
-      R"("unexplained_batches":{},"spent_today_usd":{},"rejected":{{"unseen":{}}},"trouble":{},"version":"{}","now":{}}})",
-      degraded ? "degraded" : "ok", account_json(status.account), to_json(status.counts), status.open_batches,
-      json_time(extras.next_poll_at), needs_human(status), status.intake_paused, status.submitting_paused,
-      status.jobs_open, status.intakes, status.unknown_intents, id_list(status.unexplained),
-      json_usd(status.spent_today), status.rejected_unseen, json_text(extras.trouble), OFFPEAK_VERSION,
-      json_time(extras.now));
+      R"({{"kind":"{}","what":{},"since":{},"until":{},"next_action_at":{},"health":"{}","command":{}}})",
+      to_text(wait.kind), json_quote(wait.what), json_time(wait.since), json_time(wait.until),
+      json_time(wait.next_action_at), to_text(wait.health), wait.command.empty() ? "null" : json_quote(wait.command));
+}
+
+std::string job_json(const Job& job, const JobWaits& waits, const Look& look) {
+  const auto wait = wait_of(job, waits, look);
+  auto shown = job;
+  if (wait) shown.reason = wait->what;
+  if (wait) shown.next_action_at = wait->next_action_at;
+  auto json = to_json(shown);
+  json.pop_back();
+  return json + R"(,"wait":)" + (wait ? to_json(*wait) : "null") + '}';
+}
+
+std::string status_json(const Look& look) {
+  const auto& status = look.status;
+  const auto waits = waits_of(look);
+  return fmt::format(
+      R"({{"health":"{}","account":{},"provider":{},"waits":{},"needs_human":{},"counts":{},"open_batches":{},)"
+      R"("next_poll_at":{},"paused":{{"intake":{},"submitting":{}}},"jobs_open":{},"jobs_held_by_operator":{},)"
+      R"("intakes":{},"unknown_intents":{},"unexplained_batches":{},"spent_today_usd":{},"money":{},"facts":{},)"
+      R"("rejected":{{"unseen":{}}},)"
+      R"("trouble":{},"version":"{}","now":{}}})",
+      to_text(health_of(waits)), account_json(account_of(look)), provider_json(look.stages.contact, waits),
+      waits_json(waits), needs_human(waits), to_json(status.counts), status.open_batches,
+      json_time(look.stages.next_poll_at), status.intake_paused, status.submitting_paused, status.jobs_open,
+      status.held_by_operator, status.intakes, status.unknown_intents, id_list(status.unexplained),
+      json_usd(status.spent_today), money_json(look), facts_json(status), status.rejected_unseen, trouble(waits),
+      OFFPEAK_VERSION,
+      json_time(look.now));
 }
 
 }  // namespace offpeak

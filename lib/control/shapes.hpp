@@ -1,11 +1,11 @@
-// The socket's JSON shapes of batches, intents and the status; a job's is in model/job.hpp. Pure.
+// The socket's JSON shapes. Those of a job that is over are in model/job.hpp. Pure.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "queue/rows.hpp"
+#include "waits/waits.hpp"
 
 namespace offpeak {
 
@@ -21,13 +21,10 @@ std::string unknown_intent_json(const Intent& intent, const std::vector<Candidat
 std::string lost_batch_json(const Batch& batch);
 std::string guard_wait_json(const GuardWait& wait, const Amount& amount, std::string_view state);
 
-// What the daemon knows beside the queue.
-struct StatusExtras {
-  Instant now{};
-  std::optional<Instant> next_poll_at;
-  std::optional<std::string> trouble;  // a sentence, where something keeps the daemon from working (disk full)
-};
-
-std::string status_json(const Status& status, const StatusExtras& extras);
+// {"kind","what","since","until","next_action_at","health","command"}
+std::string to_json(const Wait& wait);
+// An open job says what it waits for: in "reason" and "next_action_at", and in "wait" whole.
+std::string job_json(const Job& job, const JobWaits& waits, const Look& look);
+std::string status_json(const Look& look);
 
 }  // namespace offpeak

@@ -196,17 +196,18 @@ Task<Verdict> await_verdict(ControlContext& context, JobId id) {
   }
 }
 
-Reply verdict_reply(const Verdict& verdict) {
+Task<Reply> verdict_reply(ControlContext& context, Verdict verdict) {
   if (verdict.job) {
-    Reply reply = json_reply(to_json(*verdict.job));
+    const auto id = verdict.job->id;
+    Reply reply = json_reply((co_await show_jobs(context, {*verdict.job})).front());
     reply.status = 201;
-    reply.headers.emplace_back("Location", fmt::format("/v1/jobs/{}", verdict.job->id.value));
-    return reply;
+    reply.headers.emplace_back("Location", fmt::format("/v1/jobs/{}", id.value));
+    co_return reply;
   }
-  if (verdict.intake) return rejected_file(*verdict.intake);
+  if (verdict.intake) co_return rejected_file(*verdict.intake);
   const auto error = make_error(ErrorKind::internal, "the file was taken but is neither a job nor rejected",
                                 "see the daemon's log, then send the file again");
-  return to_reply(make_problem(500, "internal", "Internal error", error));
+  co_return to_reply(make_problem(500, "internal", "Internal error", error));
 }
 
 }  // namespace
@@ -232,7 +233,8 @@ Task<Reply> post_job(ControlContext& context, RoutedCall call) {
   if (!stored) co_return refused_upload(stored.error());
   const auto hand_over = [id](Queue& queue) { queue.intake_in_claimed(id); };
   co_await context.doors.database.run(hand_over);
-  co_return verdict_reply(co_await await_verdict(context, id));
+  auto verdict = co_await await_verdict(context, id);
+  co_return co_await verdict_reply(context, std::move(verdict));
 }
 
 }  // namespace offpeak

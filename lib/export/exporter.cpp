@@ -1,5 +1,7 @@
 #include "export/exporter.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
 
@@ -24,9 +26,13 @@ Task<> Exporter::run() {
       full = true;
     }
     if (full) ++failures_;
+    if (full && !disk_full_since_) disk_full_since_ = doors_.clock.now();
+    if (!full) disk_full_since_.reset();
     if (failures_ > failures_before) {
       const auto& retry = doors_.config.retry;
-      co_await bell_.wait_for(backoff(retry.backoff, retry.max_backoff, failures_, doors_.random.unit()));
+      const auto pause = backoff(retry.backoff, retry.max_backoff, failures_, doors_.random.unit());
+      for (auto& [job, trouble] : troubles_) trouble.next_action_at = doors_.clock.now() + pause;
+      co_await bell_.wait_for(pause);
     } else if (!finished_some) {
       failures_ = 0;
       co_await bell_.wait_for(longest_idle_wait);
@@ -73,6 +79,7 @@ void Exporter::note_change(Files& files, const std::string& claimed, Export& one
 Task<bool> Exporter::export_ready() {
   auto read = [](Queue& queue) { return queue.jobs_to_export(); };
   auto jobs = co_await doors_.database.run(std::move(read));
+  forget_gone(jobs);
   bool finished_some = false;
   for (auto next = jobs.begin(); next != jobs.end();) {
     const auto exports = std::make_shared<std::vector<Export>>();
@@ -227,6 +234,7 @@ Task<bool> Exporter::finish(Exports exports) {
     if (!recorded[i]) continue;
     finished_some = true;
     stuck_.erase(job.id);
+    end_trouble(job.id);
     doors_.log.info(job.state == JobState::done ? "job.done" : "job.canceled",
                     {{"job", job.id}, {"name", job.name}, {"requests", job.requests}});
     if (job.file_changed) {
@@ -240,9 +248,14 @@ Task<> Exporter::fail(Job job, Error error) {
   const bool damaged = error.kind == ErrorKind::invalid || error.kind == ErrorKind::internal;
   if (!damaged) {
     ++failures_;
-    doors_.log.error("export.failed", {{"job", job.id}, {"reason", error.message}, {"hint", error.hint}});
+    auto& trouble = troubles_[job.id];
+    if (trouble.tries++ == 0) trouble.since = doors_.clock.now();
+    trouble.what = error.message + (error.hint.empty() ? "" : " (" + error.hint + ")");
+    failing_.lasts(fmt::format("job {}", job.id.value), trouble.what,
+                   {{"job", job.id}, {"reason", error.message}, {"hint", error.hint}});
     co_return;
   }
+  end_trouble(job.id);
   const auto reason = error.message + (error.hint.empty() ? "" : " (" + error.hint + ")");
   auto hold = [id = job.id, reason](Queue& queue) {
     static_cast<void>(queue.hold_job(id, reason));
@@ -251,6 +264,20 @@ Task<> Exporter::fail(Job job, Error error) {
   };
   stuck_[job.id] = co_await doors_.database.run(std::move(hold));
   doors_.log.error("export.damaged", {{"job", job.id}, {"reason", error.message}, {"hint", error.hint}});
+}
+
+void Exporter::end_trouble(JobId job) {
+  troubles_.erase(job);
+  failing_.ended(fmt::format("job {}", job.value));
+}
+
+// A job may end in another way than by being written. Behind the first hundred, nobody knows.
+void Exporter::forget_gone(const std::vector<Job>& jobs) {
+  std::vector<JobId> gone;
+  for (const auto& [id, trouble] : troubles_) {
+    if (std::ranges::none_of(jobs, [&](const Job& job) { return job.id == id; })) gone.push_back(id);
+  }
+  for (const auto id : gone) end_trouble(id);
 }
 
 ExportPlaces Exporter::places() const {

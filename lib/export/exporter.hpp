@@ -19,12 +19,14 @@
 #include "base/files.hpp"
 #include "base/log.hpp"
 #include "base/random.hpp"
+#include "base/state_log.hpp"
 #include "base/task.hpp"
 #include "base/wakeup.hpp"
 #include "base/worker.hpp"
 #include "config/config.hpp"
 #include "export/results_writer.hpp"
 #include "queue/queue.hpp"
+#include "waits/facts.hpp"
 
 namespace offpeak {
 
@@ -43,12 +45,18 @@ struct ExporterDoors {
 
 class Exporter {
  public:
-  Exporter(ExporterDoors doors, Wakeup& bell) : doors_(doors), bell_(bell) {}
+  Exporter(ExporterDoors doors, Wakeup& bell)
+      : doors_(doors),
+        bell_(bell),
+        failing_(doors.log, doors.clock, LogLevel::error, "export.failed", "export.works_again") {}
   Exporter(const Exporter&) = delete;
   Exporter& operator=(const Exporter&) = delete;
 
   // Until canceled.
   Task<> run();
+  // Jobs that are over and whose results cannot be written.
+  const std::map<JobId, ExportTrouble>& troubles() const { return troubles_; }
+  std::optional<Instant> disk_full_since() const { return disk_full_since_; }
 
  private:
   struct Export;  // one job on its way
@@ -67,12 +75,17 @@ class Exporter {
   Task<> put_in_place(Exports exports);
   Task<bool> finish(Exports exports);
   Task<> fail(Job job, Error error);
+  void end_trouble(JobId job);
+  void forget_gone(const std::vector<Job>& jobs);
   ExportPlaces places() const;
 
   ExporterDoors doors_;
   Wakeup& bell_;  // a job may be complete
   std::map<JobId, JobState> stuck_;  // jobs whose bytes are damaged, and the state that leaves them so
   int failures_ = 0;                 // in a row, of a kind that passes
+  std::map<JobId, ExportTrouble> troubles_;
+  std::optional<Instant> disk_full_since_;
+  StateLog failing_;
 };
 
 }  // namespace offpeak

@@ -63,8 +63,8 @@ NewIntent to_intent(Plan plan, std::string nonce, const ListPage& newest) {
 Task<> Packer::run() {
   for (;;) {
     const auto seen = co_await look();
+    tell(seen);
     if (seen.gate) {
-      log_.debug("pack.waiting", {{"reason", seen.gate->reason}});
       // What has no time of its own (room for another batch, say) is looked at again, bell or not.
       co_await wait_until(seen.gate->until.value_or(clock_.now() + std::chrono::minutes(1)));
       continue;
@@ -76,6 +76,20 @@ Task<> Packer::run() {
     auto next = seen.send_at;
     if (seen.next_ready_at && (!next || *seen.next_ready_at < *next)) next = seen.next_ready_at;
     co_await wait_until(next);
+  }
+}
+
+// What a job and the status say of it, and once in the log where it is about money.
+void Packer::tell(const Look& seen) {
+  const bool same = seen.gate && facts_.gate && seen.gate->kind == facts_.gate->kind;
+  if (!same) facts_.gate_since = seen.gate ? std::optional(clock_.now()) : std::nullopt;
+  facts_.gate = seen.gate;
+  facts_.send_at = seen.send_at;
+  if (seen.gate && seen.gate->kind == GateKind::daily_cap) {
+    cap_.lasts("daily_cap_usd", seen.gate->reason,
+               {{"reason", seen.gate->reason}, {"until", to_rfc3339(seen.gate->until.value_or(clock_.now()))}});
+  } else {
+    cap_.ended("daily_cap_usd");
   }
 }
 
@@ -113,11 +127,16 @@ Task<> Packer::send() {
     const auto pause =
         std::max(newest.retry_after.value_or(Duration(0)),
                  backoff(config_.retry.backoff, config_.retry.max_backoff, list_failures_, random_.unit()));
-    log_.warning("pack.no_watermark", {{"message", newest.failure().message}, {"next_try_in", pause.count()}});
+    const auto next = clock_.now() + pause;
+    no_list_.lasts("the list", newest.failure().message,
+                   {{"message", newest.failure().message}, {"next_try_at", to_rfc3339(next)}});
+    facts_.next_try_at = next;
     co_await bell_.wait_for(pause);
+    facts_.next_try_at.reset();
     co_return;
   }
   list_failures_ = 0;
+  no_list_.ended("the list");
   const auto now = clock_.now();
   const Config config = config_;
   const auto nonce = random_.hex(wire_nonce_bytes / 2);

@@ -5,6 +5,7 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/random.hpp"
+#include "base/state_log.hpp"
 #include "base/task.hpp"
 #include "base/wakeup.hpp"
 #include "config/config.hpp"
@@ -27,6 +28,9 @@ class Packer {
         config_(config),
         bell_(bell) {}
 
+  // As of its last look.
+  const PackFacts& facts() const { return facts_; }
+
   // Until canceled.
   Task<> run();
 
@@ -42,6 +46,7 @@ class Packer {
     std::uint64_t bytes = 0;
   };
   Task<Look> look();
+  void tell(const Look& seen);
   Task<> send();
   Task<> wait_until(std::optional<Instant> at);
 
@@ -53,6 +58,9 @@ class Packer {
   const Config& config_;
   Wakeup& bell_;
   int list_failures_ = 0;
+  PackFacts facts_;
+  StateLog no_list_{log_, clock_, LogLevel::warning, "pack.no_watermark", "pack.watermark_again"};
+  StateLog cap_{log_, clock_, LogLevel::warning, "cap.reached", "cap.over"};
 };
 
 }  // namespace offpeak

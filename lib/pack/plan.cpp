@@ -213,26 +213,26 @@ std::optional<Instant> send_at(const Plan& plan, Duration linger, Instant now) {
 }
 
 std::optional<PackGate> closed_gate(const PackView& view, const Config& config, Instant now) {
-  if (view.intent_uploading) return PackGate{"a batch is being sent", std::nullopt};
-  if (view.submitting_paused) return PackGate{"submitting is paused by the operator: `offpeak resume`", std::nullopt};
+  if (view.intent_uploading) return PackGate{GateKind::sending, "another batch is being sent", std::nullopt};
+  if (view.submitting_paused) return PackGate{GateKind::operator_pause, "submitting is paused by the operator: `offpeak resume`", std::nullopt};
   if (view.unexplained_batches) {
-    return PackGate{"the provider lists batches that nothing here explains: `offpeak reconcile`", std::nullopt};
+    return PackGate{GateKind::unexplained, "the provider lists batches that nothing here explains: `offpeak reconcile`", std::nullopt};
   }
   // A wait longer than the longest backoff, or than the day that a retry-after may ask for, tells of a clock that was
   // set back.
   const auto longest = std::max<Duration>(config.retry.max_backoff, std::chrono::days(1));
   const auto due = [&](Instant at) { return at <= now || at > now + 2 * longest; };
   if (view.account.paused && !due(view.account.next_try_at)) {
-    return PackGate{"the account is paused: " + view.account.reason, view.account.next_try_at};
+    return PackGate{GateKind::account, "the account is paused: " + view.account.reason, view.account.next_try_at};
   }
-  if (view.delay.tries > 0 && !due(view.delay.not_before)) return PackGate{view.delay.reason, view.delay.not_before};
-  if (view.open_batches >= config.batch.max_open_batches) return PackGate{"max_open_batches is reached", std::nullopt};
+  if (view.delay.tries > 0 && !due(view.delay.not_before)) return PackGate{GateKind::backoff, view.delay.reason, view.delay.not_before};
+  if (view.open_batches >= config.batch.max_open_batches) return PackGate{GateKind::open_batches, "max_open_batches is reached", std::nullopt};
   if (view.queued_requests >= config.batch.max_queued_requests) {
-    return PackGate{"max_queued_requests is reached", std::nullopt};
+    return PackGate{GateKind::queued_requests, "max_queued_requests is reached", std::nullopt};
   }
   if (config.money.daily_cap_usd > 0 && to_usd(view.spent_today) >= config.money.daily_cap_usd) {
     const auto tomorrow = std::chrono::floor<std::chrono::days>(now) + std::chrono::days(1);
-    return PackGate{"daily_cap_usd is reached", Instant(tomorrow)};
+    return PackGate{GateKind::daily_cap, "daily_cap_usd is reached", Instant(tomorrow)};
   }
   return std::nullopt;
 }

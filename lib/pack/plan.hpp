@@ -15,6 +15,7 @@
 
 #include "config/config.hpp"
 #include "queue/rows.hpp"
+#include "waits/facts.hpp"
 
 namespace offpeak {
 
@@ -54,10 +55,6 @@ bool surely_full(const std::vector<PackJob>& jobs, const PackLimits& limits);
 std::optional<Instant> send_at(const Plan& plan, Duration linger, Instant now);
 
 // Why nothing may be packed now, and until when; nothing where it may.
-struct PackGate {
-  std::string reason;
-  std::optional<Instant> until;  // none: until something changes
-};
 std::optional<PackGate> closed_gate(const PackView& view, const Config& config, Instant now);
 
 PackLimits limits_for(const PackView& view, const BatchConfig& config);

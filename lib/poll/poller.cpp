@@ -16,8 +16,13 @@ Task<> Poller::run() {
     } catch (const QueueDiskFull&) {
       full = true;
     }
-    if (!full) continue;
-    doors_.log.error("poll.disk_full", {{"hint", "free some space; offpeak goes on by itself"}});
+    if (!full) {
+      full_.ended("poll");
+      disk_full_since_.reset();
+      continue;
+    }
+    if (!disk_full_since_) disk_full_since_ = doors_.clock.now();
+    full_.lasts("poll", "", {{"hint", "free some space; offpeak goes on by itself"}});
     co_await bell_.wait_for(std::max(doors_.config.poll.max_interval, Duration(1)));
   }
 }
@@ -29,6 +34,7 @@ Task<> Poller::turn() {
   auto open = co_await doors_.database.run(std::move(read));
   if (open.empty()) {
     had_none_ = true;
+    missing_since_.clear();
     if (!co_await audit_alone()) co_await wait_without_batches();
     co_return;
   }
@@ -74,17 +80,22 @@ void Poller::set_next(const Round& round) {
   const auto now = doors_.clock.steady_now();
   const auto& config = doors_.config.poll;
   if (!round.failure) {
+    failing_.ended("the provider");
     due_ = now + pace_.after_answer(round.changed, round.hint, config);
     return;
   }
   const auto failure = bounded(*round.failure, doors_.config.retry);
   due_ = now + pace_.after_failure(failure, config, doors_.random.unit());
   if (failure.kind == CallFailureKind::throttled && failure.retry_after) not_before_ = due_;
-  doors_.log.warning("poll.failed", {{"http_status", failure.http_status}, {"reason", failure.message}});
+  failing_.lasts("the provider", failure.message, {{"http_status", failure.http_status}, {"reason", failure.message}});
 }
 
 Task<Poller::Round> Poller::poll(std::vector<Batch> open) {
   Round round;
+  // What a human has ended is not missed any more.
+  std::erase_if(missing_since_, [&](const auto& missing) {
+    return std::ranges::none_of(open, [&](const Batch& batch) { return batch.id == missing.first; });
+  });
   ListQuery query;
   query.limit = page_limit(open.size());
   auto listed = co_await doors_.provider.list(query);
@@ -162,6 +173,7 @@ Task<Poller::Round> Poller::retrieve(std::vector<Batch> asked, Round round) {
     if (told.ok()) {
       take(batch, told.value(), round);
     } else if (told.failure().kind == CallFailureKind::not_found) {
+      missing_since_.try_emplace(batch.id, doors_.clock.now());
       note(batch, unknown_at_provider(batch), round);
     } else {
       // Whatever it is, asking about the next one at once would only add to it.
@@ -174,6 +186,7 @@ Task<Poller::Round> Poller::retrieve(std::vector<Batch> asked, Round round) {
 }
 
 void Poller::take(const Batch& known, const ProviderBatch& told, Round& round) {
+  missing_since_.erase(known.id);
   const auto reading = read_poll(known, told, doors_.clock.now());
   const auto odd = oddness(known, reading);
   // What is known already is not written again: an unchanged poll costs no write.

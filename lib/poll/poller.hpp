@@ -9,6 +9,7 @@
 // I/O thread. Notified when something was submitted or canceled.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/random.hpp"
+#include "base/state_log.hpp"
 #include "base/task.hpp"
 #include "base/wakeup.hpp"
 #include "config/config.hpp"
@@ -37,7 +39,11 @@ struct PollerDoors {
 
 class Poller {
  public:
-  Poller(PollerDoors doors, Wakeup& bell) : doors_(doors), bell_(bell) {}
+  Poller(PollerDoors doors, Wakeup& bell)
+      : doors_(doors),
+        bell_(bell),
+        failing_(doors.log, doors.clock, LogLevel::warning, "poll.failed", "poll.works_again"),
+        full_(doors.log, doors.clock, LogLevel::error, "poll.disk_full", "poll.goes_on") {}
   Poller(const Poller&) = delete;
   Poller& operator=(const Poller&) = delete;
 
@@ -46,6 +52,9 @@ class Poller {
 
   // When the next poll is due; nothing while no batch is in flight.
   std::optional<Instant> next_poll_at() const { return next_poll_at_; }
+  // Batches of ours for which the provider answers 404, and since when.
+  const std::map<BatchId, Instant>& missing_since() const { return missing_since_; }
+  std::optional<Instant> disk_full_since() const { return disk_full_since_; }
 
  private:
   // What one poll brought.
@@ -89,6 +98,10 @@ class Poller {
   SteadyTime not_before_{};  // what a 429 or 5xx asked for
   std::optional<Instant> next_poll_at_;
   BatchId last_asked_;  // by id, going round
+  std::map<BatchId, Instant> missing_since_;
+  std::optional<Instant> disk_full_since_;
+  StateLog failing_;
+  StateLog full_;
   BatchId newest_open_;
   bool had_none_ = false;  // at the last look no batch was in flight
 };

@@ -7,6 +7,15 @@ namespace offpeak {
 PacedProvider::PacedProvider(Provider& provider, Clock& clock, Random& random, CallLimits limits)
     : provider_(provider), clock_(clock), random_(random), budget_(limits, clock.steady_now()) {}
 
+namespace {
+
+CallFailure as_refused(CallFailure failure) {
+  failure.kind = CallFailureKind::refused;
+  return failure;
+}
+
+}  // namespace
+
 Task<> PacedProvider::wait_for_turn() {
   for (;;) {
     const auto now = clock_.steady_now();
@@ -21,6 +30,11 @@ Task<> PacedProvider::wait_for_turn() {
 template <class T>
 void PacedProvider::learn(const Called<T>& answer) {
   if (answer.ok()) {
+    contact_.note_ok(clock_.now());
+  } else {
+    contact_.note_failure(answer.failure(), clock_.now());
+  }
+  if (answer.ok()) {
     budget_.succeeded();
   } else if (answer.failure().kind == CallFailureKind::throttled) {
     budget_.throttled(clock_.steady_now(), answer.failure().retry_after, random_.unit());
@@ -34,6 +48,7 @@ Task<CreateAnswer> PacedProvider::create(HeaderGroup headers, BodySource& body, 
   const int status = answer.answer->status;
   const auto kind = verdict_on_create(answer).kind;
   if (kind == CreateVerdictKind::created) {
+    contact_.note_ok(clock_.now());
     budget_.succeeded();
   } else if (kind == CreateVerdictKind::throttled || status >= 500 ||
              (status == 429 && kind != CreateVerdictKind::account_fault)) {
@@ -46,7 +61,12 @@ Task<CreateAnswer> PacedProvider::create(HeaderGroup headers, BodySource& body, 
 Task<Called<ListPage>> PacedProvider::list(ListQuery query) {
   co_await wait_for_turn();
   auto answer = co_await provider_.list(std::move(query));
-  learn(answer);
+  // A batch may not be there; where the list is not, this is not the API.
+  if (!answer.ok() && answer.failure().kind == CallFailureKind::not_found) {
+    contact_.note_failure(as_refused(answer.failure()), clock_.now());
+  } else {
+    learn(answer);
+  }
   co_return answer;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/random.hpp"
 #include "provider/call_budget.hpp"
+#include "provider/contact.hpp"
 #include "provider/provider.hpp"
 
 namespace offpeak {
@@ -22,6 +23,10 @@ class PacedProvider final : public Provider {
   ProviderIdentity identity(std::string_view salt) const override { return provider_.identity(salt); }
   std::uint64_t generation() const override { return provider_.generation(); }
 
+  // How the provider answered lately, whoever asked. A create tells of it only where it was accepted: what a refused one
+  // means is stored by who sent it.
+  const ProviderContact& contact() const { return contact_; }
+
  private:
   Task<> wait_for_turn();
   template <class T>
@@ -31,6 +36,7 @@ class PacedProvider final : public Provider {
   Clock& clock_;
   Random& random_;
   CallBudget budget_;
+  ProviderContact contact_;
 };
 
 }  // namespace offpeak

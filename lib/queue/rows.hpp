@@ -467,17 +467,17 @@ struct WaitingIntent {
 // Where an open job's requests are.
 struct JobWaits {
   std::int64_t ready = 0;  // pending, and may go now
-  std::optional<Instant> ready_since;
+  std::optional<Instant> ready_since = std::nullopt;
   std::uint32_t most_together = 0;  // of the first that is ready: refused together, it goes in smaller batches
 
   std::int64_t backing_off = 0;  // pending, and may not go yet
-  std::optional<Instant> back_at;
+  std::optional<Instant> back_at = std::nullopt;
   std::uint32_t attempts = 0;  // counted attempts so far, of the first of them
-  std::string error_type;      // of the last one, where it ended in an error
+  std::string error_type = "";  // of the last one, where it ended in an error
   bool more = false;           // there are more runs than were read: the counts are of the first ones
 
-  std::vector<WaitingIntent> intents;  // oldest first
-  std::vector<WaitingBatch> batches;   // oldest first
+  std::vector<WaitingIntent> intents = {};  // oldest first
+  std::vector<WaitingBatch> batches = {};   // oldest first
 };
 
 // What happened, is over, and is still to be known: by kind, how often, and the last one in words.

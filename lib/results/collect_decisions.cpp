@@ -25,10 +25,6 @@ std::uint64_t missing_in(const ReadTally& tally, std::uint32_t requests) {
   return requests - std::min<std::uint64_t>(requests, there);
 }
 
-std::string counts_text(const TypeCounts& counts) {
-  return fmt::format("{} succeeded, {} errored, {} expired, {} canceled", counts[0], counts[1], counts[2], counts[3]);
-}
-
 std::string made_result(std::string_view type, const std::string& message) {
   return fmt::format(
       R"({{"type":"errored","error":{{"type":"error","error":{{"type":"{}","message":{},"line":null}},"request_id":null}}}})",
@@ -38,6 +34,10 @@ std::string made_result(std::string_view type, const std::string& message) {
 constexpr std::string_view not_again = "It is not sent again by itself: `offpeak retry` does that.";
 
 }  // namespace
+
+std::string counts_text(const TypeCounts& counts) {
+  return fmt::format("{} succeeded, {} errored, {} expired, {} canceled", counts[0], counts[1], counts[2], counts[3]);
+}
 
 CollectStep after_download(const CollectFacts& facts, const ReadTally& tally) {
   switch (facts.end) {

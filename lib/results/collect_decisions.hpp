@@ -56,6 +56,7 @@ struct DoubtfulEnd {
 };
 DoubtfulEnd doubtful_end(const ReadTally& tally, std::uint32_t requests, const TypeCounts& told);
 
+std::string counts_text(const TypeCounts& counts);
 TypeCounts counts_told(const Batch& batch);
 TypeCounts counts_told(const ProviderBatch& batch);
 

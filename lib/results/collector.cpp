@@ -40,12 +40,15 @@ Task<> Collector::run() {
     }
     if (full) {
       ++full_tries;
-      doors_.log.error("results.disk_full", {{"hint", "free some space; offpeak goes on by itself"}});
+      if (!disk_full_since_) disk_full_since_ = doors_.clock.now();
+      full_.lasts("results", "", {{"hint", "free some space; offpeak goes on by itself"}});
       const auto& retry = doors_.config.retry;
       co_await bell_.wait_for(backoff(retry.backoff, retry.max_backoff, full_tries, doors_.random.unit()));
       continue;
     }
     full_tries = 0;
+    disk_full_since_.reset();
+    full_.ended("results");
     if (!found) co_await wait_for_work();
   }
 }

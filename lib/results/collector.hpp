@@ -20,6 +20,7 @@
 #include "base/files.hpp"
 #include "base/log.hpp"
 #include "base/random.hpp"
+#include "base/state_log.hpp"
 #include "base/task.hpp"
 #include "base/wakeup.hpp"
 #include "base/worker.hpp"
@@ -59,6 +60,7 @@ class Collector {
 
   // Until canceled.
   Task<> run();
+  std::optional<Instant> disk_full_since() const { return disk_full_since_; }
 
  private:
   // How a download ended.
@@ -88,6 +90,7 @@ class Collector {
   Task<> give_up(Batch batch);
   Task<> try_again(Batch batch, std::string reason, std::optional<Duration> retry_after);
   Task<> hold_jobs(Batch batch, std::string reason);
+  void end_waiting(const Batch& batch);
   void report_booked(const Batch& batch, const Booked& booked);
   void report_odd_lines(const Batch& batch, const ReadTally& tally);
 
@@ -99,6 +102,10 @@ class Collector {
     std::uint32_t downloads = 0, needed = downloads_of_doubt;
   };
   std::map<BatchId, Doubts> doubts_;
+  std::optional<Instant> disk_full_since_;
+  StateLog waiting_{doors_.log, doors_.clock, LogLevel::warning, "results.waiting", "results.arrived"};
+  StateLog at_risk_{doors_.log, doors_.clock, LogLevel::error, "results.at_risk", "results.safe"};
+  StateLog full_{doors_.log, doors_.clock, LogLevel::error, "results.disk_full", "results.go_on"};
 };
 
 }  // namespace offpeak

@@ -26,6 +26,21 @@ BatchSeen as_seen(BatchId id, const ProviderBatch& told) {
   return seen;
 }
 
+// What stays to be known of a batch that is collected.
+std::map<std::string, std::string> what_to_know(const Batch& batch, const ReadTally& tally) {
+  std::map<std::string, std::string> known;
+  if (tally.own == batch.requests && tally.by_type != counts_told(batch)) {
+    known["counts_differ"] =
+        fmt::format("batch {}: the provider counts {}, its lines say {}; compare the bill", batch.provider_id,
+                    counts_text(counts_told(batch)), counts_text(tally.by_type));
+  }
+  if (tally.unreadable > 0) {
+    known["unreadable_lines"] = fmt::format("batch {}: {} of its result lines could not be read; they are kept in {}",
+                                            batch.provider_id, tally.unreadable, aside_name(batch.id));
+  }
+  return known;
+}
+
 }  // namespace
 
 Task<> Collector::conclude(Batch batch, Download download, ReadTally tally) {
@@ -84,8 +99,13 @@ Task<> Collector::collect(Batch batch, ReadTally tally, CollectRules rules) {
   rules.max_backoff = doors_.config.retry.max_backoff;
   rules.jitter = doors_.random.unit();
   rules.account_was_well = tally.account_faults == 0 && tally.by_type[0] > 0;
-  auto collect = [id = batch.id, rules, now = doors_.clock.now()](Queue& queue) {
-    return queue.collect(id, rules, now);
+  const auto to_know = what_to_know(batch, tally);
+  auto collect = [id = batch.id, rules, to_know, now = doors_.clock.now()](Queue& queue) {
+    const auto collected = queue.collect(id, rules, now);
+    for (const auto& [kind, what] : to_know) {
+      if (collected.complete) queue.note(kind, what, now);
+    }
+    return collected;
   };
   crash_point("before_collected");
   const auto collected = co_await doors_.database.run(std::move(collect));
@@ -97,6 +117,7 @@ Task<> Collector::collect(Batch batch, ReadTally tally, CollectRules rules) {
     co_return;
   }
   doubts_.erase(batch.id);
+  end_waiting(batch);
   doors_.log.info("batch.collected", {{"batch", batch.id},
                                       {"provider_id", batch.provider_id},
                                       {"requests", batch.requests},
@@ -113,7 +134,7 @@ Task<> Collector::pause_for(Batch batch, std::string error_type) {
     if (queue.account().paused) return false;
     queue.pause_account(
         fmt::format("results of batch {} say {}: check the API key, credit and limits", provider_id, error_type),
-        now + backoff(first, most, tries, unit), tries);
+        now + backoff(first, most, tries, unit), tries, now);
     return true;
   };
   if (!co_await doors_.database.run(std::move(pause))) co_return;
@@ -206,6 +227,7 @@ Task<> Collector::give_up(Batch batch) {
                now = doors_.clock.now()](Queue& queue) { return queue.results_lost(id, result, doubted, now); };
   const auto lost = co_await doors_.database.run(std::move(lose));
   doubts_.erase(batch.id);
+  end_waiting(batch);
   doors_.log.error("results.lost", {{"batch", batch.id},
                                     {"provider_id", batch.provider_id},
                                     {"requests", lost.missing},
@@ -222,14 +244,20 @@ Task<> Collector::try_again(Batch batch, std::string reason, std::optional<Durat
   auto fail = [id = batch.id, reason, next](Queue& queue) { queue.collect_failed(id, reason, next); };
   co_await doors_.database.run(std::move(fail));
   if (is_at_risk(batch, now)) {
-    doors_.log.error("results.at_risk", {{"batch", batch.provider_id},
-                                         {"reason", reason},
-                                         {"created_at", to_rfc3339(batch.created_at)},
-                                         {"hint", "the provider deletes results 29 days after creation"}});
+    at_risk_.lasts(batch.provider_id, reason,
+                   {{"batch", batch.provider_id},
+                    {"reason", reason},
+                    {"created_at", to_rfc3339(batch.created_at)},
+                    {"hint", "the provider deletes results 29 days after creation"}});
     co_return;
   }
-  doors_.log.warning("results.waiting",
-                     {{"batch", batch.provider_id}, {"reason", reason}, {"next_try_at", to_rfc3339(next)}});
+  waiting_.lasts(batch.provider_id, reason,
+                 {{"batch", batch.provider_id}, {"reason", reason}, {"next_try_at", to_rfc3339(next)}});
+}
+
+void Collector::end_waiting(const Batch& batch) {
+  waiting_.ended(batch.provider_id);
+  at_risk_.ended(batch.provider_id);
 }
 
 Task<> Collector::hold_jobs(Batch batch, std::string reason) {

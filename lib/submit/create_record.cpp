@@ -24,6 +24,12 @@ Batch with_times(Batch batch, const Intent& intent, Instant now) {
 void record_created_once(Queue& queue, const Intent& intent, const ProviderBatch& created, Instant now) {
   if (!queue.batch(created.id)) {
     queue.record_created(intent.id, with_times(new_batch(created), intent, now), true, now);
+    if (counts_differ(intent, created)) {
+      queue.note("created_counts_differ",
+                 fmt::format("batch {}: {} requests were sent, the provider counts {}; compare with its console",
+                             created.id, intent.requests, created.counts.total()),
+                 now);
+    }
     return;
   }
   queue.exclude_candidate(intent.id, created.id);
@@ -48,6 +54,10 @@ void record_end(Queue& queue, const Intent& intent, const CreateVerdict& verdict
 
 }  // namespace
 
+bool counts_differ(const Intent& intent, const ProviderBatch& created) {
+  return to_millis(created.created_at) != 0 && created.counts.total() != intent.requests;
+}
+
 void record_create(Queue& queue, const Intent& intent, const CreateVerdict& verdict, const Consequence& consequence,
                    std::optional<JobId> damaged_job, Instant now) {
   const auto stored = queue.intent(intent.id);
@@ -58,9 +68,10 @@ void record_create(Queue& queue, const Intent& intent, const CreateVerdict& verd
     if (queue.create_delay().tries > 0) queue.end_create_delay();
   }
   if (consequence.account) {
-    queue.pause_account(consequence.account->reason, consequence.account->next_try_at, consequence.account->tries);
+    queue.pause_account(consequence.account->reason, consequence.account->next_try_at, consequence.account->tries,
+                        now);
   }
-  if (consequence.delay) queue.delay_creates(*consequence.delay);
+  if (consequence.delay) queue.delay_creates(*consequence.delay, now);
   if (damaged_job) queue.hold_job(*damaged_job, "its claimed file is missing or damaged: " + verdict.message);
 }
 

@@ -14,4 +14,8 @@ namespace offpeak {
 void record_create(Queue& queue, const Intent& intent, const CreateVerdict& verdict, const Consequence& consequence,
                    std::optional<JobId> damaged_job, Instant now);
 
+// The provider accepted the batch and counts something else than what was sent. Where only the id could be read there
+// are no counts to compare.
+bool counts_differ(const Intent& intent, const ProviderBatch& created);
+
 }  // namespace offpeak

@@ -93,6 +93,17 @@ Task<> Settler::run() {
   }
 }
 
+std::map<IntentId, Instant> Settler::verdict_at() const {
+  const auto settle = config_.provider.settle_unknown;
+  std::map<IntentId, Instant> verdicts;
+  for (const auto& [id, seen] : seen_) {
+    if (!seen.first_clean_at) continue;
+    const auto left = std::chrono::ceil<Duration>(*seen.first_clean_at - clock_.steady_now()) + settle;
+    verdicts[id] = clock_.now() + left + look_interval(settle);
+  }
+  return verdicts;
+}
+
 // Model: T12, T12_failed.
 Task<> Settler::look(Intent intent) {
   const auto id = intent.id;

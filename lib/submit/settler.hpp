@@ -23,6 +23,8 @@ class Settler {
 
   // Until canceled.
   Task<> run();
+  // By when an unknown create is decided at the latest, as long as lists can be read and none shows it.
+  std::map<IntentId, Instant> verdict_at() const;
 
  private:
   Task<> look(Intent intent);

@@ -131,17 +131,19 @@ Task<> Submitter::record(Intent intent, CreateVerdict verdict, Consequence conse
       return true;
     });
     if (stored) break;
-    log_.error("disk.full", {{"what", "the outcome of a create call waits to be stored"}, {"intent", intent.id}});
+    if (!disk_full_since_) disk_full_since_ = clock_.now();
+    full_.lasts("submit", "", {{"what", "the outcome of a create call waits to be stored"}, {"intent", intent.id}});
     co_await sleep_for(clock_, std::chrono::seconds(1));
   }
+  disk_full_since_.reset();
+  full_.ended("submit");
 }
 
 void Submitter::report(const Intent& intent, const CreateVerdict& verdict, const Consequence& consequence) {
   switch (consequence.end) {
     case IntentEnd::created:
       log_.info("batch.created", {{"intent", intent.id}, {"batch", verdict.batch->id}, {"requests", intent.requests}});
-      // Where only the id could be read there are no counts to compare.
-      if (to_millis(verdict.batch->created_at) != 0 && verdict.batch->counts.total() != intent.requests) {
+      if (counts_differ(intent, *verdict.batch)) {
         log_.error("batch.counts_differ", {{"batch", verdict.batch->id},
                                            {"sent", intent.requests},
                                            {"counted", verdict.batch->counts.total()},

@@ -12,6 +12,7 @@
 #include "base/files.hpp"
 #include "base/log.hpp"
 #include "base/random.hpp"
+#include "base/state_log.hpp"
 #include "base/wakeup.hpp"
 #include "base/worker.hpp"
 #include "config/config.hpp"
@@ -40,6 +41,7 @@ class Submitter {
   Task<> run();
   // The last byte may have left and the answer is not stored yet: a stop should wait a moment.
   bool committing() const { return committing_; }
+  std::optional<Instant> disk_full_since() const { return disk_full_since_; }
 
  private:
   class Commit;
@@ -61,6 +63,8 @@ class Submitter {
   Wakeup& bell_;  // an intent was written
   bool committing_ = false;
   IntentId begun_;  // the one whose upload began last: never uploaded twice
+  std::optional<Instant> disk_full_since_;
+  StateLog full_{log_, clock_, LogLevel::error, "disk.full", "disk.has_room"};
 };
 
 }  // namespace offpeak

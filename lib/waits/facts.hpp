@@ -29,22 +29,23 @@ enum class GateKind : std::uint8_t {
 struct PackGate {
   GateKind kind = GateKind::sending;
   std::string reason;
-  std::optional<Instant> until;  // none: until something changes
+  std::optional<Instant> until = std::nullopt;  // none: until something changes
 };
 
 // The packer's last look.
 struct PackFacts {
   std::optional<PackGate> gate;
-  std::optional<Instant> gate_since;   // closed by this kind of gate since
-  std::optional<Instant> send_at;      // when what waits is sent
-  std::optional<Instant> next_try_at;  // the list in front of a batch failed
+  std::optional<Instant> gate_since = std::nullopt;   // closed by this kind of gate since
+  std::optional<Instant> send_at = std::nullopt;      // when what waits is sent
+  std::optional<Instant> next_try_at = std::nullopt;  // the list in front of a batch failed
 };
 
 // Anything that a stage could not do and does again.
-struct Trouble {
+struct StageTrouble {
   std::string what;  // what failed, and why
   Instant since{};
-  std::optional<Instant> next_action_at;
+  std::optional<Instant> next_action_at = std::nullopt;
+  std::string command = "";  // that a human must give; empty: it goes on by itself
 };
 
 // A job whose results cannot be written.
@@ -52,21 +53,20 @@ struct ExportTrouble {
   std::string what;
   Instant since{};
   int tries = 0;
-  std::optional<Instant> next_action_at;
+  std::optional<Instant> next_action_at = std::nullopt;
 };
 
 struct StageFacts {
   ProviderContact contact;
-  std::optional<Instant> first_list_since;  // nothing is sent before the first list was read; waits for it since
-  std::optional<Instant> first_list_at;     // and asks again at
+  std::optional<StageTrouble> guard;  // nothing is sent before it is known what the workspace holds
   PackFacts pack;
   std::optional<Instant> next_poll_at;
   std::map<BatchId, Instant> missing_since;  // the provider answers 404 for these
   std::map<IntentId, Instant> verdict_at;    // a create with a lost answer is decided by then, if lists can be read
   std::map<JobId, ExportTrouble> exports;
-  std::vector<Trouble> intake;
+  std::vector<StageTrouble> intake;
   std::map<std::string, Instant> disk_full;  // by the stage that found it so, since when
-  std::optional<Trouble> refused_config;     // the last reload was refused: the old settings are in use
+  std::optional<StageTrouble> refused_config;     // the last reload was refused: the old settings are in use
 };
 
 }  // namespace offpeak

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "waits/words.hpp"
 
@@ -52,27 +53,43 @@ void add_unexplained(std::vector<Wait>& waits, const Look& look) {
     Wait wait{WaitKind::unexplained_batch};
     wait.since = batch.created_at;
     wait.next_action_at = batch.next_action_at;
-    wait.health = Health::needs_human;
-    wait.command = fmt::format("offpeak reconcile {} claim", batch.provider_id);
-    if (batch.state == "open") {
+    wait.health = Health::degraded;
+    if (batch.copy_of) {
+      wait.what = fmt::format("{} may be a second copy of a batch of ours, made behind our back: its results will tell{}",
+                              batch.provider_id, reason);
+    } else if (batch.state == "claiming") {
+      wait.what = fmt::format("the results of {} are being claimed; submitting waits{}", batch.provider_id, reason);
+    } else {
       wait.what =
           fmt::format("{} exists at the provider and is not known here; submitting waits{}", batch.provider_id, reason);
-    } else if (batch.state == "claiming") {
-      wait.what = fmt::format("the results of {} are being claimed{}", batch.provider_id, reason);
-      wait.health = Health::degraded;
-      wait.command = "";
-    } else if (look.config.provider.exclusive) {
-      wait.kind = WaitKind::strange_batch;
-      wait.what = fmt::format(
-          "somebody else made batch {} with {} in this workspace, which is said to be offpeak's alone{}; where other "
-          "programs may make batches here, set [provider] exclusive = false",
-          batch.provider_id, requests_text(batch.requests), reason);
-      wait.command = fmt::format("offpeak reconcile {} dismiss", batch.provider_id);
-    } else {
-      continue;
+      wait.health = Health::needs_human;
+      wait.command = fmt::format("offpeak reconcile {} claim", batch.provider_id);
     }
     waits.push_back(std::move(wait));
   }
+}
+
+// Told, and nobody has decided: an alarm only where nobody else should be there.
+void add_strangers(std::vector<Wait>& waits, const Look& look) {
+  if (!look.config.provider.exclusive) return;
+  for (const auto& batch : look.status.strangers) {
+    Wait wait{WaitKind::strange_batch,
+              fmt::format("batch {} with {} in this workspace is not offpeak's{}{}; where other programs may make batches "
+                          "here, set [provider] exclusive = false; where it may be ours: offpeak reconcile {} claim",
+                          batch.provider_id, requests_text(batch.requests), batch.reason ? ": " : "",
+                          batch.reason.value_or(""), batch.provider_id),
+              batch.created_at};
+    wait.health = Health::needs_human;
+    wait.command = fmt::format("offpeak reconcile {} dismiss", batch.provider_id);
+    waits.push_back(std::move(wait));
+  }
+  const auto shown = static_cast<std::int64_t>(look.status.strangers.size());
+  if (look.status.strangers_seen <= shown) return;
+  Wait more{WaitKind::strange_batch,
+            fmt::format("{} more batches in this workspace are not offpeak's", look.status.strangers_seen - shown)};
+  more.health = Health::needs_human;
+  more.command = "offpeak reconcile";
+  waits.push_back(std::move(more));
 }
 
 void add_batches(std::vector<Wait>& waits, const Look& look) {
@@ -110,6 +127,39 @@ void add_intake(std::vector<Wait>& waits, const Look& look) {
   }
 }
 
+// "2 files were rejected, the newest: a.jsonl: line 3, column 14: not valid JSON"
+std::string rejected_text(const Status& status) {
+  const auto& newest = *status.rejected_newest;
+  const auto name = escape_for_display(newest.file, name_bytes_max);
+  JsonElements errors(newest.errors);
+  std::string_view first;
+  std::string why;
+  if (errors.next(first)) {
+    const auto number = [&](std::string_view key) {
+      const auto value = json_member(first, key);
+      return value ? json_integer(*value) : std::nullopt;
+    };
+    if (const auto line = number("line")) why += fmt::format("line {}, ", *line);
+    if (const auto column = number("column")) why += fmt::format("column {}, ", *column);
+    if (!why.empty()) why.replace(why.size() - 2, 1, ":");
+    if (const auto message = json_member(first, "message")) why += json_decode_string(*message);
+  }
+  if (newest.job) return fmt::format("{}: {}", name, why);
+  if (status.rejected_unseen == 1) return fmt::format("{} was rejected: {}", name, why);
+  return fmt::format("{} files were rejected, the newest: {}: {}", status.rejected_unseen, name, why);
+}
+
+void add_rejected(std::vector<Wait>& waits, const Look& look) {
+  if (!look.status.rejected_newest) return;
+  Wait wait{WaitKind::rejected_file, rejected_text(look.status), look.status.rejected_newest->at};
+  wait.health = Health::needs_human;
+  // It prints what is wrong with each, and then they are looked at.
+  wait.command = look.status.rejected_unseen > 1
+                     ? "offpeak rejected --seen all"
+                     : fmt::format("offpeak rejected --seen {}", look.status.rejected_newest->id.value);
+  waits.push_back(std::move(wait));
+}
+
 void add_held(std::vector<Wait>& waits, const Look& look) {
   for (const auto& job : look.status.held) {
     Wait wait{WaitKind::hold,
@@ -138,10 +188,12 @@ std::vector<Wait> waits_of(const Look& look) {
   }
   add_intake_pause(waits, look);
   add_unexplained(waits, look);
+  add_strangers(waits, look);
   for (const auto& intent : look.status.unsettled) waits.push_back(unknown_create_wait(intent, look));
   add_batches(waits, look);
   add_writing(waits, look);
   add_intake(waits, look);
+  add_rejected(waits, look);
   add_held(waits, look);
   std::ranges::stable_sort(waits, [](const Wait& a, const Wait& b) { return a.health > b.health; });
   return waits;

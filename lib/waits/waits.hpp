@@ -26,7 +26,7 @@ enum class WaitKind : std::uint8_t {
   disk,                // a stage found the disk full
   provider,            // calls fail
   account,             // the account does not take batches, or the key is refused
-  first_list,          // nothing is sent before it
+  workspace,           // nothing is sent before it is known whose it is and what it holds
   operator_pause,      // `offpeak pause`
   unexplained_batch,   // holds submitting until somebody decides
   strange_batch,       // somebody else's, told and not decided
@@ -49,15 +49,16 @@ enum class WaitKind : std::uint8_t {
   hold,                // held, and the daemon asks
   operator_hold,       // held because the operator wished so
   intake,              // a file cannot be taken
+  rejected_file,       // rejected, and nobody has looked at it
 };
 std::string_view to_text(WaitKind kind);
 
 struct Wait {
   WaitKind kind = WaitKind::turn;
-  std::string what;  // a sentence for people; what it takes to go on is in it
-  std::optional<Instant> since;
-  std::optional<Instant> until;           // at the latest
-  std::optional<Instant> next_action_at;  // something happens by itself
+  std::string what = "";  // a sentence for people; what it takes to go on is in it
+  std::optional<Instant> since = std::nullopt;
+  std::optional<Instant> until = std::nullopt;           // at the latest
+  std::optional<Instant> next_action_at = std::nullopt;  // something happens by itself
   Health health = Health::ok;
   std::string command = "";  // needs_human: what to do
 

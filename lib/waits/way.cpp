@@ -34,33 +34,40 @@ std::optional<Wait> account_wait(const Look& look) {
   return wait;
 }
 
-std::optional<Wait> first_list_wait(const Look& look) {
-  const auto& stages = look.stages;
-  if (!stages.first_list_since) return std::nullopt;
-  Wait wait{WaitKind::first_list, "nothing is sent before the provider's list of batches was read",
-            stages.first_list_since};
-  wait.next_action_at = stages.first_list_at;
-  wait.health = after_patience(*stages.first_list_since, look.now);
-  if (!stages.contact.failing()) return wait;
-  wait.what += ": " + stages.contact.last_error.message;
-  wait.health = Health::degraded;  // it has never worked since the start
+// Before the guard is through, nothing has worked since the start: its first failure counts at once.
+std::optional<Wait> workspace_wait(const Look& look) {
+  if (!look.stages.guard) return std::nullopt;
+  const auto& guard = *look.stages.guard;
+  const auto& contact = look.stages.contact;
+  Wait wait{WaitKind::workspace, "nothing is sent before the workspace is known: " + guard.what, guard.since};
+  if (contact.failing() && !wait.what.ends_with(contact.last_error.message)) {
+    wait.what += ": " + contact.last_error.message;
+  }
+  wait.next_action_at = guard.next_action_at;
+  wait.health = contact.failing() ? Health::degraded : after_patience(guard.since, look.now);
+  if (!guard.command.empty()) wait.health = Health::needs_human;
+  wait.command = guard.command;
   return wait;
 }
 
 std::optional<Wait> provider_wait(const Look& look) {
   const auto& contact = look.stages.contact;
-  const bool told = contact.account_fault() || look.stages.first_list_since;
+  const bool told = contact.account_fault() || look.stages.guard;
   if (!contact.failing() || told) return std::nullopt;
   Wait wait{WaitKind::provider, "the provider gives no answer that can be used: " + contact.last_error.message,
             contact.failing_since};
   wait.next_action_at = next_call_at(look);
   wait.health = after_patience(*contact.failing_since, look.now);
+  // An address that is not the API's does not become it by itself.
+  if (contact.last_error.kind == CallFailureKind::refused && wait.health == Health::degraded) {
+    wait.health = Health::needs_human;
+    wait.command = "offpeakd --check-config";
+  }
   return wait;
 }
 
 std::optional<Wait> unexplained_wait(const Look& look) {
-  const auto holds = [](const UnexplainedBatch& batch) { return batch.state == "open" || batch.state == "claiming"; };
-  if (std::ranges::none_of(look.status.unexplained, holds)) return std::nullopt;
+  if (std::ranges::none_of(look.status.unexplained, &UnexplainedBatch::holds_submitting)) return std::nullopt;
   Wait wait{WaitKind::unexplained_batch,
             "the provider lists batches that nothing here explains, and nothing is sent before that is decided: "
             "`offpeak reconcile`"};
@@ -68,11 +75,12 @@ std::optional<Wait> unexplained_wait(const Look& look) {
   return wait;
 }
 
+// From the first failure to the next create that is accepted; between the tries something else may be waited for.
 std::optional<Wait> backoff_wait(const Look& look) {
   const auto& delay = look.status.delay;
-  if (delay.tries == 0 || delay.not_before <= look.now) return std::nullopt;
+  if (delay.tries == 0) return std::nullopt;
   Wait wait{WaitKind::backoff, "the last create failed and is tried again: " + delay.reason, delay.since};
-  wait.next_action_at = delay.not_before;
+  if (delay.not_before > look.now) wait.next_action_at = delay.not_before;
   wait.health = after_patience(delay.since.value_or(look.now), look.now);
   return wait;
 }
@@ -109,7 +117,7 @@ std::optional<Wait> gate_wait(const Look& look) {
 using Way = std::optional<Wait> (*)(const Look&);
 
 // Whoever comes first is what a request waits for.
-constexpr Way ways[] = {pause_wait,    account_wait,     first_list_wait, provider_wait,
+constexpr Way ways[] = {pause_wait,    account_wait,     workspace_wait, provider_wait,
                         unexplained_wait, backoff_wait, gate_wait};
 
 }  // namespace
@@ -127,7 +135,9 @@ AccountState account_of(const Look& look) {
 
 std::optional<Wait> closed_way(const Look& look) {
   for (const auto way : ways) {
-    if (auto wait = way(look)) return wait;
+    auto wait = way(look);
+    const bool due = wait && wait->kind == WaitKind::backoff && !wait->next_action_at;
+    if (wait && !due) return wait;
   }
   return std::nullopt;
 }
@@ -137,12 +147,13 @@ std::vector<Wait> closed_ways(const Look& look) {
   for (const auto way : ways) {
     if (auto wait = way(look)) closed.push_back(std::move(*wait));
   }
-  // A turn is nothing to tell of, and a cap or a backoff keeps nobody where nothing is pending.
-  const bool none_pending = look.status.counts[RequestState::pending] == 0;
+  // A turn is nothing to tell of, and a cap or a backoff keeps nobody where nothing is to be sent.
+  const auto& counts = look.status.counts;
+  const bool nothing_to_send = counts[RequestState::pending] + counts[RequestState::assigned] == 0;
   std::erase_if(closed, [&](const Wait& wait) {
-    const bool of_pending =
+    const bool of_sending =
         wait.kind == WaitKind::room || wait.kind == WaitKind::daily_cap || wait.kind == WaitKind::backoff;
-    return wait.kind == WaitKind::turn || (of_pending && none_pending);
+    return wait.kind == WaitKind::turn || (of_sending && nothing_to_send);
   });
   return closed;
 }

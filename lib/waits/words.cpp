@@ -20,7 +20,7 @@ constexpr auto kind_words = std::to_array<std::string_view>({
     "disk",
     "provider",
     "account",
-    "first_list",
+    "workspace",
     "operator_pause",
     "unexplained_batch",
     "strange_batch",
@@ -44,7 +44,7 @@ constexpr auto kind_words = std::to_array<std::string_view>({
     "operator_hold",
     "intake",
 });
-static_assert(kind_words.size() == static_cast<std::size_t>(WaitKind::intake) + 1);
+static_assert(kind_words.size() == static_cast<std::size_t>(WaitKind::rejected_file) + 1);
 
 std::string gone_command(const WaitingBatch& batch) { return fmt::format("offpeak reconcile {} gone", batch.provider_id); }
 
@@ -121,8 +121,8 @@ std::optional<Instant> sooner(std::optional<Instant> a, std::optional<Instant> b
 
 std::optional<Instant> next_call_at(const Look& look) {
   const auto& stages = look.stages;
-  auto next = sooner(stages.first_list_at, stages.pack.next_try_at, look.now);
-  next = sooner(next, stages.next_poll_at, look.now);
+  auto next = sooner(stages.pack.next_try_at, stages.next_poll_at, look.now);
+  if (stages.guard) next = sooner(next, stages.guard->next_action_at, look.now);
   for (const auto& intent : look.status.unsettled) next = sooner(next, intent.next_action_at, look.now);
   return next;
 }

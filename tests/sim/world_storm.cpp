@@ -179,11 +179,11 @@ void World::command() {
     const auto which = random_.below(6);
     if (which == 0) {
       trace_.add("world command: pause");
-      queue.pause(random_.below(2) == 0, true, true);
+      queue.pause(random_.below(2) == 0, true, true, clock_.now());
       return;
     }
     if (which == 1) {
-      queue.pause(true, true, false);
+      queue.pause(true, true, false, clock_.now());
       return;
     }
     if (jobs.empty()) return;
@@ -219,7 +219,7 @@ void World::tend() {
   }
   ask_queue([this] {
     auto& queue = daemon_->queue;
-    queue.pause(true, true, false);
+    queue.pause(true, true, false, clock_.now());
     ListOptions held;
     held.limit = 1000;
     held.state = "held";

@@ -144,6 +144,28 @@ TEST_F(Commands, JobsIsATableOrJsonLines) {
   EXPECT_EQ(run_here({"jobs", "--limit", "0"}).code, 2);
 }
 
+TEST_F(Commands, StatusSaysWhatWaitsAndTellsAScriptHowBadItIs) {
+  EXPECT_EQ(run_here({"status", "--check"}).code, 0);
+  EXPECT_EQ(run_here({"submit", file(two_lines)}).code, 0);
+  EXPECT_EQ(run_here({"pause"}).code, 0);
+  auto ran = run_here({"status", "--check"});
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("Waits:\n  submitting is paused by the operator; `offpeak resume` goes on\n      since "));
+  EXPECT_EQ(run_here({"status"}).code, 0);
+  EXPECT_THAT(run_here({"show", "1"}).out, HasSubstr("Waits for 2 requests to be sent: submitting is paused"));
+  EXPECT_THAT(run_here({"jobs"}).out, HasSubstr("submitting is paused"));
+  EXPECT_EQ(run_here({"resume"}).code, 0);
+  server_.with_queue([](Queue& queue) { queue.hold_job(JobId{1}, "too many errors"); });
+  ran = run_here({"status", "--check"});
+  EXPECT_EQ(ran.code, 6);
+  EXPECT_THAT(ran.out, HasSubstr("Needs you:\n  job 1 (reviews) is held: too many errors\n      offpeak release 1\n"));
+  EXPECT_EQ(run_here({"release", "1"}).code, 0);
+  EXPECT_EQ(run_here({"hold", "1"}).code, 0);
+  ran = run_here({"status", "--check"});
+  EXPECT_EQ(ran.code, 0) << "held because the operator wished so";
+  EXPECT_THAT(ran.out, HasSubstr("1 open, 1 held by you"));
+}
+
 TEST_F(Commands, HostileNamesAreRefusedAndEscaped) {
   const auto refused = run_here({"submit", "-", "--name", "a\x1b[2Jb\nc"}, two_lines);
   EXPECT_NE(refused.code, 0);

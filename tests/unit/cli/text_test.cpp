@@ -7,6 +7,7 @@
 #include "daemon/cli/progress.hpp"
 #include "daemon/cli/table.hpp"
 #include "daemon/cli/unix_http.hpp"
+#include "daemon/cli/wait_view.hpp"
 
 namespace offpeak::cli {
 namespace {
@@ -19,6 +20,39 @@ TEST(Table, AlignsColumnsAndLeavesOutEmptyOnes) {
             " ID  NAME           N\n"
             "  7  é          1,000\n"
             "123  long name      2\n");
+}
+
+TEST(Table, FitsTheWidthWithTheLastColumnBeneath) {
+  Table table({{"ID", Align::right}, {"NAME"}, {"REASON"}});
+  table.add({"7", "reviews", "the provider works on it, and that takes a while"});
+  table.add({"8", "done", ""});
+  EXPECT_EQ(table.text(30),
+            "ID  NAME\n"
+            " 7  reviews\n"
+            "    the provider works on it, \n"
+            " 8  done\n");
+  EXPECT_EQ(table.text(), table.text(100));
+}
+
+TEST(Wrapped, BreaksBetweenWordsAndCutsWordsThatAreTooLong) {
+  EXPECT_EQ(wrapped("one two three", 100, 4), "one two three");
+  EXPECT_EQ(wrapped("one two three four", 14, 4), "one two\n    three four");
+  EXPECT_EQ(wrapped("0123456789abcdef g", 14, 4), "0123456789\n    abcdef g");
+  EXPECT_EQ(wrapped("ééééé ééééé ééééé", 15, 4), "ééééé ééééé\n    ééééé");
+  EXPECT_EQ(wrapped("", 14, 4), "");
+}
+
+TEST(WaitView, TellsItsTimesAndNotTheSameTwice) {
+  const Instant now(Duration(1'790'000'000'000));
+  WaitView wait;
+  EXPECT_EQ(times_text(wait, now), "");
+  wait.since = now - std::chrono::minutes(41);
+  wait.until = now + std::chrono::hours(23);
+  wait.next_action_at = now + std::chrono::seconds(9);
+  EXPECT_EQ(times_text(wait, now), "since 41m 00s, at the latest in 23h 00m, next in 9s");
+  wait.next_action_at = wait.until;
+  EXPECT_EQ(times_text(wait, now), "since 41m 00s, at the latest in 23h 00m");
+  EXPECT_EQ(times_text(wait, now + std::chrono::hours(24)), "since 1d 0h");
 }
 
 TEST(Table, ColorsTakeNoWidth) {

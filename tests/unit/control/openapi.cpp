@@ -90,6 +90,10 @@ std::string OpenApi::check_value(const json::value& node, const json::value& val
       if (auto wrong = check_value(one, value, place); !wrong.empty()) return wrong;
     }
   }
+  if (const auto* any = schema.if_contains("anyOf")) {
+    const auto fits = [&](const auto& one) { return check_value(one, value, place).empty(); };
+    if (std::ranges::none_of(any->as_array(), fits)) return place + " fits nothing: " + json::serialize(value);
+  }
   if (const auto* type = schema.if_contains("type"); type != nullptr && !type_fits(*type, value)) {
     return place + " has another type: " + json::serialize(value);
   }

@@ -148,8 +148,20 @@ TEST(Problem, IsJsonWhateverItSays) {
   EXPECT_FALSE(JsonChecker().check(reply.body));
 }
 
-TEST(Status, NamesWhatNeedsAHumanWithItsCommand) {
+struct StatusWorld : testing::Test {
   Status status;
+  StageFacts stages;
+  Config config;
+  Instant now{Duration(1'790'000'000'000)};
+  Look look() const { return {status, stages, config, now}; }
+  std::string json() const {
+    auto text = status_json(look());
+    EXPECT_FALSE(JsonChecker().check(text)) << text;
+    return text;
+  }
+};
+
+TEST_F(StatusWorld, NamesWhatNeedsAHumanWithItsCommand) {
   status.account.paused = true;
   status.account.reason = "credit balance is too low";
   UnexplainedBatch open;
@@ -164,31 +176,68 @@ TEST(Status, NamesWhatNeedsAHumanWithItsCommand) {
   held.name = "rev\x1biews";
   held.reason = "too many errors";
   status.held = {held};
-  StatusExtras extras;
-  const auto json = status_json(status, extras);
-  EXPECT_FALSE(JsonChecker().check(json)) << json;
-  EXPECT_THAT(json, HasSubstr(R"("health":"degraded")"));
-  EXPECT_THAT(json, HasSubstr(R"("command":"offpeak resume")"));
-  EXPECT_THAT(json, HasSubstr(R"("command":"offpeak reconcile msgbatch_x claim")"));
-  EXPECT_THAT(json, testing::Not(HasSubstr("offpeak reconcile msgbatch_y")));
-  EXPECT_THAT(json, HasSubstr(R"("unexplained_batches":["msgbatch_x","msgbatch_y"])"));
-  EXPECT_THAT(json, HasSubstr(R"("command":"offpeak release 7")"));
-  EXPECT_THAT(json, testing::Not(HasSubstr("\x1b")));
+  EXPECT_THAT(json(), HasSubstr(R"("health":"needs_human")"));
+  EXPECT_THAT(json(), HasSubstr(R"("command":"offpeak resume")"));
+  EXPECT_THAT(json(), HasSubstr(R"("command":"offpeak reconcile msgbatch_x claim")"));
+  EXPECT_THAT(json(), testing::Not(HasSubstr("offpeak reconcile msgbatch_y")));
+  EXPECT_THAT(json(), HasSubstr(R"("unexplained_batches":["msgbatch_x","msgbatch_y"])"));
+  EXPECT_THAT(json(), HasSubstr(R"("command":"offpeak release 7")"));
+  EXPECT_THAT(json(), HasSubstr(R"("trouble":"the account does not take batches)"));
+  EXPECT_THAT(json(), testing::Not(HasSubstr("\x1b")));
 }
 
-TEST(Status, UnknownIntentsNeedNoHuman) {
-  Status status;
-  status.unknown_intents = 3;
-  const auto json = status_json(status, StatusExtras());
-  EXPECT_THAT(json, HasSubstr(R"("health":"ok")"));
-  EXPECT_THAT(json, HasSubstr(R"("needs_human":[])"));
-  EXPECT_THAT(json, HasSubstr(R"("next_poll_at":null)"));
+TEST_F(StatusWorld, UnknownIntentsNeedNoHuman) {
+  status.unknown_intents = 1;
+  status.unsettled = {{IntentId{3}, IntentState::unknown, now, now, "cut \"off\"", now, 5}};
+  EXPECT_THAT(json(), HasSubstr(R"("health":"ok")"));
+  EXPECT_THAT(json(), HasSubstr(R"("needs_human":[])"));
+  EXPECT_THAT(json(), HasSubstr(R"("kind":"unknown_create")"));
+  EXPECT_THAT(json(), HasSubstr(R"("next_poll_at":null)"));
 }
 
-TEST(Status, TroubleIsDegraded) {
-  StatusExtras extras;
-  extras.trouble = "the disk is full";
-  EXPECT_THAT(status_json(Status(), extras), HasSubstr(R"("health":"degraded")"));
+TEST_F(StatusWorld, AFullDiskIsDegraded) {
+  stages.disk_full["pack"] = now;
+  EXPECT_THAT(json(), HasSubstr(R"("health":"degraded")"));
+  EXPECT_THAT(json(), HasSubstr(R"("trouble":"the disk is full)"));
+}
+
+TEST_F(StatusWorld, SaysHowTheProviderAnswered) {
+  EXPECT_THAT(json(), HasSubstr(R"("provider":{"last_ok_at":null,"failing_since":null,"failures":0,"last_error":null)"));
+  CallFailure failure;
+  failure.kind = CallFailureKind::account;
+  failure.http_status = 401;
+  failure.message = "list: HTTP 401";
+  stages.contact.note_failure(failure, now);
+  stages.next_poll_at = now + std::chrono::seconds(9);
+  EXPECT_THAT(json(), HasSubstr(R"("failures":1,"last_error":"list: HTTP 401","last_error_kind":"account")"));
+  EXPECT_THAT(json(), HasSubstr(R"("last_http_status":401)"));
+  EXPECT_THAT(json(), HasSubstr(R"("account":{"state":"paused","reason":"list: HTTP 401")"));
+}
+
+TEST_F(StatusWorld, ShowsMoneyAndFacts) {
+  status.spent_today = 2'500'000'000;
+  status.unpriced_today = 5;
+  status.duplicate_batches = 1;
+  EXPECT_THAT(json(), HasSubstr(R"("money":{"today_usd":2.5,"cap_usd":null,"unpriced_requests":5})"));
+  EXPECT_THAT(json(), HasSubstr(R"("facts":["1 batch ran requests that another one ran too)"));
+  config.money.daily_cap_usd = 5;
+  EXPECT_THAT(json(), HasSubstr(R"("cap_usd":5,)"));
+}
+
+TEST_F(StatusWorld, AnOpenJobHasAReasonAndOneThatIsOverHasNone) {
+  Job job;
+  job.id = JobId{7};
+  job.requests = 3;
+  job.counts[RequestState::pending] = 3;
+  auto text = job_json(job, JobWaits{.ready = 3}, look());
+  EXPECT_FALSE(JsonChecker().check(text)) << text;
+  EXPECT_THAT(text, HasSubstr(R"("reason":"3 requests to be sent: the next batch takes them")"));
+  EXPECT_THAT(text, HasSubstr(R"("wait":{"kind":"turn")"));
+  job.state = JobState::done;
+  text = job_json(job, JobWaits(), look());
+  EXPECT_FALSE(JsonChecker().check(text)) << text;
+  EXPECT_THAT(text, HasSubstr(R"("reason":null)"));
+  EXPECT_THAT(text, HasSubstr(R"("wait":null)"));
 }
 
 }  // namespace

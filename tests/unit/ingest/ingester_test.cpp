@@ -315,11 +315,11 @@ TEST_F(IngesterTest, ASmallFileDoesNotWaitForHugeOnes) {
 
 TEST_F(IngesterTest, WhilePausedFilesWait) {
   Life life(*this);
-  life.queue.pause(true, false, true);
+  life.queue.pause(true, false, true, Instant{});
   drop(life, "a.jsonl", three);
   life.advance(long_enough);
   EXPECT_EQ(names("incoming"), Names{"a.jsonl"});
-  life.queue.pause(true, false, false);
+  life.queue.pause(true, false, false, Instant{});
   life.bell.notify();
   life.advance(a_moment);
   EXPECT_EQ(life.accepted.size(), 1U);

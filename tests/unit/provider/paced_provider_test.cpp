@@ -220,5 +220,55 @@ TEST_F(PacedProviderTest, ACanceledWaitCallsNobody) {
   EXPECT_EQ(inner.called_at.size(), 1U);
 }
 
+TEST_F(PacedProviderTest, KnowsHowTheProviderAnsweredLately) {
+  EXPECT_FALSE(paced.contact().failing());
+  EXPECT_FALSE(paced.contact().last_ok_at);
+  list_many(1);
+  clock.run_until_idle();
+  EXPECT_EQ(paced.contact().last_ok_at, clock.now());
+  const auto began = clock.now();
+  for (int i = 0; i < 3; ++i) {
+    inner.failure = CallFailure();
+    inner.failure->message = "list: refused";
+    list_many(1);
+    clock.run_until_idle();
+    clock.advance(Duration(10'000));
+  }
+  EXPECT_EQ(paced.contact().failing_since, began);
+  EXPECT_EQ(paced.contact().failures, 3);
+  EXPECT_EQ(paced.contact().last_error.message, "list: refused");
+  EXPECT_FALSE(paced.contact().account_fault());
+  inner.failure.reset();
+  list_many(1);
+  clock.run_until_idle();
+  EXPECT_FALSE(paced.contact().failing());
+  EXPECT_EQ(paced.contact().last_ok_at, clock.now());
+}
+
+TEST_F(PacedProviderTest, AListThatIsNotThereIsAFailure) {
+  inner.failure = CallFailure();
+  inner.failure->kind = CallFailureKind::not_found;
+  list_many(2);
+  clock.run_until_idle();
+  EXPECT_EQ(paced.contact().failures, 2);
+  EXPECT_EQ(paced.contact().last_error.kind, CallFailureKind::refused);
+}
+
+TEST_F(PacedProviderTest, WhatWeStoppedOurselvesTellsNothing) {
+  inner.failure = CallFailure();
+  inner.failure->kind = CallFailureKind::stopped;
+  list_many(1);
+  clock.run_until_idle();
+  EXPECT_FALSE(paced.contact().failing());
+}
+
+// The list may work while creates fail: what a create means is stored by who sent it.
+TEST_F(PacedProviderTest, ARefusedCreateIsNotAFailureOfTheProvider) {
+  answer_create_with(401);
+  group.spawn("create", create_once(&paced, &done));
+  clock.run_until_idle();
+  EXPECT_FALSE(paced.contact().failing());
+}
+
 }  // namespace
 }  // namespace offpeak::test

@@ -59,6 +59,7 @@ const std::vector<Asked>& asked_all_the_time() {
       {"jobs_to_export", [](Queue& q) { q.jobs_to_export(); }},
       {"intakes", [](Queue& q) { q.intakes(); }},
       {"status", [](Queue& q) { q.status(world_now); }},
+      {"job_waits", [](Queue& q) { q.job_waits(q.jobs_with_open_requests().front(), world_now); }},
       {"next_to_purge", [](Queue& q) { q.next_to_purge(world_now - std::chrono::hours(1), world_now); }},
       {"jobs_with_open_requests", [](Queue& q) { q.jobs_with_open_requests(); }},
   };

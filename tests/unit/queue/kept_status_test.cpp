@@ -55,7 +55,7 @@ class KeptStatusTest : public ::testing::Test {
     return thrown;
   }
   void pause_intake(bool paused) {
-    EXPECT_FALSE(run([paused](Queue& queue) { queue.pause(true, false, paused); }));
+    EXPECT_FALSE(run([paused](Queue& queue) { queue.pause(true, false, paused, Instant{}); }));
   }
 
   // A function that the worker has begun, and that goes on until it is let go.
@@ -129,7 +129,7 @@ TEST_F(KeptStatusTest, ShowsEveryWriteThatWasAwaited) {
 TEST_F(KeptStatusTest, ShowsWhatAFunctionWroteBeforeItThrew) {
   ask_and_wait();
   const auto thrown = run([](Queue& queue) {
-    queue.pause(true, false, true);
+    queue.pause(true, false, true, Instant{});
     throw std::runtime_error("after its write");
   });
   EXPECT_THROW(std::rethrow_exception(thrown), std::runtime_error);

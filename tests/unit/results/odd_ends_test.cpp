@@ -398,7 +398,7 @@ TEST_F(OddEnds, OnlyTheBatchItselfSaysThatItsResultsWereDeleted) {
 }
 
 TEST_F(OddEnds, AnAccountThatIsPausedAlreadyIsNotPausedAnew) {
-  world.queue.pause_account("before", world.clock.now() + 1h, 3);
+  world.queue.pause_account("before", world.clock.now() + 1h, 3, world.clock.now());
   job = world.add_job(1);
   const auto sent = world.submit();
   world.end(sent, {errored_value("billing_error")});

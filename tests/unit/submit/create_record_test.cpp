@@ -85,7 +85,7 @@ class CreateRecord : public ::testing::Test {
 
 TEST_F(CreateRecord, StoresTheBatchAndLiftsThePause) {
   const auto intent = committing(0, 4, "one");
-  queue_->pause_account("credit is used up", now, 2);
+  queue_->pause_account("credit is used up", now, 2, now);
   record_create(*queue_, intent, answered_with("msgbatch_1", 4), ends(IntentEnd::created), std::nullopt, now);
   EXPECT_EQ(queue_->intent(intent.id)->state, IntentState::created);
   EXPECT_EQ(queue_->batch("msgbatch_1")->intent, intent.id);
@@ -95,7 +95,7 @@ TEST_F(CreateRecord, StoresTheBatchAndLiftsThePause) {
 // The disk filled up after the batch was stored: the repeat meets its own batch and must not take it for another.
 TEST_F(CreateRecord, GoesOnWhereTheDiskFilledUpAfterTheBatchWasStored) {
   const auto intent = committing(0, 4, "one");
-  queue_->pause_account("credit is used up", now, 2);
+  queue_->pause_account("credit is used up", now, 2, now);
   queue_->record_created(intent.id, new_batch(*answered_with("msgbatch_1", 4).batch), true, now);
   record_create(*queue_, intent, answered_with("msgbatch_1", 4), ends(IntentEnd::created), std::nullopt, now);
   EXPECT_EQ(queue_->intent(intent.id)->state, IntentState::created);
