@@ -13,6 +13,7 @@
 #include "base/text.hpp"
 #include "control/control.hpp"
 #include "control/server.hpp"
+#include "daemon/key_file.hpp"
 #include "daemon/live_provider.hpp"
 #include "daemon/notify.hpp"
 #include "daemon/spool_lock.hpp"
@@ -61,7 +62,8 @@ ControlServerOptions server_options(const Config& config) {
 
 class App {
  public:
-  App(boost::asio::io_context& context, const DaemonOptions& options, Settings settings, Log& log, std::string key);
+  App(boost::asio::io_context& context, const DaemonOptions& options, Settings settings, Log& log, KeyFile key_file,
+      std::string key);
 
   // Binds the socket, starts every stage, waits for the end.
   Task<> run();
@@ -75,6 +77,8 @@ class App {
   void reload();
   void take_new_settings();
   void refuse_settings(const std::vector<std::string>& errors, std::string_view what);
+  std::shared_ptr<Provider> with_new_key(bool refused);
+  Task<> try_the_account_again();
   ControlHooks hooks();
 
   boost::asio::any_io_executor executor_;
@@ -94,6 +98,8 @@ class App {
   Queue queue_;
   Bells bells_{clock_, executor_};
   Database database_{queue_, database_worker_, clock_, &bells_};
+  KeyFile key_file_;
+  std::optional<std::string> key_trouble_;  // said already
   LiveProvider live_provider_;
 
   Stages stages_;
@@ -106,12 +112,14 @@ class App {
   TaskGroup tasks_;  // last: it dies first
 };
 
-App::App(boost::asio::io_context& context, const DaemonOptions& options, Settings settings, Log& log, std::string key)
+App::App(boost::asio::io_context& context, const DaemonOptions& options, Settings settings, Log& log, KeyFile key_file,
+         std::string key)
     : executor_(context.get_executor()),
       options_(options),
       settings_(std::move(settings)),
       log_(log),
       queue_(config_.paths.database()),
+      key_file_(std::move(key_file)),
       live_provider_(make_provider(executor_, config_, std::move(key))),
       stages_({executor_, clock_, random_, files_, file_worker_, read_worker_, sync_worker_,
                pointers_to(results_sync_workers_), bells_, database_, live_provider_, log_, config_, settings_.prices},
@@ -120,7 +128,9 @@ App::App(boost::asio::io_context& context, const DaemonOptions& options, Setting
                {config_.paths.claimed(), config_.paths.downloads(), config_.paths.results(), config_.paths.state},
                hooks()),
       server_(executor_, control_, log_, server_options(config_)),
-      tasks_(executor_) {}
+      tasks_(executor_) {
+  live_provider_.renew_with([this](bool refused) { return with_new_key(refused); });
+}
 
 ControlHooks App::hooks() {
   ControlHooks hooks;
@@ -166,6 +176,8 @@ void App::start() {
   tasks_.spawn("audit", audit_daily());
   log_.info("daemon.started",
             {{"version", OFFPEAK_VERSION}, {"socket", config_.paths.socket}, {"provider", config_.provider.base_url}});
+  if (const auto warning = settle_warning(config_.provider))
+    log_.warning("config.settle_unknown", {{"what", *warning}});
   notify_ready("running");
 }
 
@@ -236,6 +248,33 @@ void App::refuse_settings(const std::vector<std::string>& errors, std::string_vi
   notify_ready(fmt::format("running with the old settings: {}", what));
 }
 
+// Whenever it is asked who asks: the key file may have been replaced or mended, and after a 401 or 403 it is read in any case. A
+// file that is half written, or gone, changes nothing: the next call looks again.
+std::shared_ptr<Provider> App::with_new_key(bool refused) {
+  if (!refused && !key_file_.changed()) return nullptr;
+  auto key = key_file_.read(config_.provider);
+  if (const auto* error = std::get_if<ConfigError>(&key)) {
+    const auto trouble = to_text(*error);
+    if (key_trouble_ != trouble) log_.error("key.unreadable", {{"error", trouble}, {"act", "the old key stays"}});
+    key_trouble_ = trouble;
+    return nullptr;
+  }
+  key_trouble_.reset();
+  auto renewed = make_provider(executor_, config_, std::move(std::get<std::string>(key)));
+  if (renewed->identity("").key_hash == live_provider_.identity("").key_hash) return nullptr;
+  log_.info("key.changed", {{"file", config_.provider.api_key_file}});
+  tasks_.spawn("new_key", try_the_account_again());
+  return renewed;
+}
+
+// What the old key was refused need not wait for its backoff.
+Task<> App::try_the_account_again() {
+  co_await database_.run([](Queue& queue) {
+    if (queue.account().paused) queue.resume_account();
+  });
+  bells_.ring_all();
+}
+
 void App::take_new_settings() {
   auto read = read_settings(options_);
   if (const auto* errors = std::get_if<std::vector<ConfigError>>(&read)) {
@@ -244,7 +283,7 @@ void App::take_new_settings() {
     return refuse_settings(texts, "the configuration has errors");
   }
   auto& settings = std::get<Settings>(read);
-  auto key = load_api_key(settings.config.provider, system_environment);
+  auto key = key_file_.read(settings.config.provider);
   if (const auto* error = std::get_if<ConfigError>(&key)) {
     return refuse_settings({to_text(*error)}, "the key cannot be read");
   }
@@ -261,6 +300,8 @@ void App::take_new_settings() {
   refused_config_.reset();
   log_.set_level(settings_.config.log.level);
   log_.info("config.reloaded");
+  if (const auto warning = settle_warning(config_.provider))
+    log_.warning("config.settle_unknown", {{"what", *warning}});
   notify_ready("running");
   bells_.ring_all();
 }
@@ -270,7 +311,8 @@ void App::take_new_settings() {
 int run_daemon(const DaemonOptions& options, Settings settings, Log& log) {
   ::signal(SIGPIPE, SIG_IGN);
   ::umask(0007);
-  auto key = load_api_key(settings.config.provider, system_environment);
+  KeyFile key_file(system_environment);
+  auto key = key_file.read(settings.config.provider);
   if (const auto* error = std::get_if<ConfigError>(&key)) {
     log.error("config.bad", {{"error", to_text(*error)}});
     return exit_configuration;
@@ -288,7 +330,7 @@ int run_daemon(const DaemonOptions& options, Settings settings, Log& log) {
   }
   try {
     boost::asio::io_context context(1);
-    App app(context, options, std::move(settings), log, std::get<std::string>(std::move(key)));
+    App app(context, options, std::move(settings), log, std::move(key_file), std::get<std::string>(std::move(key)));
     TaskGroup root(context.get_executor());
     root.spawn("daemon", app.run());
     context.run();

@@ -14,7 +14,7 @@ constexpr Duration disk_full_forgotten = 2 * disk_full_pause;
 
 Stages::Stages(const StageDoors& doors, std::function<void()> intake_settled)
     : doors_(doors),
-      paced_(doors.provider, doors.clock, doors.random),
+      paced_(doors.provider, doors.clock, doors.random, doors.config.retry),
       provider_(paced_),
       watcher_(doors.clock, doors.log, doors.bells.of(Stage::ingest), doors.config.paths.incoming(), doors.config.intake.rescan),
       ingester_({doors.clock, doors.files, doors.file_worker, doors.sync_worker, doors.database, doors.log},

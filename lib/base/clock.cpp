@@ -1,16 +1,111 @@
 #include "base/clock.hpp"
 
 #include <fmt/format.h>
+#include <sys/timerfd.h>
+#include <time.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
+#include <map>
+#include <system_error>
 
 #include "base/wakeup.hpp"
 
 namespace offpeak {
+
+// The deadlines of one clock, and the one descriptor that becomes readable at the soonest of them.
+class SystemClock::Alarm : public std::enable_shared_from_this<Alarm> {
+ public:
+  explicit Alarm(const boost::asio::any_io_executor& executor) : ring_(executor) {
+    const int fd = ::timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (fd < 0) throw std::system_error(errno, std::generic_category(), "timerfd_create(CLOCK_BOOTTIME)");
+    ring_.assign(fd);
+  }
+
+  void arm(boost::asio::steady_timer& timer, SteadyTime deadline) {
+    remove(timer);
+    armed_.emplace(deadline, &timer);
+    set();
+  }
+  void disarm(boost::asio::steady_timer& timer) {
+    if (remove(timer)) set();
+  }
+
+ private:
+  bool remove(boost::asio::steady_timer& timer) {
+    for (auto it = armed_.begin(); it != armed_.end(); ++it) {
+      if (it->second != &timer) continue;
+      armed_.erase(it);
+      return true;
+    }
+    return false;
+  }
+
+  // Rings at the soonest deadline. While there is none, nothing waits, so that an io_context may run dry.
+  void set() {
+    const auto soonest = armed_.empty() ? SteadyTime() : armed_.begin()->first;
+    if (soonest != set_for_) {
+      set_for_ = soonest;
+      const auto since_boot = armed_.empty() ? std::chrono::nanoseconds(0)
+                                             : std::max(std::chrono::nanoseconds(soonest.time_since_epoch()),
+                                                        std::chrono::nanoseconds(1));  // 0 would be: never
+      itimerspec spec{};
+      spec.it_value.tv_sec = since_boot.count() / 1'000'000'000;
+      spec.it_value.tv_nsec = since_boot.count() % 1'000'000'000;
+      ::timerfd_settime(ring_.native_handle(), TFD_TIMER_ABSTIME, &spec, nullptr);
+    }
+    if (armed_.empty() && waiting_) ring_.cancel();
+    if (armed_.empty() || waiting_) return;
+    waiting_ = true;
+    ring_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                     [self = shared_from_this()](boost::system::error_code) { self->rung(); });
+  }
+
+  // Also where the wait was canceled: what is armed by now decides.
+  void rung() {
+    waiting_ = false;
+    const auto now = SystemClock().steady_now();
+    while (!armed_.empty() && armed_.begin()->first <= now) {
+      auto* due = armed_.begin()->second;
+      armed_.erase(armed_.begin());
+      due->cancel();
+    }
+    // It stays readable until it is set anew.
+    if (set_for_ <= now) set_for_ = SteadyTime::min();
+    set();
+  }
+
+  boost::asio::posix::stream_descriptor ring_;
+  std::multimap<SteadyTime, boost::asio::steady_timer*> armed_;
+  SteadyTime set_for_{};  // {}: not set
+  bool waiting_ = false;
+};
+
+SystemClock::SystemClock() = default;
+SystemClock::~SystemClock() = default;
+
+SteadyTime SystemClock::steady_now() const {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return SteadyTime(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
+}
+
+void SystemClock::arm(boost::asio::steady_timer& timer, SteadyTime deadline) {
+  disarm(timer);
+  timer.expires_at(SteadyTime::max());
+  if (deadline == SteadyTime::max()) return;
+  if (!alarm_) alarm_ = std::make_shared<Alarm>(timer.get_executor());
+  alarm_->arm(timer, deadline);
+}
+
+void SystemClock::disarm(boost::asio::steady_timer& timer) {
+  timer.cancel();
+  if (alarm_) alarm_->disarm(timer);
+}
 
 Instant SystemClock::now() const { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
 

@@ -1,9 +1,11 @@
 // Clock: the door to time. Wall time (UTC) is for display and for comparing with the provider's dates; every wait and
-// every duration uses the steady clock, which does not jump. Used on the I/O thread; now() and steady_now() anywhere.
+// every duration uses the steady clock, which does not jump and goes on while the machine is suspended: the time that
+// others were given has passed for them, too. Used on the I/O thread; now() and steady_now() anywhere.
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,7 +16,7 @@ namespace offpeak {
 
 using Duration = std::chrono::milliseconds;
 using Instant = std::chrono::sys_time<Duration>;           // UTC
-using SteadyTime = std::chrono::steady_clock::time_point;  // never jumps
+using SteadyTime = std::chrono::steady_clock::time_point;  // never jumps; of a Clock, not of std::chrono's own
 
 class Clock {
  public:
@@ -26,12 +28,23 @@ class Clock {
   virtual void disarm(boost::asio::steady_timer& timer) = 0;
 };
 
+// CLOCK_BOOTTIME. Asio's own timers stand still with a suspended machine, so a timerfd rings for them: once, at the
+// soonest deadline, and not at all while nothing has one. All timers of one SystemClock have the same executor.
 class SystemClock final : public Clock {
  public:
+  SystemClock();
+  ~SystemClock() override;
+  SystemClock(const SystemClock&) = delete;
+  SystemClock& operator=(const SystemClock&) = delete;
+
   Instant now() const override;
-  SteadyTime steady_now() const override { return std::chrono::steady_clock::now(); }
-  void arm(boost::asio::steady_timer& timer, SteadyTime deadline) override { timer.expires_at(deadline); }
-  void disarm(boost::asio::steady_timer& timer) override { timer.cancel(); }
+  SteadyTime steady_now() const override;
+  void arm(boost::asio::steady_timer& timer, SteadyTime deadline) override;
+  void disarm(boost::asio::steady_timer& timer) override;
+
+ private:
+  class Alarm;
+  std::shared_ptr<Alarm> alarm_;  // made by the first deadline; shared with its wait, which may end after the clock
 };
 
 // Throws operation_aborted where the task is canceled.

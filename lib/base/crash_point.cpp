@@ -20,6 +20,7 @@ Wanted read_wanted() {
   if (const auto colon = wanted.marker.find(':'); colon != std::string::npos) {
     wanted.passing = std::atoi(wanted.marker.c_str() + colon + 1);
     if (wanted.marker.ends_with(":term")) wanted.signal = SIGTERM;
+    if (wanted.marker.ends_with(":stop")) wanted.signal = SIGSTOP;
     wanted.marker.resize(colon);
   }
   return wanted;

@@ -22,18 +22,26 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(space) - first + 1);
 }
 
-// The path of the key file, or nothing where no file is configured or there are no credentials.
-std::optional<std::string> key_path(const ProviderConfig& provider, const Environment& environment) {
-  const auto& name = provider.api_key_file;
-  if (name.empty() || name.find('/') != std::string::npos) {
-    return name.empty() ? std::nullopt : std::optional(name);
-  }
-  const char* folder = environment("CREDENTIALS_DIRECTORY");
-  if (folder == nullptr || *folder == '\0') return std::nullopt;
-  return join_path(folder, name);
+bool is_quote(char c) { return c == '"' || c == '\'' || c == '`'; }
+
+// "ANTHROPIC_API_KEY=sk-..." or "export ...": a line of a shell or of an environment file. A key has no name before an
+// equals sign, though it may end in one.
+bool is_assignment(std::string_view text) {
+  if (text.starts_with("export ")) return true;
+  const auto equals = text.find('=');
+  if (equals == 0 || equals == std::string_view::npos || equals + 1 == text.size()) return false;
+  return std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(equals),
+                     [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; });
 }
 
 std::variant<std::string, ConfigError> checked(const std::string& where, std::string_view key) {
+  if (is_assignment(key)) {
+    return ConfigError{where, 0, 0, "the API key has a name and an equals sign before it",
+                       "write nothing but the key: no NAME=, no export, no quotes"};
+  }
+  if (is_quote(key.front()) || is_quote(key.back())) {
+    return ConfigError{where, 0, 0, "the API key stands in quotes", "write nothing but the key, without quotes"};
+  }
   const bool printable = std::all_of(key.begin(), key.end(), [](char c) { return c > 0x20 && c < 0x7F; });
   if (printable) return std::string(key);
   return ConfigError{where, 0, 0, "the API key holds characters that cannot go into an HTTP header",
@@ -52,8 +60,18 @@ std::string missing_hint(const ProviderConfig& provider) {
 
 }  // namespace
 
+std::optional<std::string> api_key_path(const ProviderConfig& provider, const Environment& environment) {
+  const auto& name = provider.api_key_file;
+  if (name.empty() || name.find('/') != std::string::npos) {
+    return name.empty() ? std::nullopt : std::optional(name);
+  }
+  const char* folder = environment("CREDENTIALS_DIRECTORY");
+  if (folder == nullptr || *folder == '\0') return std::nullopt;
+  return join_path(folder, name);
+}
+
 std::variant<std::string, ConfigError> load_api_key(const ProviderConfig& provider, const Environment& environment) {
-  const auto path = key_path(provider, environment);
+  const auto path = api_key_path(provider, environment);
   const bool credential = path && *path != provider.api_key_file;
   std::string looked;
   if (path) {

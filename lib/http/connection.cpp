@@ -1,6 +1,9 @@
 #include "http/connection.hpp"
 
+#include <linux/sockios.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +19,7 @@
 #include "http/answer_parser.hpp"
 #include "http/request_head.hpp"
 #include "http/resolve.hpp"
+#include "model/limits.hpp"
 
 namespace offpeak::http {
 
@@ -26,6 +30,9 @@ constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 
 constexpr std::size_t write_slice_bytes = 256 * 1024;
 constexpr std::size_t addresses_max = 8;
+
+// How long the kernel goes on sending what nobody acknowledges: tcp(7), TCP_USER_TIMEOUT, in milliseconds.
+using UserTimeout = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_USER_TIMEOUT>;
 
 boost::system::error_code tls_failure() {
   const auto reason = ERR_get_error();
@@ -106,6 +113,7 @@ Task<Result<void>> Connection::connect_to(std::string host, std::string port) {
     const auto [ec] = co_await socket_.async_connect(endpoint, as_values);
     if (!ec && !writing_.expired) {
       socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+      socket_.set_option(UserTimeout(static_cast<int>(kernel_delivery_max.count())), ignored);
       co_return Result<void>();
     }
     last = failure("cannot connect to " + authority(endpoint.address().to_string(), port), writing_, ec);
@@ -193,6 +201,38 @@ Task<Result<void>> Connection::write(std::string_view bytes) {
   }
   if (ec) co_return failure("sending", writing_, ec);
   co_return Result<void>();
+}
+
+Task<Result<bool>> Connection::write_until(std::string_view few_bytes, SteadyTime until) {
+  const SystemClock clock;
+  const auto left = std::chrono::ceil<Duration>(until - clock.steady_now());
+  writing_.arm(std::clamp(left, Duration(0), origin_.progress_timeout), shared_from_this());
+  auto [ec] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_write, as_values);
+  writing_.disarm();
+  // The timer stands still while the machine is suspended: only this comparison decides.
+  if (clock.steady_now() > until) co_return false;
+  if (ec) co_return failure("sending", writing_, ec);
+  if (tls_) ec = co_await encrypt(few_bytes);
+  // Encrypting waits where the peer is changing keys. The bytes count as sent, though they stay.
+  if (!ec && clock.steady_now() > until) ec = asio::error::timed_out;
+  if (ec) co_return failure("sending", writing_, ec);
+  const auto outgoing = tls_ ? records_.take() : few_bytes;
+  writing_.arm(origin_.progress_timeout, shared_from_this());
+  const auto [sent_ec, sent] = co_await asio::async_write(socket_, asio::buffer(outgoing), as_values);
+  writing_.disarm();
+  if (sent_ec) co_return failure("sending", writing_, sent_ec);
+  co_return true;
+}
+
+std::optional<std::size_t> Connection::unsent_bytes() {
+  int bytes = 0;
+  if (!socket_.is_open() || ::ioctl(socket_.native_handle(), SIOCOUTQNSD, &bytes) != 0) return std::nullopt;
+  return static_cast<std::size_t>(std::max(bytes, 0));
+}
+
+void Connection::drop_on_close(bool drop) {
+  boost::system::error_code ignored;
+  if (socket_.is_open()) socket_.set_option(asio::socket_base::linger(drop, 0), ignored);
 }
 
 Task<Result<std::size_t>> Connection::read_some(std::span<char> buffer) {

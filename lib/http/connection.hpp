@@ -31,6 +31,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<Result<void>> open();
   // All of it, each slice within the progress timeout.
   Task<Result<void>> write(std::string_view bytes);
+  // Hands these few bytes to the kernel in one step. False: not one of them was, because `until` was over first. A
+  // failure: nobody knows.
+  Task<Result<bool>> write_until(std::string_view few_bytes, SteadyTime until);
+  // What was written and has not been sent yet, since the peer takes no more for now; nothing where the connection is
+  // gone.
+  std::optional<std::size_t> unsent_bytes();
+  // Whether close() drops what was written and did not arrive (the peer sees a reset), or lets the kernel go on
+  // sending it. So does the end of the process.
+  void drop_on_close(bool drop);
   // Some bytes; 0 at the orderly end.
   Task<Result<std::size_t>> read_some(std::span<char> buffer);
   // From now on, until called again: what is read must arrive within `timeout`, or the connection is closed.

@@ -19,6 +19,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
+#include "model/limits.hpp"
 
 namespace offpeak::http {
 
@@ -35,9 +36,10 @@ struct Origin {
   std::string prefix;   // path before /v1, without a slash at its end
   std::string ca_file;  // empty: the system's
   std::optional<Proxy> proxy;
-  Duration connect_timeout{10'000};   // resolve + connect + proxy + TLS handshake, each step
-  Duration progress_timeout{60'000};  // every block sent or received
-  Duration answer_timeout{600'000};   // from the last byte sent to the answer's header
+  Duration connect_timeout{10'000};                    // resolve + connect + proxy + TLS handshake, each step
+  Duration progress_timeout{60'000};                   // every block sent or received
+  Duration answer_timeout{600'000};                    // from the last byte sent to the answer's header
+  Duration last_byte_limit = commit_to_last_byte_max;  // from asking for the consent; tests make it short
 };
 
 // "https://host[:port][/prefix]"; plain http only to loopback (127.0.0.0/8, ::1, localhost).
@@ -76,7 +78,8 @@ class BodyReader {  // the caller's body, block by block
   virtual std::uint64_t size() const = 0;
   // Asked for while the last block is being sent: a block is valid until the call after the next one.
   virtual Task<Result<std::string_view>> next_block() = 0;
-  // All but the last byte have left. The last byte leaves only if this succeeds.
+  // All but the last byte have left. The last byte leaves only if this succeeds, and within last_byte_limit of the
+  // moment it was asked.
   virtual Task<Result<void>> before_last_byte() = 0;
 };
 
@@ -88,7 +91,7 @@ class BodyWriter {
 
 // What became of an upload.
 struct Upload {
-  bool last_byte_left = false;       // true from the consent on, whatever happened then
+  bool last_byte_left = false;       // true from the consent on, whatever happened then; but not where it came too late
   bool source_failed = false;        // next_block or before_last_byte failed
   std::optional<Response> response;  // header and as much body as came (1 MiB at most)
   bool response_complete = false;

@@ -1,5 +1,6 @@
 #include "http/upload.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -8,6 +9,7 @@
 #include <optional>
 
 #include "base/task_group.hpp"
+#include "base/text.hpp"
 #include "base/wakeup.hpp"
 #include "http/address.hpp"
 #include "http/request_head.hpp"
@@ -61,8 +63,10 @@ class Uploader {
   Task<bool> send_block(std::string_view block);
   Task<bool> flush();
   Task<bool> source_is_at_its_end();
+  Task<bool> nothing_waits_unsent();
   Task<bool> consented();
   Task<> send_last_byte();
+  void withhold();
   Task<> wait_for_answer();
   bool fail(std::string message);
   bool source_failed(const Error& error);
@@ -77,6 +81,7 @@ class Uploader {
   std::string gathered_;           // header and blocks that wait for a write
   std::uint64_t unsent_body_ = 0;  // not yet given by the reader
   char last_byte_ = '\n';
+  SteadyTime last_byte_until_{};
   bool answer_ended_ = false;  // complete, or it will never be
   std::string answer_failure_;
   Upload upload_;
@@ -123,6 +128,7 @@ Task<> Uploader::read_answer() {
   }
   answer_ended_ = true;
   // Nothing that is still to be sent could change this answer: a write that waits for the peer ends here.
+  if (outcome && parser.done()) exchange_.connection->drop_on_close(false);
   close();
   answer_changed_.notify();
 }
@@ -152,7 +158,9 @@ Task<Result<std::string_view>> Uploader::take_block() {
 }
 
 Task<> Uploader::send() {
-  if (co_await send_all_but_last_byte()) {
+  // From here on what does not arrive while we watch must never arrive.
+  exchange_.connection->drop_on_close(true);
+  if (co_await send_all_but_last_byte() && co_await nothing_waits_unsent()) {
     // Let an answer that is already here be seen first.
     co_await asio::post(exchange_.client.executor, asio::use_awaitable);
     if (!answered_early() && co_await consented()) co_await send_last_byte();
@@ -213,7 +221,29 @@ Task<bool> Uploader::flush() {
   co_return sent || fail(origin_url(exchange_.client.origin) + ": " + sent.error().message);
 }
 
+// The last byte must not queue up behind what a slow connection has still to send. Waits as long as some of it goes.
+Task<bool> Uploader::nothing_waits_unsent() {
+  constexpr Duration longest_pause(20);
+  auto& connection = *exchange_.connection;
+  auto before = connection.unsent_bytes();
+  auto moved_at = clock_.steady_now();
+  for (Duration pause(1); !answered_early(); pause = std::min(2 * pause, longest_pause)) {
+    const auto unsent = connection.unsent_bytes();
+    if (!unsent) co_return false;
+    if (*unsent == 0) co_return true;
+    if (unsent != before) moved_at = clock_.steady_now();
+    before = unsent;
+    if (clock_.steady_now() - moved_at > exchange_.client.origin.progress_timeout) {
+      co_return fail(origin_url(exchange_.client.origin) + ": sending: timed out after " +
+                     to_text(exchange_.client.origin.progress_timeout));
+    }
+    co_await answer_changed_.wait_for(pause);
+  }
+  co_return false;
+}
+
 Task<bool> Uploader::consented() {
+  last_byte_until_ = clock_.steady_now() + exchange_.client.origin.last_byte_limit;
   const auto consent = co_await reader_.before_last_byte();
   if (!consent) co_return source_failed(consent.error());
   // From here on the caller's record says that the byte may have left, so this one does too, whatever happens
@@ -225,8 +255,17 @@ Task<bool> Uploader::consented() {
 // Model: T5.
 Task<> Uploader::send_last_byte() {
   if (answered_early()) co_return;
-  auto sent = co_await exchange_.connection->write(std::string_view(&last_byte_, 1));
+  auto sent = co_await exchange_.connection->write_until(std::string_view(&last_byte_, 1), last_byte_until_);
   if (!sent) fail(origin_url(exchange_.client.origin) + ": the last byte: " + sent.error().message);
+  if (sent && !*sent) withhold();
+}
+
+// The kernel never had it: a proven no, whatever the caller's record says.
+void Uploader::withhold() {
+  upload_.last_byte_left = false;
+  source_failed(make_error(ErrorKind::unavailable,
+                           "the last byte was withheld: more than " + to_text(exchange_.client.origin.last_byte_limit) +
+                               " had passed since its commit was asked for (a slow disk, or a suspended machine)"));
 }
 
 Task<> Uploader::wait_for_answer() {

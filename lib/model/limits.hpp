@@ -20,6 +20,17 @@ inline constexpr std::size_t path_name_bytes_max = 100;  // of a job's name in a
 inline constexpr std::size_t wire_nonce_bytes = 24;  // 96 random bits in hexadecimal
 inline constexpr std::size_t wire_seq_bytes = 21;    // fingerprint and place, in hexadecimal digits
 
+// When the last byte of a create may still arrive. It is handed to the kernel within this of the moment its commit was
+// asked for, or withheld; and the kernel gives up what nobody acknowledges (tcp(7), TCP_USER_TIMEOUT: with the defaults
+// it would go on for some 15 minutes). What lies behind our kernel, a proxy say, is not bounded by us; the provider
+// closes connections that say nothing for a minute or two.
+inline constexpr std::chrono::milliseconds commit_to_last_byte_max{10'000};
+inline constexpr std::chrono::milliseconds kernel_delivery_max{30'000};
+// Then the request is read, the batch made and listed. Settling must take longer than all three together.
+inline constexpr std::chrono::milliseconds listing_margin{20'000};
+inline constexpr std::chrono::milliseconds settle_unknown_least =
+    commit_to_last_byte_max + kernel_delivery_max + listing_margin;
+
 // After a "not created" verdict every list is compared with it for so long: a batch lives 24 hours at most.
 inline constexpr std::chrono::hours audit_time{26};
 

@@ -125,7 +125,7 @@ Task<> Packer::send() {
   if (!newest.ok()) {
     ++list_failures_;
     const auto pause =
-        std::max(newest.retry_after.value_or(Duration(0)),
+        std::max(std::min(newest.retry_after.value_or(Duration(0)), config_.retry.max_backoff),
                  backoff(config_.retry.backoff, config_.retry.max_backoff, list_failures_, random_.unit()));
     const auto next = clock_.now() + pause;
     no_list_.lasts("the list", newest.failure().message,

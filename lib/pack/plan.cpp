@@ -46,7 +46,27 @@ struct Cursor {
   }
 };
 
-std::optional<Lane> choose_lane(const std::vector<PackJob>& jobs, bool prefer_never_refused) {
+// Of what was refused with the same headers, the smallest part goes on first, for all of it: one branch is followed to
+// its end. Beside it goes what was never refused, unless the headers themselves may be at fault.
+std::map<Lane, LaneRank> one_branch_each(const std::map<Lane, LaneRank>& lanes, const std::set<HeaderGroup>& refused) {
+  std::map<Lane, LaneRank> kept;
+  for (auto lane = lanes.begin(); lane != lanes.end();) {
+    const auto& headers = lane->first.headers;
+    const auto fresh = lane->first.most_together == 0 ? lane++ : lanes.end();
+    const auto branch = lane;
+    std::optional<LaneRank> rank;
+    for (; lane != lanes.end() && lane->first.headers == headers; ++lane) {
+      if (!rank) rank = lane->second;
+      rank->priority = std::max(rank->priority, lane->second.priority);
+      rank->oldest = std::min(rank->oldest, lane->second.oldest);
+    }
+    if (rank) kept.emplace(branch->first, *rank);
+    if (fresh != lanes.end() && !(rank && refused.contains(headers))) kept.insert(*fresh);
+  }
+  return kept;
+}
+
+std::optional<Lane> choose_lane(const std::vector<PackJob>& jobs, const PackLimits& limits) {
   std::map<Lane, LaneRank> lanes;
   for (const auto& job : jobs) {
     for (const auto& run : job.pending) {
@@ -56,8 +76,9 @@ std::optional<Lane> choose_lane(const std::vector<PackJob>& jobs, bool prefer_ne
       if (job.priority == rank->second.priority) rank->second.oldest = std::min(rank->second.oldest, run.since);
     }
   }
+  lanes = one_branch_each(lanes, limits.refused_headers);
   const auto goes_before = [&](const auto& a, const auto& b) {
-    if (prefer_never_refused && (a.first.most_together == 0) != (b.first.most_together == 0)) {
+    if (limits.prefer_never_refused && (a.first.most_together == 0) != (b.first.most_together == 0)) {
       return a.first.most_together == 0;
     }
     if (a.second.priority != b.second.priority) return a.second.priority > b.second.priority;
@@ -155,7 +176,7 @@ std::uint32_t requests_max_of(const Lane& lane, const PackLimits& limits) {
 
 Plan plan_distinct(const std::vector<PackJob>& jobs, const PackLimits& limits, Sizes& sizes) {
   Plan plan;
-  const auto lane = choose_lane(jobs, limits.prefer_never_refused);
+  const auto lane = choose_lane(jobs, limits);
   const auto requests_max = lane ? requests_max_of(*lane, limits) : 0;
   if (requests_max == 0) return plan;
   plan.headers = lane->headers;
@@ -188,15 +209,22 @@ Plan plan_distinct(const std::vector<PackJob>& jobs, const PackLimits& limits, S
 
 // Model: T2.
 Plan plan_batch(const std::vector<PackJob>& jobs, const PackLimits& limits, Sizes& sizes) {
-  if (limits.avoided_counts.empty()) return plan_distinct(jobs, limits, sizes);
+  // One verdict of "not created" may have come too early, and is worth a batch of what is left over. After several in a
+  // row something else is the matter: batches that get smaller and smaller would only hide it.
+  const auto plain = [&] { return plan_distinct(jobs, limits, sizes); };
+  if (limits.avoided_counts.empty()) return plain();
+  if (limits.avoided_counts.size() > 1) {
+    auto whole = plain();
+    if (!whole.full) return whole;
+  }
   auto strict = limits;
   strict.taken_counts.insert(limits.avoided_counts.begin(), limits.avoided_counts.end());
   auto plan = plan_distinct(jobs, strict, sizes);
-  return plan.empty() ? plan_distinct(jobs, limits, sizes) : plan;
+  return plan.empty() ? plain() : plan;
 }
 
 bool surely_full(const std::vector<PackJob>& jobs, const PackLimits& limits) {
-  const auto lane = choose_lane(jobs, limits.prefer_never_refused);
+  const auto lane = choose_lane(jobs, limits);
   const auto requests_max = lane ? requests_max_of(*lane, limits) : 0;
   if (requests_max == 0) return false;
   std::uint64_t waiting = 0;
@@ -218,10 +246,8 @@ std::optional<PackGate> closed_gate(const PackView& view, const Config& config, 
   if (view.unexplained_batches) {
     return PackGate{GateKind::unexplained, "the provider lists batches that nothing here explains: `offpeak reconcile`", std::nullopt};
   }
-  // A wait longer than the longest backoff, or than the day that a retry-after may ask for, tells of a clock that was
-  // set back.
-  const auto longest = std::max<Duration>(config.retry.max_backoff, std::chrono::days(1));
-  const auto due = [&](Instant at) { return at <= now || at > now + 2 * longest; };
+  // A wait longer than the longest backoff tells of a clock that was set back.
+  const auto due = [&](Instant at) { return at <= now || at > now + 2 * config.retry.max_backoff; };
   if (view.account.paused && !due(view.account.next_try_at)) {
     return PackGate{GateKind::account, "the account is paused: " + view.account.reason, view.account.next_try_at};
   }
@@ -245,7 +271,8 @@ PackLimits limits_for(const PackView& view, const BatchConfig& config) {
   if (view.learned_max_bytes != 0) limits.bytes = std::min(limits.bytes, view.learned_max_bytes);
   limits.taken_counts = view.unsettled_counts;
   limits.avoided_counts = view.audited_counts;
-  limits.prefer_never_refused = view.account.paused;
+  limits.prefer_never_refused = view.account.paused || view.refused_last;
+  limits.refused_headers = view.refused_headers;
   return limits;
 }
 

@@ -29,7 +29,8 @@ CallFailureKind kind_of(int status, const std::optional<ApiError>& error) {
 std::string_view advice_on(int status) {
   switch (status) {
     case 401:
-      return "; check the API key";
+      return "; check the API key: put the right one into its file, which is read again before each try (under "
+             "LoadCredential= of systemd it changes with a restart of the service only)";
     case 402:
     case 403:
       return "; check the account, its plan and the key's permissions";
@@ -52,6 +53,14 @@ std::string describe_answer(int status, std::string_view body) {
   return text + fmt::format(", not in the API's shape ({} bytes: {})", body.size(), escape_for_display(body, 100));
 }
 
+std::string on_encoding(std::string_view coding) {
+  if (coding.empty() || coding == "identity") return "";
+  return fmt::format(
+      "; its body is encoded ({}), which was not asked for: a proxy or gateway on the way compresses answers; switch "
+      "that off there",
+      escape_for_display(coding, 40));
+}
+
 CallFailure failure_of_answer(std::string_view what, const http::Response& answer,
                               std::optional<Duration> retry_after) {
   const auto error = parse_api_error(answer.body);
@@ -59,8 +68,8 @@ CallFailure failure_of_answer(std::string_view what, const http::Response& answe
   failure.kind = kind_of(answer.status, error);
   failure.http_status = answer.status;
   if (error) failure.error_type = error->type;
-  failure.message =
-      fmt::format("{}: {}{}", what, describe_answer(answer.status, answer.body), advice_on(answer.status));
+  failure.message = fmt::format("{}: {}{}{}", what, describe_answer(answer.status, answer.body),
+                                on_encoding(answer.header("content-encoding")), advice_on(answer.status));
   failure.retry_after = retry_after;
   return failure;
 }

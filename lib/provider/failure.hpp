@@ -20,6 +20,9 @@ CallFailure failure_of_transport(std::string_view what, const http::HttpFailure&
 // What to do about a status that is the account's or the configuration's fault, as "; check ..."; else empty.
 std::string_view advice_on(int status);
 
+// What to do about a body under this Content-Encoding, as "; ..."; empty where it is not encoded.
+std::string on_encoding(std::string_view coding);
+
 // "HTTP 400 invalid_request_error: ..." for logs and reasons; never more than a few hundred bytes of what was
 // sent.
 std::string describe_answer(int status, std::string_view body);

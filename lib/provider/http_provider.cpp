@@ -48,12 +48,6 @@ std::optional<Duration> retry_after_of(const std::optional<http::Response>& resp
 
 bool is_success(int status) { return status >= 200 && status <= 299; }
 
-// A body under a coding that we did not accept would be read as something else.
-bool is_encoded(const http::Response& response) {
-  const auto coding = response.header("content-encoding");
-  return !coding.empty() && coding != "identity";
-}
-
 // Reads the answer of a call whose value is the body parsed by `parse`.
 template <class T, class Parse>
 Called<T> read_answer(std::string_view what, http::Got<http::Response> got, Parse parse) {
@@ -64,7 +58,11 @@ Called<T> read_answer(std::string_view what, http::Got<http::Response> got, Pars
   const auto& response = std::get<http::Response>(got);
   const auto wait = retry_after_of(response);
   if (!is_success(response.status)) return {failure_of_answer(what, response, wait), wait};
-  if (is_encoded(response)) return {failure_of_unreadable(what, response.status, "an encoded body"), wait};
+  // A body under a coding that we did not accept would be read as something else.
+  const auto encoded = on_encoding(response.header("content-encoding"));
+  if (!encoded.empty()) {
+    return {failure_of_unreadable(what, response.status, "it cannot be read" + encoded), wait};
+  }
   Result<T> value = parse(response.body);
   if (!value) return {failure_of_unreadable(what, response.status, value.error().message), wait};
   return {std::move(*value), wait};
@@ -118,6 +116,7 @@ CreateAnswer to_create_answer(http::Upload upload) {
   answer.status = upload.response->status;
   answer.retry_after = retry_after_of(*upload.response);
   answer.request_id = escape_for_display(upload.response->header("request-id"), 100);
+  answer.content_encoding = upload.response->header("content-encoding");
   answer.body = std::move(upload.response->body);
   answer.body_complete = upload.response_complete;
   return out;

@@ -1,11 +1,19 @@
 #include "provider/paced_provider.hpp"
 
+#include <algorithm>
+
 #include "provider/verdict.hpp"
 
 namespace offpeak {
 
-PacedProvider::PacedProvider(Provider& provider, Clock& clock, Random& random, CallLimits limits)
-    : provider_(provider), clock_(clock), random_(random), budget_(limits, clock.steady_now()) {}
+PacedProvider::PacedProvider(Provider& provider, Clock& clock, Random& random, const RetryConfig& retry,
+                             CallLimits limits)
+    : provider_(provider), clock_(clock), random_(random), retry_(retry), budget_(limits, clock.steady_now()) {}
+
+void PacedProvider::throttled(std::optional<Duration> retry_after) {
+  if (retry_after) retry_after = std::min(*retry_after, retry_.max_backoff);
+  budget_.throttled(clock_.steady_now(), retry_after, random_.unit());
+}
 
 namespace {
 
@@ -37,7 +45,7 @@ void PacedProvider::learn(const Called<T>& answer) {
   if (answer.ok()) {
     budget_.succeeded();
   } else if (answer.failure().kind == CallFailureKind::throttled) {
-    budget_.throttled(clock_.steady_now(), answer.failure().retry_after, random_.unit());
+    throttled(answer.failure().retry_after);
   }
 }
 
@@ -53,7 +61,7 @@ Task<CreateAnswer> PacedProvider::create(HeaderGroup headers, BodySource& body, 
   } else if (kind == CreateVerdictKind::throttled || status >= 500 ||
              (status == 429 && kind != CreateVerdictKind::account_fault)) {
     // A spend limit is no reason to poll less.
-    budget_.throttled(clock_.steady_now(), answer.answer->retry_after, random_.unit());
+    throttled(answer.answer->retry_after);
   }
   co_return answer;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/random.hpp"
+#include "config/config.hpp"
 #include "provider/call_budget.hpp"
 #include "provider/contact.hpp"
 #include "provider/provider.hpp"
@@ -12,8 +13,9 @@ namespace offpeak {
 
 class PacedProvider final : public Provider {
  public:
-  // All three outlive this.
-  PacedProvider(Provider& provider, Clock& clock, Random& random, CallLimits limits = CallLimits());
+  // All outlive this. `retry` may be replaced in place by a reload; its max_backoff bounds what a retry-after may ask.
+  PacedProvider(Provider& provider, Clock& clock, Random& random, const RetryConfig& retry,
+                CallLimits limits = CallLimits());
 
   Task<CreateAnswer> create(HeaderGroup headers, BodySource& body, CreateCommit& commit) override;
   Task<Called<ListPage>> list(ListQuery query) override;
@@ -31,10 +33,12 @@ class PacedProvider final : public Provider {
   Task<> wait_for_turn();
   template <class T>
   void learn(const Called<T>& answer);
+  void throttled(std::optional<Duration> retry_after);
 
   Provider& provider_;
   Clock& clock_;
   Random& random_;
+  const RetryConfig& retry_;
   CallBudget budget_;
   ProviderContact contact_;
 };

@@ -85,7 +85,8 @@ struct HttpAnswer {
   int status = 0;
   std::optional<Duration> retry_after;
   std::string request_id;  // header request-id, for the log
-  std::string body;        // at most 1 MiB of it
+  std::string content_encoding;
+  std::string body;  // at most 1 MiB of it
   bool body_complete = true;
 };
 

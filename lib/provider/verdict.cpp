@@ -39,18 +39,18 @@ CreateVerdictKind kind_of_no(int status, const std::optional<ApiError>& error, C
   return verdict.request_index ? request_at_fault : batch_at_fault;
 }
 
-// A create that was answered 200: the id counts, whatever else the body holds or lacks.
+// A create that was answered 200: the id counts where the body says that it is a batch's, whatever else it holds or
+// lacks. An id of something unsaid may be a gateway's own: the list will tell.
 CreateVerdictKind read_created(const HttpAnswer& answer, CreateVerdict& verdict) {
-  if (auto batch = parse_batch(answer.body)) {
+  auto id = salvage_batch_id(answer.body);
+  if (!id) return unknown;
+  if (auto batch = parse_batch(answer.body); batch && batch->id == *id) {
     verdict.batch = std::move(*batch);
-    return created;
-  }
-  if (auto id = salvage_batch_id(answer.body)) {
+  } else {
     verdict.batch.emplace();
     verdict.batch->id = std::move(*id);
-    return created;
   }
-  return unknown;
+  return created;
 }
 
 bool proves_no_after_last_byte(const HttpAnswer& answer, const std::optional<ApiError>& error) {
@@ -92,6 +92,7 @@ CreateVerdict verdict_on_create(const CreateAnswer& answer) {
   }
   if (verdict.kind == created) return verdict;
   verdict.message = describe_answer(got.status, got.body);
+  verdict.message += on_encoding(got.content_encoding);
   if (!got.body_complete) verdict.message += ", cut off: " + escape_for_display(answer.failure, 300);
   if (verdict.kind == account_fault) verdict.message += advice_on(got.status);
   verdict.message += explanation(verdict.kind, answer.last_byte_left);

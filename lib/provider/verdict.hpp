@@ -11,7 +11,7 @@
 namespace offpeak {
 
 enum class CreateVerdictKind : std::uint8_t {
-  created,  // 200 with an id
+  created,  // 200 with the id of a message_batch
   // Proven not created, by what must happen next:
   not_sent,          // the last byte never left and nobody answered: the network, or our own body
   too_large,         // 413 of whatever shape: halve
@@ -33,9 +33,9 @@ struct CreateVerdict {
   std::optional<Duration> retry_after;
 };
 
-// Where the last byte had not left, an answer of any kind is a proven no. Where it had: 200 with an id is
-// created; a 413, or a 4xx in the API's error shape but not 408 or 409, is a proven no; everything else is
-// unknown (product contract 6.4).
+// Where the last byte had not left, an answer of any kind is a proven no. Where it had: 200 with an id and
+// "type":"message_batch" is created; a 413, or a 4xx in the API's error shape but not 408 or 409, is a proven no;
+// everything else is unknown (product contract 6.4).
 CreateVerdict verdict_on_create(const CreateAnswer& answer);
 
 // Does this error speak of credit or usage limits? Texts recorded in public traffic; wording may change, so

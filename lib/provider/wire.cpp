@@ -177,7 +177,7 @@ Result<ListPage> parse_list_page(std::string_view body) {
 
 std::optional<std::string> salvage_batch_id(std::string_view body) {
   const auto found = salvage_strings(body);
-  if (found.type && *found.type != "message_batch") return std::nullopt;
+  if (found.type != "message_batch") return std::nullopt;
   if (!found.id || !is_path_id(*found.id)) return std::nullopt;
   return found.id;
 }

@@ -22,13 +22,13 @@ bool is_path_id(std::string_view id);
 Result<ProviderBatch> parse_batch(std::string_view body);
 
 // Entries are read one by one: one that is odd spoils nothing but what it says itself (ProcessingStatus::unknown,
-// counts_known, created_at_known; of another `type` all three), one without a readable id is counted. Refused: data that
-// is not an array, has_more that is not a boolean. A cursor that is not an id is no cursor; a missing one is the id at
-// its end of the page.
+// counts_known, created_at_known; of another `type` all three), one without a readable id is counted. Refused: data
+// that is not an array, has_more that is not a boolean. A cursor that is not an id is not used; a missing one is the id
+// at its end of the page.
 Result<ListPage> parse_list_page(std::string_view body);
 
-// The id of a MessageBatch that is otherwise odd or cut off in the middle. Nothing where the body says that
-// it is something else, or where the id itself is cut.
+// The id of a MessageBatch that is otherwise odd or cut off in the middle. Nothing where the body does not say
+// "type":"message_batch", or where the id itself is cut.
 std::optional<std::string> salvage_batch_id(std::string_view body);
 
 // {"type":"error","error":{"type":...,"message":...,"details":{"error_code":...}},"request_id":...}

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "queue/moves.hpp"
+#include "queue/refusals.hpp"
 
 namespace offpeak {
 
@@ -35,6 +36,16 @@ BatchId insert_batch(Sql& sql, IntentId id, const Batch& batch, const NewBatch& 
   return inserted;
 }
 
+namespace {
+
+std::optional<HeaderGroup> headers_of(Sql& sql, IntentId id) {
+  auto row = sql.query("SELECT version, betas FROM intent WHERE id = ? AND intact", id);
+  if (!row.step()) return std::nullopt;
+  return HeaderGroup{row.text(0), split_betas(row.text(1))};
+}
+
+}  // namespace
+
 BatchId become_created(Sql& sql, IntentId id, const Batch& batch, bool proven, Instant now) {
   std::string cancel_state = "no";
   {
@@ -46,7 +57,7 @@ BatchId become_created(Sql& sql, IntentId id, const Batch& batch, bool proven, I
   set_intent_state(sql, id, IntentState::created, std::nullopt, now);
   const auto created = insert_batch(sql, id, batch, {.proven = proven, .twin = false, .cancel_state = cancel_state});
   move_intent(sql, id, RequestState::assigned, RequestState::submitted);
-  set_fact(sql, "last_created_at", to_millis(now));
+  if (const auto headers = headers_of(sql, id)) headers_accepted(sql, *headers, now);
   // The guard compares the provider's clock with itself, never with ours.
   if (!batch.times_are_ours && to_millis(batch.created_at) > integer_fact(sql, "newest_known_at").value_or(-1)) {
     set_fact(sql, "newest_known_at", to_millis(batch.created_at));

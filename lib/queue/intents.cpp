@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "queue/moves.hpp"
+#include "queue/refusals.hpp"
 
 namespace offpeak {
 
@@ -70,6 +71,12 @@ void apply_refusal(Sql& sql, const Intent& intent, const Refusal& refusal, Insta
     if (refusal.kind == RefusalKind::halve) {
       pending.most_together = std::max<std::uint32_t>(intent.requests / 2, 1);
       if (to_millis(pending.refused_at) == 0) pending.refused_at = now;
+    }
+    if (refusal.kind == RefusalKind::aside) {
+      pending.most_together = std::min(pending.most_together == 0 ? intent.requests : pending.most_together,
+                                       std::max<std::uint32_t>(intent.requests, 1));
+      if (to_millis(pending.refused_at) == 0) pending.refused_at = now;
+      pending.not_before = refusal.not_before;
     }
     give_back(sql, pending, RequestState::assigned);
   }
@@ -155,6 +162,8 @@ void Queue::record_refused(IntentId id, const Refusal& refusal, Instant now) {
   if (!refused) throw QueueError(fmt::format("database: there is no intent {}", id.value));
   set_intent_state(*sql_, id, IntentState::rejected, refusal.reason, now);
   apply_refusal(*sql_, *refused, refusal, now);
+  if (refusal.header_refusals) store_header_refusals(*sql_, refused->headers, *refusal.header_refusals);
+  if (!refusal.hold_reason.empty()) hold_jobs_of(*sql_, refused->headers, refusal.hold_reason, now);
   hold_for_twins(*sql_, now);
   if (refusal.learned_max_bytes != 0) {
     set_fact(*sql_, "learned_max_bytes", static_cast<std::int64_t>(refusal.learned_max_bytes));
@@ -224,10 +233,6 @@ CreateDelay Queue::create_delay() {
   delay.not_before = from_millis(integer_fact(*sql_, "delay_not_before").value_or(0));
   if (delay.tries > 0) delay.since = time_fact(*sql_, "delay_since");
   return delay;
-}
-
-std::optional<Instant> Queue::last_created_at() {
-  return time_fact(*sql_, "last_created_at");
 }
 
 }  // namespace offpeak

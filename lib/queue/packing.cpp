@@ -5,6 +5,7 @@
 
 #include "model/limits.hpp"
 #include "queue/moves.hpp"
+#include "queue/refusals.hpp"
 
 namespace offpeak {
 
@@ -97,6 +98,8 @@ PackView Queue::pack_view(Instant now, std::uint32_t most_ranges_a_job) {
   read_in_flight(*sql_, view, now);
   view.account = account();
   view.delay = create_delay();
+  view.refused_last = was_refused_last(*sql_);
+  view.refused_headers = refused_header_groups(*sql_, 2);
   view.submitting_paused = integer_fact(*sql_, "submitting_paused").value_or(0) != 0;
   {
     auto row = sql_->query(

@@ -127,7 +127,8 @@ class Queue {
   void delay_creates(const CreateDelay& delay, Instant now);
   void end_create_delay();
   CreateDelay create_delay();
-  std::optional<Instant> last_created_at();  // when a create was last accepted
+  HeaderRefusals header_refusals(const HeaderGroup& headers);
+  bool waits_with(const HeaderGroup& headers, Instant now);  // requests that may go now
 
   // ---- what the provider's list shows, whoever read it
   // Compares it with what is known and records what is not ours: a late twin is adopted, a second copy will be proven by

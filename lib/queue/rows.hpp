@@ -146,6 +146,8 @@ struct PackView {
   bool unexplained_batches = false;     // the start-up guard holds submitting
   std::uint64_t learned_max_bytes = 0;  // 0, or: a 413 taught that bodies must be smaller
   Nanodollars spent_today = 0;
+  bool refused_last = false;              // the last create was refused and named nobody: others go in between
+  std::set<HeaderGroup> refused_headers;  // refused twice or more since one with them was accepted
 };
 
 struct NewIntent {
@@ -197,19 +199,32 @@ struct JobBytes {
   std::string defaults;
 };
 
+// What creates with the same headers were answered that named no request, since one of them was accepted.
+struct HeaderRefusals {
+  std::string words;                   // of the last one; empty: none
+  std::uint32_t halvings = 0;          // refused with these words, and sent again in halves
+  std::uint32_t alone = 0;             // refused with them since a request alone was, itself included
+  std::optional<Instant> accepted_at;  // kept from the first refusal on
+  bool operator==(const HeaderRefusals&) const = default;
+};
+
 enum class RefusalKind : std::uint8_t {
   again,         // go again as they are: not sent, throttled, account fault
-  halve,         // go again in halves; alone: see one_alone
+  halve,         // go again in halves; alone: see alone_is_errored
+  aside,         // go again as they are, from `not_before` on or when one with the same headers is accepted
   name_request,  // `place` becomes errored, the others go again
 };
 
 struct Refusal {
   RefusalKind kind = RefusalKind::again;
   std::string reason;
-  std::uint32_t place = 0;              // name_request
-  bool alone_is_errored = false;        // halve, and the batch was one request: it becomes errored
-  std::string result;                   // what an errored request gets as its result value
-  std::uint64_t learned_max_bytes = 0;  // 0, or the size to stay below from now on (413)
+  std::uint32_t place = 0;                        // name_request
+  bool alone_is_errored = false;                  // halve, and the batch was one request: it becomes errored
+  std::string result;                             // what an errored request gets as its result value
+  std::uint64_t learned_max_bytes = 0;            // 0, or the size to stay below from now on (413)
+  Instant not_before{};                           // aside
+  std::optional<HeaderRefusals> header_refusals;  // to be remembered of the headers; accepted_at is not written
+  std::string hold_reason;                        // not empty: every job with these headers is held so
 };
 
 // ---- poll and results

@@ -237,8 +237,7 @@ Task<> Collector::give_up(Batch batch) {
 Task<> Collector::try_again(Batch batch, std::string reason, std::optional<Duration> retry_after) {
   const auto& retry = doors_.config.retry;
   auto wait = backoff(retry.backoff, retry.max_backoff, static_cast<int>(batch.failures) + 1, doors_.random.unit());
-  if (retry_after) wait = std::max(wait, *retry_after);
-  wait = std::min(wait, longest_wait(retry));
+  if (retry_after) wait = std::max(wait, std::min(*retry_after, retry.max_backoff));
   const auto now = doors_.clock.now();
   const auto next = now + std::max(wait, Duration(1));
   auto fail = [id = batch.id, reason, next](Queue& queue) { queue.collect_failed(id, reason, next); };

@@ -25,8 +25,8 @@ CreateDelay delay_for(const CreateVerdict& verdict, const SubmitSituation& at, c
   delay.tries = at.delay_tries + 1;
   delay.reason = verdict.message;
   const auto wait = backoff(retry.backoff, retry.max_backoff, delay.tries, at.jitter);
-  // What the provider asks for binds, within a day.
-  const auto asked = std::min<Duration>(verdict.retry_after.value_or(Duration(0)), std::chrono::days(1));
+  // What the provider asks for binds, within our own longest wait.
+  const auto asked = std::min(verdict.retry_after.value_or(Duration(0)), retry.max_backoff);
   delay.not_before = at.now + std::max(wait, asked);
   return delay;
 }
@@ -50,19 +50,58 @@ Consequence too_large(const CreateVerdict& verdict, const SubmitSituation& at) {
   return consequence;
 }
 
-// Nobody is named. Halves find the culprit; alone it is only at fault itself if the account is known to be good:
-// another create was accepted since it was first refused.
+// A number in the provider's words may change from one answer to the next.
+std::string without_numbers(std::string_view words) {
+  std::string out;
+  for (const char c : words) {
+    const bool digit = c >= '0' && c <= '9';
+    if (!digit) out += c;
+    if (digit && (out.empty() || out.back() != '#')) out += '#';
+  }
+  return out;
+}
+
+std::string held_for_headers(const CreateVerdict& verdict, std::uint32_t creates) {
+  return fmt::format(
+      "{}; {} creates with these headers (anthropic_version, anthropic_beta) were answered so, of a request alone too, "
+      "and none was accepted: mend the options, or the configuration, and `offpeak release`",
+      verdict.message, creates);
+}
+
+// So many refusals in the same words, from the first request that was refused alone on, are enough: as many as there
+// were halvings, so that each sibling on the way down was asked, and two of a request that came alone.
+std::uint32_t alone_enough(const HeaderRefusals& refusals) { return std::max<std::uint32_t>(refusals.halvings, 2) + 1; }
+
+// Nobody is named: are the words about one of these requests, or about the whole call? One branch is halved down to a
+// request alone; then what was left beside is asked, the smallest first. Whatever is accepted clears the headers: then
+// one that is refused alone is at fault itself. Where nothing is accepted the jobs of these headers are held.
 Consequence batch_at_fault(const CreateVerdict& verdict, const SubmitSituation& at, const RetryConfig& retry) {
-  const bool first_refusal = to_millis(at.refused_before) == 0;
-  const bool account_is_good = !first_refusal && at.last_created_at && *at.last_created_at > at.refused_before;
-  if (at.requests > 1 || account_is_good) {
-    auto consequence = refused(RefusalKind::halve, verdict);
-    consequence.refusal.alone_is_errored = account_is_good;
-    consequence.refusal.result = errored_result(verdict);
+  const bool refused_before = to_millis(at.refused_before) != 0;
+  const bool cleared = refused_before && at.refusals.accepted_at && *at.refusals.accepted_at > at.refused_before;
+  auto consequence = refused(RefusalKind::halve, verdict);
+  consequence.refusal.result = errored_result(verdict);
+  if (at.requests == 1 && cleared) {
+    consequence.refusal.alone_is_errored = true;
     return consequence;
   }
-  auto consequence = account_pause(verdict, at, retry);
-  consequence.refusal.kind = RefusalKind::halve;  // stays apart, and remembers when it was first refused
+  auto& refusals = consequence.refusal.header_refusals.emplace();
+  const auto words = without_numbers(verdict.message);
+  if (words == at.refusals.words) refusals = at.refusals;
+  refusals.words = words;
+  if (at.requests > 1 && refusals.alone == 0) {
+    ++refusals.halvings;
+    return consequence;
+  }
+  ++refusals.alone;
+  const bool halved = refusals.halvings > 0;
+  consequence.refusal.kind = RefusalKind::aside;
+  consequence.refusal.not_before =
+      at.now + (halved ? retry.max_backoff
+                       : backoff(retry.backoff, retry.max_backoff, static_cast<int>(refusals.alone), at.jitter));
+  if (refusals.alone >= alone_enough(refusals) || (halved && refusals.alone > 1 && !at.others_wait)) {
+    consequence.refusal.hold_reason = held_for_headers(verdict, refusals.halvings + refusals.alone);
+    consequence.reason = consequence.refusal.hold_reason;
+  }
   return consequence;
 }
 

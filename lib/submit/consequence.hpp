@@ -24,10 +24,11 @@ struct Consequence {
 struct SubmitSituation {
   std::uint32_t requests = 0;  // in the batch
   std::uint64_t bytes = 0;
-  Instant refused_before{};                // when the one request was first refused so; 0: never
-  std::optional<Instant> last_created_at;  // when a create was last accepted
-  int account_tries = 0;                   // account faults in a row so far
-  int delay_tries = 0;                     // other failures in a row so far
+  Instant refused_before{};  // when the one request was first refused so; 0: never
+  HeaderRefusals refusals;   // of its headers so far
+  bool others_wait = false;  // more requests with its headers may be tried now
+  int account_tries = 0;     // account faults in a row so far
+  int delay_tries = 0;       // other failures in a row so far
   Instant now{};
   double jitter = 0.5;  // in [0, 1)
 };

@@ -30,8 +30,7 @@ std::string describe_old_work(const OldWork& work, const ProviderIdentity& sent,
 }
 
 Task<> Guard::pass() {
-  co_await repeat(&Guard::prove);
-  co_await repeat(&Guard::compare);
+  co_await repeat(&Guard::prove_and_compare);
   waiting_.reset();
 }
 
@@ -63,6 +62,11 @@ Task<Guard::Step> Guard::try_step(Task<Step> (Guard::*step)()) {
   }
   wait_because(full);
   co_return Step::again;
+}
+
+Task<Guard::Step> Guard::prove_and_compare() {
+  if (co_await prove() == Step::again) co_return Step::again;
+  co_return co_await compare();
 }
 
 // Whose workspace? The same key at the same address needs no proof, and asks nobody.

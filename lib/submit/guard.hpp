@@ -65,6 +65,7 @@ class Guard {
   enum class Step : std::uint8_t { done, again };
   Task<> repeat(Task<Step> (Guard::*step)());
   Task<Step> try_step(Task<Step> (Guard::*step)());
+  Task<Step> prove_and_compare();
   Task<Step> prove();
   Task<Step> prove_by(ProviderIdentity asking, std::uint64_t generation, std::string batch);
   Task<Step> begin_anew(ProviderIdentity asking, std::uint64_t generation);

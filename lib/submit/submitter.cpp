@@ -99,11 +99,12 @@ Task<CreateAnswer> Submitter::send(const Intent& intent, IntentBody& body) {
 
 Task<> Submitter::conclude(Intent intent, CreateVerdict verdict, std::optional<JobId> damaged_job) {
   const auto id = intent.id;
-  auto situation = co_await database_.run([id](Queue& queue) {
+  auto situation = co_await database_.run([id, headers = intent.headers, now = clock_.now()](Queue& queue) {
     SubmitSituation at;
     at.account_tries = queue.account().tries;
     at.delay_tries = queue.create_delay().tries;
-    at.last_created_at = queue.last_created_at();
+    at.refusals = queue.header_refusals(headers);
+    at.others_wait = queue.waits_with(headers, now);
     const auto assignments = queue.assignments(id);
     if (assignments.size() == 1) at.refused_before = assignments.front().refused_at;
     return at;
@@ -152,6 +153,12 @@ void Submitter::report(const Intent& intent, const CreateVerdict& verdict, const
       return;
     case IntentEnd::refused:
       log_.warning("create.refused", {{"intent", intent.id}, {"reason", consequence.reason}});
+      if (!consequence.refusal.hold_reason.empty()) {
+        log_.error("jobs.held", {{"version", intent.headers.version},
+                                 {"betas", join_betas(intent.headers.betas)},
+                                 {"reason", consequence.refusal.hold_reason},
+                                 {"act", "mend the headers; then `offpeak release` the jobs"}});
+      }
       if (consequence.account) {
         log_.error("account.paused", {{"reason", consequence.account->reason},
                                       {"next_try_at", to_rfc3339(consequence.account->next_try_at)},

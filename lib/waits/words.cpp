@@ -43,6 +43,7 @@ constexpr auto kind_words = std::to_array<std::string_view>({
     "hold",
     "operator_hold",
     "intake",
+    "rejected_file",
 });
 static_assert(kind_words.size() == static_cast<std::size_t>(WaitKind::rejected_file) + 1);
 

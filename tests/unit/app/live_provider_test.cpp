@@ -66,6 +66,42 @@ TEST(LiveProvider, ACreateCommitsUnderTheGenerationThatSendsIt) {
   EXPECT_NE(live.generation(), before);
 }
 
+Task<> list_once(LiveProvider* live) { const auto listed = co_await live->list(ListQuery()); }
+
+void list(LiveProvider& live) {
+  boost::asio::io_context io;
+  TaskGroup group(io.get_executor());
+  group.spawn("list", list_once(&live));
+  io.run();
+}
+
+TEST(LiveProvider, WhoAsksForTheGenerationLearnsOfAnotherKeyBeforeItIsUsed) {
+  auto provider = std::make_shared<ReplacedInBetween>();
+  LiveProvider live(provider);
+  std::vector<bool> refused;
+  std::shared_ptr<Provider> renewed;
+  live.renew_with([&](bool after_refusal) {
+    refused.push_back(after_refusal);
+    return std::exchange(renewed, nullptr);
+  });
+  provider->list_failures = {testing::failed_call(CallFailureKind::account, 401),
+                             testing::failed_call(CallFailureKind::account, 403),
+                             testing::failed_call(CallFailureKind::throttled, 503)};
+  for (int i = 0; i < 4; ++i) {
+    static_cast<void>(live.generation());
+    list(live);
+  }
+  EXPECT_EQ(refused, (std::vector<bool>{false, true, true, false}));
+  const auto before = live.generation();
+  auto next = std::make_shared<ReplacedInBetween>();
+  renewed = next;
+  list(live);
+  EXPECT_EQ(next->count("list"), 0u) << "no call goes out under a key that nobody has seen";
+  EXPECT_NE(live.generation(), before);
+  list(live);
+  EXPECT_EQ(next->count("list"), 1u);
+}
+
 TEST(LiveProvider, IsWhomItAsksNow) {
   auto first = std::make_shared<ReplacedInBetween>();
   auto second = std::make_shared<ReplacedInBetween>();

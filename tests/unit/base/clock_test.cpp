@@ -1,7 +1,16 @@
-// RFC 3339 there and back.
+// RFC 3339 there and back, and the machine's clock.
 #include "base/clock.hpp"
 
 #include <gtest/gtest.h>
+#include <time.h>
+
+#include <boost/asio/io_context.hpp>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "base/task_group.hpp"
+#include "base/wakeup.hpp"
 
 namespace offpeak {
 namespace {
@@ -59,6 +68,103 @@ TEST(Rfc3339, WhatIsWrittenCanBeRead) {
   for (std::int64_t millis = -2'000'000'000'000; millis < 4'000'000'000'000; millis += 34'567'890'123) {
     EXPECT_EQ(parse_rfc3339(to_rfc3339(from_millis(millis))), from_millis(millis));
   }
+}
+
+SteadyTime since_boot() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return SteadyTime(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
+}
+
+TEST(SystemClock, GoesOnWhileTheMachineIsSuspended) {
+  const auto before = since_boot();
+  const auto now = SystemClock().steady_now();
+  EXPECT_LE(before, now);
+  EXPECT_LE(now, since_boot());
+}
+
+// Descriptors of this process that ring by CLOCK_BOOTTIME (7), proc(5).
+int boot_timers() {
+  int found = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fdinfo")) {
+    std::stringstream text;
+    text << std::ifstream(entry.path()).rdbuf();
+    found += text.str().find("clockid: 7\n") != std::string::npos ? 1 : 0;
+  }
+  return found;
+}
+
+Task<> wait_until(Wakeup* bell, SteadyTime deadline, std::optional<bool>* notified) {
+  *notified = co_await bell->wait_until(deadline);
+}
+
+struct SystemClockWaits : testing::Test {
+  void spawn(Wakeup& bell, SteadyTime deadline, std::optional<bool>& notified) {
+    group.spawn("wait", wait_until(&bell, deadline, &notified));
+  }
+  boost::asio::io_context io;
+  SystemClock clock;
+  Wakeup first{clock, io.get_executor()}, second{clock, io.get_executor()};
+  std::optional<bool> one, two;
+  TaskGroup group{io.get_executor()};
+};
+
+TEST_F(SystemClockWaits, ADeadlineRingsByTheClockThatCountsSuspension) {
+  EXPECT_EQ(boot_timers(), 0);
+  spawn(first, clock.steady_now() + std::chrono::milliseconds(2), one);
+  io.poll();
+  EXPECT_EQ(boot_timers(), 1);
+  io.run();  // ends by itself: nothing waits any more
+  EXPECT_EQ(one, false);
+}
+
+TEST_F(SystemClockWaits, TheSoonestOfSeveralRingsFirst) {
+  spawn(first, clock.steady_now() + std::chrono::hours(1), one);
+  spawn(second, clock.steady_now() + std::chrono::milliseconds(2), two);
+  while (!two) io.run_one();
+  EXPECT_EQ(two, false);
+  EXPECT_FALSE(one);
+  EXPECT_EQ(boot_timers(), 1);
+  first.notify();
+  io.run();
+  EXPECT_EQ(one, true);
+}
+
+TEST_F(SystemClockWaits, WhatIsOverAlreadyDoesNotWait) {
+  spawn(first, SteadyTime(), one);
+  io.run();
+  EXPECT_EQ(one, false);
+}
+
+TEST_F(SystemClockWaits, WithoutADeadlineNoTimerIsMade) {
+  spawn(first, SteadyTime::max(), one);
+  io.poll();
+  EXPECT_EQ(boot_timers(), 0);
+  first.notify();
+  io.run();
+  EXPECT_EQ(one, true);
+}
+
+TEST_F(SystemClockWaits, OneClockRingsAgainAndAgain) {
+  for (int i = 0; i < 20; ++i) {
+    one.reset();
+    two.reset();
+    spawn(first, clock.steady_now() + std::chrono::microseconds(300), one);
+    spawn(second, clock.steady_now() + std::chrono::microseconds(500), two);
+    io.restart();
+    io.run();
+    EXPECT_EQ(one, false);
+    EXPECT_EQ(two, false);
+  }
+}
+
+TEST_F(SystemClockWaits, ACanceledWaitIsGone) {
+  spawn(first, clock.steady_now() + std::chrono::hours(1), one);
+  io.poll();
+  group.cancel();
+  io.run();
+  EXPECT_EQ(group.size(), 0U);
+  EXPECT_FALSE(one);
 }
 
 }  // namespace

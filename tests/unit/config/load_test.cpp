@@ -117,6 +117,37 @@ TEST_F(ApiKey, ABadFileIsAnErrorAlthoughTheEnvironmentHasAKey) {
   EXPECT_THAT(key(folder_.path() + "/"), HasSubstr("cannot read"));
 }
 
+TEST_F(ApiKey, AKeyInQuotesOrBehindANameIsRefusedWithTheRemedy) {
+  for (const char* text : {"\"sk-ant-1\"", "'sk-ant-1'", "\"sk-ant-1", "`sk-ant-1`"}) {
+    EXPECT_THAT(key(folder_.write("key", text)), HasSubstr("stands in quotes")) << text;
+  }
+  for (const char* text : {"ANTHROPIC_API_KEY=sk-ant-1", "export ANTHROPIC_API_KEY=sk-ant-1", "KEY='sk-ant-1'"}) {
+    EXPECT_THAT(key(folder_.write("key", text)), HasSubstr("no NAME=")) << text;
+    EXPECT_THAT(key(folder_.write("key", text)), testing::Not(HasSubstr("sk-ant"))) << text;
+  }
+  for (const char* text : {"sk-ant-1=", "sk-ant-1==", "sk-ant=1", "=1"}) {
+    EXPECT_EQ(key(folder_.write("key", text)), text) << "may well be a key";
+  }
+}
+
+TEST_F(ApiKey, ItsPathIsKnownWhetherItExistsOrNot) {
+  ProviderConfig provider;
+  const auto none = [](const char*) -> const char* { return nullptr; };
+  EXPECT_EQ(api_key_path(provider, none), std::nullopt) << "no credentials";
+  provider.api_key_file = "/nowhere/key";
+  EXPECT_EQ(api_key_path(provider, none), "/nowhere/key");
+}
+
+TEST(SettleWarning, IsGivenWhereAByteMayStillBeOnItsWay) {
+  ProviderConfig provider;
+  EXPECT_EQ(settle_warning(provider), std::nullopt) << "the default";
+  provider.settle_unknown = std::chrono::seconds(60);
+  EXPECT_EQ(settle_warning(provider), std::nullopt);
+  provider.settle_unknown = std::chrono::milliseconds(59'999);
+  ASSERT_TRUE(settle_warning(provider));
+  EXPECT_THAT(*settle_warning(provider), HasSubstr("settle_unknown"));
+}
+
 TEST_F(ApiKey, NothingFoundSaysWhereWasLookedAndWhatToDo) {
   have_credentials();
   const auto text = key();

@@ -65,6 +65,7 @@ struct Conversation {
   std::string server_name;  // SNI
   bool tls_failed = false;
   bool ended = false;  // the client closed, or the script did
+  bool reset = false;  // the client dropped the connection, and what it had not sent yet
 
   std::size_t body_bytes() const {
     const auto head = request.find("\r\n\r\n");
@@ -127,6 +128,7 @@ class ScriptedServer {
       std::tie(ec, bytes) = co_await with.socket.async_read_some(asio::buffer(block), as_values);
     }
     with.request.append(block, 0, bytes);
+    with.reset = with.reset || ec == asio::error::connection_reset;
     co_return !ec;
   }
 

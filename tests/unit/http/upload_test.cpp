@@ -198,6 +198,57 @@ TEST_F(UploadTest, ACutDuringTheConsentCountsAsLeft) {
   EXPECT_NE(upload.failure, "");
 }
 
+TEST_F(UploadTest, AConsentThatComesTooLateKeepsTheByteBackAndIsAProvenNo) {
+  ScriptedServer server(io, {read_head(), read_body(100), send(answer("200 OK", batch_json))});
+  FakeBody body(std::string(100, 'x'));
+  body.on_consent = [] { return pause(std::chrono::milliseconds(50)); };
+  auto origin = origin_at(server);
+  origin.last_byte_limit = Duration(10);
+  const auto upload = this->upload(server, body, origin);
+  EXPECT_EQ(body.asked, 1);
+  EXPECT_FALSE(upload.last_byte_left);
+  EXPECT_TRUE(upload.source_failed);
+  EXPECT_FALSE(upload.response);
+  EXPECT_THAT(upload.failure, HasSubstr("the last byte was withheld: more than 10ms"));
+  EXPECT_EQ(server.only().body_bytes(), 99U);
+}
+
+TEST_F(UploadTest, ByDefaultTheByteHasTheTimeThatSettlingReliesOn) {
+  EXPECT_EQ(http::Origin().last_byte_limit, commit_to_last_byte_max);
+}
+
+Task<int> upload_until_the_server_ended(ScriptedServer* server, http::Client* client, FakeBody* body,
+                                        http::Upload* into) {
+  *into = co_await client->upload(post(), *body);
+  co_await until([server] { return server->at(0).ended; });
+  co_await server->stop();
+  co_return 0;
+}
+
+// What waits in our kernel is not sent behind the back of an upload that was given up.
+TEST_F(UploadTest, WhatDidNotArriveIsDroppedWithTheUpload) {
+  ScriptedServer server(io, {read_head(), wait_for(300), read_body(64 << 20)});
+  FakeBody body(std::string(64 << 20, 'x'));
+  auto origin = origin_at(server);
+  origin.progress_timeout = Duration(100);
+  http::Client client(io.get_executor(), origin);
+  http::Upload upload;
+  run(io, upload_until_the_server_ended(&server, &client, &body, &upload));
+  EXPECT_FALSE(upload.last_byte_left);
+  EXPECT_EQ(body.asked, 0);
+  EXPECT_TRUE(server.only().reset);
+}
+
+TEST_F(UploadTest, AnAnsweredUploadEndsInAnOrderlyWay) {
+  ScriptedServer server(io, {read_head(), read_body(100), send(answer("200 OK", batch_json)), read_body(200)});
+  FakeBody body(std::string(100, 'x'));
+  http::Client client(io.get_executor(), origin_at(server));
+  http::Upload upload;
+  run(io, upload_until_the_server_ended(&server, &client, &body, &upload));
+  EXPECT_TRUE(upload.response_complete);
+  EXPECT_FALSE(server.only().reset);
+}
+
 TEST_F(UploadTest, ACutBeforeTheLastByteIsProvenlyNotSent) {
   for (const auto& cut : {close_now(), reset_now()}) {
     ScriptedServer server(io, {read_head(), read_body(1000), cut});

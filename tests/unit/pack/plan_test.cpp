@@ -148,6 +148,61 @@ TEST(Packer, RefusedHalvesStayApartAndBounded) {
   EXPECT_EQ(plan_batch({waiting(1, {suspect, run(1, 8, 20)})}, paused, sizes).requests, 20u);
 }
 
+PendingRange refused(std::int64_t job, Seq first, std::uint32_t count, std::uint32_t together, std::int64_t since) {
+  auto suspect = run(job, first, count, since);
+  suspect.most_together = together;
+  suspect.refused_at = from_millis(1);
+  return suspect;
+}
+
+TEST(Packer, OneBranchOfWhatWasRefusedIsFollowedToItsEnd) {
+  EqualSizes sizes(100);
+  // As halving leaves it: the smaller the part, the later it came back.
+  const auto jobs = std::vector{waiting(
+      1, {refused(1, 0, 2, 1, 400), refused(1, 2, 2, 2, 300), refused(1, 4, 4, 4, 200), refused(1, 8, 8, 8, 100)})};
+  const auto plan = plan_batch(jobs, limits(100), sizes);
+  EXPECT_EQ(plan.requests, 1u);
+  EXPECT_EQ(plan.parts.front().range, (RequestRange{JobId{1}, 0, 1}));
+  const auto next = plan_batch({waiting(1, {refused(1, 2, 2, 2, 300), refused(1, 4, 4, 4, 200)})}, limits(100), sizes);
+  EXPECT_EQ(next.requests, 2u);
+}
+
+TEST(Packer, OthersGoBetweenTwoOfWhatWasRefusedWhateverTheirPriority) {
+  EqualSizes sizes(100);
+  auto good = waiting(2, {run(2, 0, 20, 5000)}, -1);
+  good.headers.betas = {"files-api-2025-04-14"};
+  const auto jobs = std::vector{waiting(1, {refused(1, 0, 64, 32, 100)}, 3), good};
+  auto after_refusal = limits(100);
+  after_refusal.prefer_never_refused = true;
+  EXPECT_EQ(of_job(plan_batch(jobs, after_refusal, sizes), 2), 20u);
+  EXPECT_EQ(of_job(plan_batch(jobs, limits(100), sizes), 1), 32u) << "then it is its turn again";
+}
+
+TEST(Packer, WhileItsHeadersMayBeAtFaultNothingNewIsTriedWithThem) {
+  EqualSizes sizes(100);
+  auto suspected = limits(1000);
+  suspected.prefer_never_refused = true;
+  const auto both = std::vector{waiting(1, {refused(1, 0, 64, 32, 100)}), waiting(2, {run(2, 0, 500)}, 9)};
+  EXPECT_EQ(plan_batch(both, suspected, sizes).requests, 500u) << "one try tells whether it is the headers";
+  suspected.refused_headers = {both.front().headers};
+  EXPECT_EQ(of_job(plan_batch(both, suspected, sizes), 1), 32u);
+  EXPECT_EQ(of_job(plan_batch({both.back()}, suspected, sizes), 2), 500u) << "nothing that was refused can tell";
+}
+
+TEST(Packer, ACountThatMayComeLateIsAvoidedOnce) {
+  EqualSizes sizes(100);
+  const auto jobs = std::vector{waiting(1, {run(1, 0, 10)})};
+  auto one = limits(100);
+  one.avoided_counts = {10};
+  EXPECT_EQ(plan_batch(jobs, one, sizes).requests, 9u);
+  auto several = limits(100);
+  several.avoided_counts = {10, 9, 1};
+  EXPECT_EQ(plan_batch(jobs, several, sizes).requests, 10u) << "sizes do not crumble";
+  several.requests = 10;
+  several.avoided_counts = {10, 7};
+  EXPECT_EQ(plan_batch({waiting(1, {run(1, 0, 30)})}, several, sizes).requests, 9u) << "the one left over has company";
+}
+
 TEST(Packer, CountsOfUnsettledIntentsAreNotUsedAgain) {
   EqualSizes sizes(100);
   auto taken = limits(10);

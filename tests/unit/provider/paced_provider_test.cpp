@@ -97,7 +97,8 @@ struct PacedProviderTest : ::testing::Test {
   VirtualClock clock{io};
   SeededRandom random{1};
   NotingProvider inner{clock};
-  PacedProvider paced{inner, clock, random};
+  RetryConfig retry;
+  PacedProvider paced{inner, clock, random, retry};
   int done = 0;
   TaskGroup group{io.get_executor()};
 };
@@ -128,6 +129,17 @@ TEST_F(PacedProviderTest, AThrottledAnswerHoldsEveryCallOfEveryKind) {
   EXPECT_EQ(done, 7);
   EXPECT_EQ(inner.called_at[1], 30'000);
   EXPECT_EQ(inner.called_at.size(), 7U);
+}
+
+TEST_F(PacedProviderTest, NobodyWaitsLongerThanTheLongestBackoff) {
+  retry.max_backoff = Duration(5'000);
+  inner.failure = throttled(std::chrono::hours(24 * 23));
+  list_many(1);
+  clock.run_until_idle();
+  inner.failure.reset();
+  list_many(1);
+  clock.advance(Duration(5'000));
+  EXPECT_EQ(done, 2);
 }
 
 TEST_F(PacedProviderTest, AHintOnASuccessHoldsNothing) {

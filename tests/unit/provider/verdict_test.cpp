@@ -145,9 +145,11 @@ TEST(Verdict, ACreatedBatchIsReadWhole) {
 
 TEST(Verdict, TheIdCountsWhateverElseIsOdd) {
   for (const char* body :
-       {R"({"id":"msgbatch_1"})", R"({"id":"msgbatch_1","request_counts":{"processing":-5}})",
-        R"({"id":"msgbatch_1","processing_status":"paused"})", R"({"id":"msgbatch_1","created_at":"yesterday"})",
-        R"({"id":"msgbatch_1",)", R"({"id":"msgbatch_1"}trailing)"}) {
+       {R"({"id":"msgbatch_1","type":"message_batch"})",
+        R"({"id":"msgbatch_1","type":"message_batch","request_counts":{"processing":-5}})",
+        R"({"type":"message_batch","id":"msgbatch_1","processing_status":"paused"})",
+        R"({"id":"msgbatch_1","type":"message_batch","created_at":"yesterday"})",
+        R"({"id":"msgbatch_1","type":"message_batch",)", R"({"id":"msgbatch_1","type":"message_batch"}trailing)"}) {
     const auto got = verdict(200, body, true);
     EXPECT_EQ(got.kind, created) << body;
     EXPECT_EQ(got.batch->id, "msgbatch_1");
@@ -158,8 +160,20 @@ TEST(Verdict, A200CutAtAnyByteIsUnknownOrCreatedAndNothingElse) {
   const auto& whole = bodies.at(Body::batch);
   for (std::size_t cut = 0; cut < whole.size(); ++cut) {
     const auto got = verdict(200, whole.substr(0, cut), true, false);
-    const bool id_is_there = cut >= std::string(R"({"id":"msgbatch_1")").size();
-    EXPECT_EQ(got.kind, id_is_there ? created : unknown) << cut;
+    const bool said = cut >= std::string(R"({"id":"msgbatch_1","type":"message_batch")").size();
+    EXPECT_EQ(got.kind, said ? created : unknown) << cut;
+  }
+}
+
+TEST(Verdict, AnIdOfWhatIsNotSaidToBeABatchIsOnlyAHint) {
+  auto untyped = bodies.at(Body::batch);
+  untyped.erase(untyped.find(R"("type":"message_batch",)"), std::string(R"("type":"message_batch",)").size());
+  for (const auto& body : {untyped, std::string(R"({"id":"req_0123456789","status":"queued"})"),
+                           std::string(R"({"id":"msgbatch_1"})"), std::string(R"({"id":"msgbatch_1","type":null})"),
+                           std::string(R"({"id":"msgbatch_1","x":{"type":"message_batch"}})")}) {
+    const auto got = verdict(200, body, true);
+    EXPECT_EQ(got.kind, unknown) << body;
+    EXPECT_THAT(got.message, HasSubstr("HTTP 200"));
   }
 }
 

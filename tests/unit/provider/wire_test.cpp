@@ -219,21 +219,23 @@ TEST(Wire, SalvagesAnIdFromWhatIsLeft) {
   for (std::size_t cut = 0; cut <= recorded.size(); ++cut) {
     const auto id = salvage_batch_id(std::string_view(recorded).substr(0, cut));
     // Complete with its closing quote.
-    const bool complete = cut >= std::string_view(R"({"id":"msgbatch_01UdG5AjbCDxdmiyZTybPbWT")").size();
+    const bool complete =
+        cut >= std::string_view(R"({"id":"msgbatch_01UdG5AjbCDxdmiyZTybPbWT","type":"message_batch")").size();
     EXPECT_EQ(id.has_value(), complete) << cut;
     if (id) EXPECT_EQ(*id, "msgbatch_01UdG5AjbCDxdmiyZTybPbWT");
   }
-  EXPECT_EQ(salvage_batch_id(R"({"id":"a","request_counts":garbage)"), "a");
-  EXPECT_EQ(salvage_batch_id(R"({"x":{"id":"b"},"y":[{"id":"c"}],"id":"a")"), "a");
-  EXPECT_EQ(salvage_batch_id(R"({"id":"a","id":"b"})"), "a");
+  EXPECT_EQ(salvage_batch_id(R"({"id":"a","type":"message_batch","request_counts":garbage)"), "a");
+  EXPECT_EQ(salvage_batch_id(R"({"type":"message_batch","x":{"id":"b"},"y":[{"id":"c"}],"id":"a")"), "a");
+  EXPECT_EQ(salvage_batch_id(R"({"id":"a","id":"b","type":"message_batch"})"), "a");
 }
 
 TEST(Wire, SalvagesNothingThatIsNoBatchsId) {
   for (const char* text :
-       {R"({"id":"a)", R"({"id":7})", R"({"id":null})", R"({"id":"a/b"})", R"({"x":{"id":"b"}})", R"([{"id":"b"}])",
-        R"([["id","b"]])", R"({"type":"message","id":"msg_1"})", R"({"id":"msg_1","type":"message"})", R"("id")",
-        "id:a", R"({"type":"error","error":{"id":"x"}})", R"({"error":{"type":"a"},"x":"id"})",
-        R"({"x":["id","b"]})"}) {
+       {R"({"id":"a"})", R"({"id":"a","type":"message_batc)", R"({"id":"a","type":7})",
+        R"({"id":"a","x":{"type":"message_batch"}})", R"({"id":"a)", R"({"id":7})", R"({"id":null})", R"({"id":"a/b"})",
+        R"({"x":{"id":"b"}})", R"([{"id":"b"}])", R"([["id","b"]])", R"({"type":"message","id":"msg_1"})",
+        R"({"id":"msg_1","type":"message"})", R"("id")", "id:a", R"({"type":"error","error":{"id":"x"}})",
+        R"({"error":{"type":"a"},"x":"id"})", R"({"x":["id","b"]})"}) {
     EXPECT_FALSE(salvage_batch_id(text)) << text;
   }
 }

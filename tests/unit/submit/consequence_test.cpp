@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <functional>
+
 namespace offpeak {
 namespace {
 
@@ -46,6 +49,15 @@ TEST(Consequence, RetryAfterBinds) {
   EXPECT_EQ(followed.delay->not_before, from_millis(1'000'000) + std::chrono::minutes(20));
 }
 
+TEST(Consequence, NoRetryAfterBindsLongerThanTheLongestBackoff) {
+  for (const auto kind : {CreateVerdictKind::throttled, CreateVerdictKind::unknown}) {
+    auto throttled = verdict(kind);
+    throttled.retry_after = std::chrono::hours(24 * 23);
+    const auto followed = consequence_of(throttled, situation(), retry);
+    EXPECT_EQ(followed.delay->not_before, from_millis(1'000'000) + retry.max_backoff);
+  }
+}
+
 TEST(Consequence, TooLargeHalvesAndRemembersTheSize) {
   const auto followed = consequence_of(verdict(CreateVerdictKind::too_large), situation(), retry);
   EXPECT_EQ(followed.refusal.kind, RefusalKind::halve);
@@ -70,24 +82,112 @@ TEST(Consequence, ANameOutsideTheBatchNamesNobody) {
   EXPECT_EQ(consequence_of(named, situation(), retry).refusal.kind, RefusalKind::halve);
 }
 
-TEST(Consequence, ALoneRefusedRequestIsAnAccountFaultUntilAnotherCreateWasAccepted) {
-  auto at = situation(1);
-  auto first = consequence_of(verdict(CreateVerdictKind::batch_at_fault), at, retry);
-  EXPECT_TRUE(first.account);
-  EXPECT_FALSE(first.refusal.alone_is_errored);
-  at.refused_before = from_millis(500'000);
-  at.last_created_at = from_millis(400'000);
-  EXPECT_TRUE(consequence_of(verdict(CreateVerdictKind::batch_at_fault), at, retry).account);
-  at.last_created_at = from_millis(600'000);
-  const auto since = consequence_of(verdict(CreateVerdictKind::batch_at_fault), at, retry);
-  EXPECT_FALSE(since.account);
-  EXPECT_TRUE(since.refusal.alone_is_errored);
+CreateVerdict nobody_named(const std::string& words = "HTTP 400 invalid_request_error: unexpected value") {
+  auto refused = verdict(CreateVerdictKind::batch_at_fault);
+  refused.message = words;
+  return refused;
 }
 
-TEST(Consequence, ALoneRefusedRequestIsNotErroredWhereNothingWasEverAccepted) {
+TEST(Consequence, ABatchThatIsRefusedIsHalvedAndItsHeadersAreRemembered) {
+  const auto followed = consequence_of(nobody_named(), situation(64), retry);
+  EXPECT_EQ(followed.refusal.kind, RefusalKind::halve);
+  EXPECT_FALSE(followed.account);
+  EXPECT_FALSE(followed.refusal.alone_is_errored);
+  ASSERT_TRUE(followed.refusal.header_refusals);
+  EXPECT_EQ(followed.refusal.header_refusals->halvings, 1u);
+  EXPECT_EQ(followed.refusal.header_refusals->alone, 0u);
+  EXPECT_EQ(followed.refusal.hold_reason, "");
+}
+
+TEST(Consequence, OneAloneIsErroredOnceAnotherWithItsHeadersWasAcceptedSinceItWasRefused) {
   auto at = situation(1);
   at.refused_before = from_millis(500'000);
-  EXPECT_TRUE(consequence_of(verdict(CreateVerdictKind::batch_at_fault), at, retry).account);
+  for (const auto accepted_at : {std::optional<Instant>(), std::optional(from_millis(400'000))}) {
+    at.refusals.accepted_at = accepted_at;
+    const auto not_yet = consequence_of(nobody_named(), at, retry);
+    EXPECT_EQ(not_yet.refusal.kind, RefusalKind::aside);
+    EXPECT_FALSE(not_yet.refusal.alone_is_errored);
+    EXPECT_FALSE(not_yet.account);
+  }
+  at.refusals.accepted_at = from_millis(600'000);
+  const auto since = consequence_of(nobody_named(), at, retry);
+  EXPECT_EQ(since.refusal.kind, RefusalKind::halve);
+  EXPECT_TRUE(since.refusal.alone_is_errored);
+  EXPECT_FALSE(since.refusal.header_refusals);
+}
+
+TEST(Consequence, ARequestThatCameAloneIsTriedAFewTimesBeforeItsJobIsHeld) {
+  auto at = situation(1);
+  for (int tries = 1; tries <= 3; ++tries) {
+    const auto followed = consequence_of(nobody_named(), at, retry);
+    EXPECT_EQ(followed.refusal.kind, RefusalKind::aside);
+    EXPECT_GT(followed.refusal.not_before, at.now);
+    EXPECT_LE(followed.refusal.not_before, at.now + retry.max_backoff);
+    EXPECT_EQ(followed.refusal.hold_reason.empty(), tries < 3) << tries;
+    at.refusals = *followed.refusal.header_refusals;
+    at.refused_before = from_millis(1'000'000);
+  }
+}
+
+// Everything is refused in the same words: the creates until the jobs are held, for a batch of so many.
+int creates_until_held(std::uint32_t requests, std::function<std::string(int)> words) {
+  auto at = situation(requests);
+  std::vector<std::uint32_t> beside;  // what was not asked yet on the way down, the smallest last
+  for (int creates = 1; creates < 200; ++creates) {
+    at.others_wait = !beside.empty() || at.requests > 1;
+    const auto followed = consequence_of(nobody_named(words(creates)), at, retry);
+    EXPECT_EQ(followed.end, IntentEnd::refused);
+    if (!followed.refusal.hold_reason.empty()) return creates;
+    at.refusals = *followed.refusal.header_refusals;
+    if (followed.refusal.kind == RefusalKind::halve) {
+      beside.push_back(at.requests - at.requests / 2);
+      at.requests /= 2;
+      continue;
+    }
+    EXPECT_FALSE(beside.empty()) << "nothing is left to ask, and the jobs are not held";
+    if (beside.empty()) return creates;
+    at.requests = beside.back();
+    beside.pop_back();
+    at.others_wait = !beside.empty();
+  }
+  return 200;
+}
+
+TEST(Consequence, WordsAboutTheWholeCallHoldTheJobsAfterFewCreates) {
+  for (const std::uint32_t requests : {2u, 3u, 5u, 10u, 64u, 500u, 100'000u}) {
+    const int levels = static_cast<int>(std::ceil(std::log2(requests)));
+    EXPECT_LE(creates_until_held(requests, [](int) { return "HTTP 400 x: no such beta"; }), 2 * levels + 10)
+        << requests;
+    EXPECT_LE(creates_until_held(requests, [](int n) { return "HTTP 400 x: no (call " + std::to_string(n * 7) + ")"; }),
+              2 * levels + 10)
+        << "a number in the words changes";
+  }
+}
+
+TEST(Consequence, TheHeldJobsGetTheProvidersWords) {
+  auto at = situation(1);
+  at.refusals = {"HTTP # invalid_request_error: unexpected value", 6, 6, std::nullopt};
+  const auto followed = consequence_of(nobody_named(), at, retry);
+  EXPECT_NE(followed.refusal.hold_reason.find("HTTP 400 invalid_request_error: unexpected value"), std::string::npos);
+  EXPECT_NE(followed.refusal.hold_reason.find("13 creates"), std::string::npos);
+  EXPECT_EQ(followed.reason, followed.refusal.hold_reason);
+}
+
+TEST(Consequence, AfterOneAloneABatchInTheSameWordsIsNotHalvedButSetAside) {
+  auto at = situation(32);
+  at.others_wait = true;
+  at.refusals = {"HTTP # invalid_request_error: unexpected value", 6, 1, std::nullopt};
+  const auto followed = consequence_of(nobody_named(), at, retry);
+  EXPECT_EQ(followed.refusal.kind, RefusalKind::aside);
+  EXPECT_EQ(followed.refusal.not_before, at.now + retry.max_backoff);
+  EXPECT_EQ(followed.refusal.hold_reason, "");
+  EXPECT_EQ(consequence_of(nobody_named("HTTP 400 other: words"), at, retry).refusal.kind, RefusalKind::halve);
+}
+
+TEST(Consequence, WhereNothingIsLeftToAskTheJobsAreHeldAtOnce) {
+  auto at = situation(1);
+  at.refusals = {"HTTP # invalid_request_error: unexpected value", 6, 1, std::nullopt};
+  EXPECT_NE(consequence_of(nobody_named(), at, retry).refusal.hold_reason, "");
 }
 
 TEST(Consequence, AFaultOfARequestWithoutAPlaceNamesNobody) {

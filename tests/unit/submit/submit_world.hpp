@@ -2,8 +2,10 @@
 // other as the test says.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 
+#include "pack/plan.hpp"
 #include "submit/guard.hpp"
 #include "submit/settler.hpp"
 #include "submit/submitter.hpp"
@@ -186,6 +188,36 @@ class SubmitTest : public ::testing::Test {
     }
     return world.queue.create_intent(intent, world.clock.now());
   }
+  // The next batch as the packer makes it; nothing where nothing may go.
+  std::optional<IntentId> plan_as_packed() {
+    class QueueSizes final : public Sizes {
+     public:
+      explicit QueueSizes(Queue& queue) : queue_(queue) {}
+      std::uint32_t sent_params_bytes(JobId job, Seq seq) override { return queue_.sent_params_bytes(job, seq); }
+
+     private:
+      Queue& queue_;
+    };
+    const auto now = world.clock.now();
+    const auto view = world.queue.pack_view(now, 1000);
+    QueueSizes sizes(world.queue);
+    auto packed = plan_batch(view.jobs, limits_for(view, world.config.batch), sizes);
+    if (packed.empty()) return std::nullopt;
+    NewIntent intent;
+    intent.nonce = fmt::format("{:024x}", 5000 + ++nonces_);
+    intent.headers = packed.headers;
+    intent.parts = packed.parts;
+    intent.requests = packed.requests;
+    intent.bytes = packed.bytes;
+    planned_ = packed.parts;
+    return world.queue.create_intent(intent, now);
+  }
+  // Is this request in what was packed last?
+  bool carries(JobId job, Seq seq) const {
+    return std::any_of(planned_.begin(), planned_.end(), [&](const NewIntent::Part& part) {
+      return part.range.job == job && seq >= part.range.first && seq - part.range.first < part.range.count;
+    });
+  }
   // An intent whose create has an unknown outcome.
   Intent lose_one(std::uint32_t requests) {
     world.add_job(requests, fmt::format("lost{}", nonces_));
@@ -213,6 +245,7 @@ class SubmitTest : public ::testing::Test {
 
  private:
   int nonces_ = 0;
+  std::vector<NewIntent::Part> planned_;
 };
 
 }  // namespace offpeak::testing

@@ -304,8 +304,8 @@ TEST_F(SubmitterTest, ALoneRequestIsErroredOnceAnotherCreateWasAcceptedSinceItWa
   provider.creates = {answers(api_error(400, "invalid_request_error", "no idea"))};
   plan();
   start();
-  EXPECT_EQ(count(job, RequestState::pending), 1) << "the account may be at fault";
-  EXPECT_TRUE(world.queue.account().paused);
+  EXPECT_EQ(count(job, RequestState::pending), 1) << "its headers may be at fault";
+  EXPECT_FALSE(world.queue.account().paused);
   world.queue.hold_job(job, "aside");
   world.clock.advance(1min);
   world.add_job(1, "good");
@@ -320,6 +320,49 @@ TEST_F(SubmitterTest, ALoneRequestIsErroredOnceAnotherCreateWasAcceptedSinceItWa
   world.clock.run_until_idle();
   EXPECT_EQ(count(job, RequestState::errored), 1);
   EXPECT_FALSE(world.queue.account().paused);
+}
+
+// The packer and the submitter in turn, until nothing goes any more.
+TEST_F(SubmitterTest, WordsAboutEveryCallHoldTheJobWithThemAfterFewCreates) {
+  const auto job = world.add_job(64, "bad");
+  start();
+  int creates = 0;
+  for (; world.job(job).state != JobState::held && creates < 100; ++creates) {
+    provider.creates = {answers(api_error(400, "invalid_request_error", "Unexpected value for the header"))};
+    ASSERT_TRUE(plan_as_packed());
+    submit_bell.notify();
+    world.clock.advance(1s);
+  }
+  EXPECT_LE(creates, 2 * 6 + 10);
+  EXPECT_EQ(world.job(job).state, JobState::held);
+  EXPECT_THAT(world.job(job).reason.value(), testing::HasSubstr("Unexpected value for the header"));
+  EXPECT_EQ(count(job, RequestState::pending), 64);
+  EXPECT_TRUE(world.log.has("error jobs.held"));
+  // Once the words are gone everything goes, at once.
+  world.queue.release_job(job);
+  for (int i = 0; i < 100 && plan_as_packed(); ++i) {
+    submit_bell.notify();
+    world.clock.advance(1s);
+  }
+  EXPECT_EQ(count(job, RequestState::submitted), 64);
+}
+
+// A culprit that nobody names is found, and nothing else is lost.
+TEST_F(SubmitterTest, OneCulpritIsFoundWhereverItIs) {
+  for (const std::uint32_t culprit : {0u, 1u, 17u, 30u, 31u}) {
+    const auto job = world.add_job(32, fmt::format("job{}", culprit));
+    if (culprit == 0) start();
+    for (int creates = 0; creates < 40 && plan_as_packed(); ++creates) {
+      if (carries(job, culprit)) {
+        provider.creates = {answers(api_error(400, "invalid_request_error", "something is wrong"))};
+      }
+      submit_bell.notify();
+      world.clock.advance(1s);
+    }
+    EXPECT_EQ(count(job, RequestState::errored), 1) << culprit;
+    EXPECT_EQ(count(job, RequestState::submitted), 31) << culprit;
+    EXPECT_EQ(world.job(job).state, JobState::running);
+  }
 }
 
 // Fault 39: without space `committing` cannot be made durable, so the last byte stays here.
