@@ -143,7 +143,12 @@ Task<> Ingester::drop_missing(Intake intake) {
     co_return;
   }
   std::optional<RejectedFile> record;
-  if (!intake.document.empty()) record = record_of(intake.document, intake.name, "", doors_.clock.now());
+  if (!intake.document.empty()) {
+    const auto stored = co_await doors_.file_worker.run([&files = doors_.files, paths = config_.paths, &intake] {
+      return find_rejected(files, paths.rejected(), intake.name, intake.id, intake.document);
+    });
+    record = record_of(intake.document, intake.name, stored, doors_.clock.now());
+  }
   // A state that was put back may not know that the id has become a job's since.
   const bool is_used = ids_on_disk_.contains(intake.id);
   co_await doors_.database.run([id = intake.id, is_used, record](Queue& queue) {

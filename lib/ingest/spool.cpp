@@ -56,6 +56,12 @@ Result<bool> move_as(Files& files, const std::string& from, const std::string& t
   return moved.error();
 }
 
+// Of the n-th name that is tried.
+std::string suffix_of(int number, JobId id) {
+  if (number == 0) return "";
+  return number == numbered_names_max ? fmt::format(".id{}", id.value) : fmt::format(".{}", number);
+}
+
 }  // namespace
 
 std::string claimed_name(JobId id) { return fmt::format("{}", id.value); }
@@ -92,14 +98,24 @@ Result<std::string> move_to_rejected(Files& files, const std::string& from, cons
     return base;
   }
   for (int number = 0; number <= numbered_names_max; ++number) {
-    const auto suffix = number == 0                    ? std::string()
-                        : number == numbered_names_max ? fmt::format(".id{}", id.value)
-                                                       : fmt::format(".{}", number);
-    const auto moved = move_as(files, from, join_path(rejected, base + suffix), document);
+    const auto taken = base + suffix_of(number, id);
+    const auto moved = move_as(files, from, join_path(rejected, taken), document);
     if (!moved) return moved.error();
-    if (*moved) return base + suffix;
+    if (*moved) return taken;
   }
   return make_error(ErrorKind::io, fmt::format("no free name for {} in {}", base, rejected), "empty the folder");
+}
+
+std::string find_rejected(Files& files, const std::string& rejected, std::string_view name, JobId id,
+                          std::string_view document) {
+  const auto base = rejected_name(name);
+  for (int number = 0; number <= numbered_names_max; ++number) {
+    const auto taken = base + suffix_of(number, id);
+    const auto path = join_path(rejected, taken);
+    const auto written = read_small_file(files, path + std::string(error_suffix), document.size());
+    if (written && *written == document && files.info(path)) return taken;
+  }
+  return "";
 }
 
 Result<void> write_anew(Files& files, const std::string& path) {

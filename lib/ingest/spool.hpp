@@ -35,6 +35,10 @@ std::string rejected_name(std::string_view name);
 Result<std::string> move_to_rejected(Files& files, const std::string& from, const std::string& rejected,
                                      std::string_view name, JobId id, std::string_view document);
 
+// The name that move_to_rejected has given, as the document beside it tells; empty where it is not there.
+std::string find_rejected(Files& files, const std::string& rejected, std::string_view name, JobId id,
+                          std::string_view document);
+
 // Writes the file once more under its name, durably. For a file whose sync failed: another sync would report success
 // without writing what the first one lost (Linux drops it), so the bytes that can still be read go to new pages.
 Result<void> write_anew(Files& files, const std::string& path);

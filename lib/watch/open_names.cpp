@@ -11,7 +11,7 @@ OpenNames::Name* OpenNames::find_or_add(std::string_view name) {
 
 void OpenNames::created(std::string_view name) {
   gone(name);
-  if (auto* one = find_or_add(name)) one->just_created = true;
+  if (auto* one = find_or_add(name)) one->last = Name::Last::created;
 }
 
 // Whoever makes a file by opening it opens it right behind. A name that was made as a link says nothing of who has the
@@ -19,19 +19,20 @@ void OpenNames::created(std::string_view name) {
 void OpenNames::opened(std::string_view name) {
   auto* one = find_or_add(name);
   if (one == nullptr) return;
-  one->from_start = one->from_start || one->just_created;
-  one->just_created = false;
-  one->opened_last = true;
+  one->from_start = one->from_start || one->last == Name::Last::created;
+  one->last = Name::Last::opened;
   ++one->open;
 }
 
-void OpenNames::closed(std::string_view name) {
+void OpenNames::closed_by_writer(std::string_view name) { closed(name, Name::Last::closed_by_writer); }
+
+void OpenNames::closed_by_reader(std::string_view name) { closed(name, Name::Last::closed_by_reader); }
+
+void OpenNames::closed(std::string_view name, Name::Last how) {
   const auto known = names_.find(name);
   if (known == names_.end()) return;
-  auto& one = known->second;
-  one.just_created = false;
-  one.opened_last = false;
-  if (one.open > 0) --one.open;
+  known->second.last = how;
+  if (known->second.open > 0) --known->second.open;
 }
 
 void OpenNames::gone(std::string_view name) {
@@ -43,8 +44,9 @@ Writers OpenNames::of(std::string_view name) const {
   const auto known = names_.find(name);
   if (known == names_.end()) return Writers::unknown;
   const auto& one = known->second;
-  if (one.opened_last) return Writers::some;
-  return one.from_start && one.open == 0 ? Writers::none : Writers::unknown;
+  if (one.last == Name::Last::opened) return Writers::some;
+  const bool closed = one.open == 0 && one.last == Name::Last::closed_by_writer;
+  return one.from_start && closed ? Writers::none : Writers::unknown;
 }
 
 }  // namespace offpeak

@@ -120,7 +120,8 @@ void Watcher::take_event(std::uint32_t mask, std::string_view name) {
   if ((mask & (IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)) != 0) open_names_.gone(name);
   if ((mask & IN_CREATE) != 0) open_names_.created(name);
   if ((mask & IN_OPEN) != 0) open_names_.opened(name);
-  if ((mask & (IN_CLOSE_WRITE | IN_CLOSE_NOWRITE)) != 0) open_names_.closed(name);
+  if ((mask & IN_CLOSE_WRITE) != 0) open_names_.closed_by_writer(name);
+  if ((mask & IN_CLOSE_NOWRITE) != 0) open_names_.closed_by_reader(name);
 }
 
 std::set<std::string> Watcher::take_moved_in() { return std::exchange(moved_in_, {}); }

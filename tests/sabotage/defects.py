@@ -408,7 +408,7 @@ DEFECTS = [
            "return by_events == Writers::unknown ? by_lease : by_events;",
            [("watch", "Settle.*")]),
     Defect("close_is_not_heard", "a file that was opened counts as open for ever", "43", "lib/watch/open_names.cpp",
-           "  one.opened_last = false;\n", "",
+           "  known->second.last = how;\n", "",
            [("watch", "OpenNames.*")]),
     Defect("lost_events_are_forgotten", "after an overflow the folder's old events are still believed", "46",
            "lib/watch/watcher.cpp",
@@ -438,7 +438,7 @@ DEFECTS = [
            [("queue", "RejectedTest.*"), ("ingest", "RejectionTest.*")]),
     Defect("rejection_is_no_record", "a crash between the move to rejected/ and its row loses the record", "N",
            "lib/ingest/ingester_rejecting.cpp",
-           "  if (!intake.document.empty()) record =", "  if (intake.document.size() > 1'000'000) record =",
+           "  if (!intake.document.empty()) {", "  if (intake.document.size() > 1'000'000) {",
            [("ingest", "*RecoveryTest*")]),
 
     # ---- pack, poll, export

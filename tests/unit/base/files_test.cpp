@@ -1,12 +1,15 @@
 // The real door to the file system.
 #include "base/files.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <thread>
 
 #include "unit/base/temporary_folder.hpp"
 

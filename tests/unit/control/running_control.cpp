@@ -98,10 +98,14 @@ struct RunningControl::Parts {
   void settle(Queue& used) {
     for (const auto& found : used.intakes()) {
       if (found.state != IntakeState::checking) continue;
-      const auto text = read_small_file(files, claimed + "/" + std::to_string(found.id.value), 1 << 26).value();
+      const auto path = claimed + "/" + std::to_string(found.id.value);
+      const auto text = read_small_file(files, path, 1 << 26).value();
       if (text.find("REJECT") == std::string::npos) {
         accept(used, found, text);
+        // A duplicate's file goes, as any other that is rejected.
+        if (!used.job(found.id)) std::filesystem::remove(path);
       } else {
+        std::filesystem::remove(path);
         used.reject_intake(found.id,
                            R"({"file":"bad.jsonl","error_count":1,"errors":[{"line":3,"column":14,"offset":210,)"
                            R"("message":"bad \u001b line","hint":"mend it"}]})");

@@ -64,6 +64,7 @@ class RecoveryTest : public IngestFixture, public ::testing::WithParamInterface<
     const auto records = life.queue.rejected({}, "");
     ASSERT_EQ(records.size(), 1U);
     EXPECT_EQ(records[0].file, GetParam().file);
+    EXPECT_TRUE(names("rejected").contains(records[0].stored)) << records[0].stored;
     EXPECT_EQ(records[0].error_count, 1);
     EXPECT_NE(records[0].errors.find("\"line\":1101,"), std::string::npos) << records[0].errors;
     drop(life, "good.jsonl", request("good"));

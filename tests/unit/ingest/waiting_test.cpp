@@ -213,14 +213,7 @@ TEST_F(WaitingTest, AFolderThatIsGoneIsATroubleUntilItIsBack) {
 
 class RoomTest : public WaitingTest {
  protected:
-  RoomTest() {
-    config.intake.reserve = 50'000'000;
-    // What is unpacked counts.
-    files.who = [this](const std::string& path) {
-      static_cast<void>(path);
-      return Writers::none;
-    };
-  }
+  RoomTest() { config.intake.reserve = 50'000'000; }
   // Free is what is not in claimed/.
   void measure() {
     std::uint64_t used = 0;

@@ -7,7 +7,8 @@
 namespace offpeak {
 namespace {
 
-// Events of one name, a letter each: Created, Opened, Closed, Gone, Forgotten (events were lost).
+// Events of one name, a letter each: Created, Opened, closed by a writer, closed by a reader, Gone, Forgotten (events were
+// lost).
 Writers after(const std::string& events) {
   OpenNames names;
   for (const char event : events) {
@@ -19,7 +20,10 @@ Writers after(const std::string& events) {
         names.opened("a");
         break;
       case 'c':
-        names.closed("a");
+        names.closed_by_writer("a");
+        break;
+      case 'r':
+        names.closed_by_reader("a");
         break;
       case 'G':
         names.gone("a");
@@ -46,6 +50,10 @@ TEST(OpenNames, SayWhatTheEventsOfANameProve) {
       {"COcO", Writers::some, "somebody appends to it"},
       {"COcOc", Writers::none, "and is done"},
       {"COcc", Writers::none, "opens that were joined: more closes than opens"},
+      {"COr", Writers::unknown, "a writer's open and a reader's were joined: the writer has not closed it"},
+      {"COOr", Writers::unknown, "a reader has closed it, its writer has not"},
+      {"COOrc", Writers::none, "a reader has closed it, and then its writer"},
+      {"COcOr", Writers::unknown, "somebody read it; another writer's open may have been joined with that"},
       {"C", Writers::unknown, "a link: whoever has the file open did so under another name"},
       {"CcO", Writers::some, "opened last"},
       {"CcOc", Writers::unknown, "the close of somebody who opened it under another name"},
