@@ -13,8 +13,8 @@ void ProviderContact::note_failure(const CallFailure& failure, Instant now) {
   switch (failure.kind) {
     case CallFailureKind::not_found:
       return note_ok(now);  // an answer like any other; what it means for the batch is the asker's business
-    case CallFailureKind::unproven:
     case CallFailureKind::stopped:
+    case CallFailureKind::unproven:
       return;  // our own doing tells nothing about the provider
     case CallFailureKind::unreachable:
     case CallFailureKind::throttled:

@@ -194,13 +194,33 @@ class ApiFaults(TestCase):
             requests = simple_requests(6, "key")
             world.daemon.drop("key.jsonl", jsonl(requests))
             # Nothing can be listed either, so nothing is sent.
-            status = world.daemon.wait_status(lambda one: one["health"] != "ok", "it says so")
-            self.assertTrue(status["trouble"] or status["account"]["state"] == "paused", status)
+            status = world.daemon.wait_status(lambda one: one["account"]["state"] == "paused", "it says so")
+            self.assertEqual(status["health"], "needs_human", status)
+            self.assertIn("api_key_file", status["needs_human"][0]["what"])
+            self.assertIn("401", status["provider"]["last_error"])
+            world.daemon.wait_status(lambda one: one["jobs_open"] == 1, "the job is there")
+            job = world.daemon.job_named("key")
+            self.assertIn("401", job["reason"])
+            self.assertEqual(job["wait"]["kind"], "account")
             self.assertEqual(world.sim.totals()["batches"], 0)
             world.sim.set(api_key="")
             check_results(world.daemon.wait_results("key"), requests)
             check_paid_once(world.sim, requests, created_twice=0)
             self.assertEqual(world.daemon.status()["account"]["state"], "ok")
+            self.assertEqual(world.daemon.status()["health"], "ok")
+
+    def test_a_provider_that_gives_no_answer_is_told_with_its_error(self):
+        with World(config=CONFIG) as world:
+            world.daemon.wait_status(lambda one: one["provider"]["last_ok_at"], "the first list")
+            world.sim.set(api_key="another")
+            requests = simple_requests(3, "away")
+            world.daemon.drop("away.jsonl", jsonl(requests))
+            status = world.daemon.wait_status(lambda one: one["provider"]["failing_since"], "it says so")
+            self.assertEqual(status["provider"]["last_http_status"], 401)
+            self.assertEqual([one["command"] for one in status["needs_human"]], ["offpeak resume"])
+            world.sim.set(api_key="")
+            check_results(world.daemon.wait_results("away"), requests)
+            self.assertIsNone(world.daemon.status()["provider"]["failing_since"])
 
     def test_account_faults_pause_submitting_and_go_on_by_themselves(self):
         def refused(status, **more):

@@ -152,6 +152,21 @@ std::vector<Job> Rig::jobs() {
   return queue->jobs(options);
 }
 
+std::vector<Wait> Rig::waits() {
+  return waits_of({queue->status(clock.now()), run_->stages.facts(), config, clock.now()});
+}
+
+std::optional<Wait> Rig::wait_of(JobId job) {
+  const auto found = queue->job(job);
+  if (!found) return std::nullopt;
+  return offpeak::wait_of(*found, queue->job_waits(job, clock.now()),
+                          {queue->status(clock.now()), run_->stages.facts(), config, clock.now()});
+}
+
+AccountState Rig::account() {
+  return account_of({queue->status(clock.now()), run_->stages.facts(), config, clock.now()});
+}
+
 std::vector<std::string> Rig::result_lines(std::int64_t job) {
   std::vector<std::string> lines;
   for (const auto& entry : fs::directory_iterator(config.paths.results())) {

@@ -17,6 +17,7 @@
 #include "sim/service.hpp"
 #include "support/sim_provider.hpp"
 #include "support/virtual_clock.hpp"
+#include "waits/waits.hpp"
 
 namespace offpeak::testing {
 
@@ -57,6 +58,10 @@ class Rig {
   bool run_until_done(Duration most);
 
   std::vector<Job> jobs();
+  // What the status, and a job, would say of what they wait for.
+  std::vector<Wait> waits();
+  std::optional<Wait> wait_of(JobId job);
+  AccountState account();
   // Of the only folder in results/ of this job.
   std::vector<std::string> result_lines(std::int64_t job);
   const sim::Totals& totals() { return service.totals(clock.now()); }

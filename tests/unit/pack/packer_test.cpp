@@ -81,5 +81,37 @@ TEST_F(PackerStage, WhatCannotBeToldFromWhatIsUnsettledWaitsWithoutAskingOverAnd
   EXPECT_EQ(requests_on_their_way(), 1u);
 }
 
+TEST_F(PackerStage, LingerIsKnownWhileItLasts) {
+  world.add_job(3);
+  const auto began = world.clock.now();
+  world.start(packer.run());
+  EXPECT_FALSE(packer.facts().gate);
+  EXPECT_EQ(packer.facts().send_at, began + 1min);
+}
+
+TEST_F(PackerStage, AReachedCapSaysUntilWhenAndIsToldOnce) {
+  const auto job = world.add_job(1, "dear");
+  const auto sent = world.submit();
+  ResultRow row;
+  row.request = {job, 0, 1};
+  row.cost = 2'000'000'000;
+  world.queue.record_results(sent.id, world.queue.begin_download(sent.id), {row}, world.clock.now());
+  world.config.money.daily_cap_usd = 1;
+  world.add_job(3);
+  const auto began = world.clock.now();
+  world.start(packer.run());
+  world.clock.advance(1h);
+  ASSERT_TRUE(packer.facts().gate);
+  EXPECT_EQ(packer.facts().gate->kind, GateKind::daily_cap);
+  EXPECT_EQ(packer.facts().gate_since, began);
+  const auto midnight = std::chrono::floor<std::chrono::days>(began) + std::chrono::days(1);
+  EXPECT_EQ(packer.facts().gate->until, Instant(midnight));
+  EXPECT_EQ(world.log.count("warning cap.reached"), 1u);
+  EXPECT_FALSE(world.log.has("info cap.over"));
+  world.clock.advance(24h);
+  EXPECT_EQ(requests_on_their_way(), 3u);
+  EXPECT_EQ(world.log.count("info cap.over"), 1u);
+}
+
 }  // namespace
 }  // namespace offpeak

@@ -107,8 +107,11 @@ TEST_F(PollerTest, A404OnAKnownBatchIsNeverALoss) {
   const auto sent = world.submit();
   const auto told = world.provider.batches;
   world.provider.batches.clear();
+  const auto began = world.clock.now();
   world.start(poller.run());
   world.clock.advance(24h);
+  ASSERT_TRUE(poller.missing_since().contains(sent.id));
+  EXPECT_EQ(poller.missing_since().at(sent.id), began);
   EXPECT_EQ(world.batch(sent).state, BatchState::in_progress);
   EXPECT_EQ(world.job(job).counts[RequestState::submitted], 2);
   EXPECT_NE(world.batch(sent).reason.value_or("").find("404"), std::string::npos);
@@ -119,6 +122,7 @@ TEST_F(PollerTest, A404OnAKnownBatchIsNeverALoss) {
   world.clock.advance(1min);
   EXPECT_EQ(world.batch(sent).state, BatchState::ended);
   EXPECT_FALSE(world.batch(sent).reason);
+  EXPECT_TRUE(poller.missing_since().empty());
 }
 
 // faults.md 24
