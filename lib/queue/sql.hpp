@@ -183,8 +183,8 @@ class Transaction {
 // Before SQLite makes it with the umask's mode: 0600. Nothing where it cannot be made; SQLite will say why.
 void make_private_file(const std::string& path);
 
-// To this version's schema. Before that, what an older version made is copied to <database>.before-<its schema>, of which
-// one is kept. QueueError where the database is of a newer version.
+// To this version's schema. Before that, what an older version made is copied to <database>.before-<its schema>, of
+// which one is kept. QueueError where the database is of a newer version.
 void migrate(Sql& sql);
 // The numbered files of schema/, in order.
 std::vector<std::string> migration_texts();

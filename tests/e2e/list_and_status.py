@@ -4,9 +4,7 @@ no code with ours (scripted_api.py)."""
 
 import json
 import math
-import os
 import time
-import unittest
 
 from harness import TestCase, jsonl, main, request, simple_requests, wait_until
 from scripted_api import ScriptedApi, refusal, stranger
@@ -19,12 +17,9 @@ CONFIG = {
     "intake": {"settle": "100ms", "rescan": "1s"},
     "log": {"level": "info"},
 }
+SOON = 8  # seconds, in which what waits for nothing else is done or said
 BAD_HEADER = ("Unexpected value(s) `interleaved-thinking-2025-04-14` for the `anthropic-beta` header. Please consult our "
               "documentation or try again without the header.")
-
-# Not mended yet. Whoever mends it takes the mark away: a test that passes unexpectedly fails the run.
-# OFFPEAK_E2E_PENDING=1 runs them as if there were no marks, and shows why each fails.
-until_mended = (lambda test: test) if os.environ.get("OFFPEAK_E2E_PENDING") else unittest.expectedFailure
 
 
 class Scripted(TestCase):
@@ -48,7 +43,7 @@ class Scripted(TestCase):
         job = daemon.job_named(name) if name else None
         return json.dumps([daemon.status(), job])
 
-    def wait_said(self, daemon, words, name=None, seconds=20):
+    def wait_said(self, daemon, words, name=None, seconds=SOON):
         wait_until(lambda: all(word in self.said(daemon, name) for word in words),
                    lambda: f"{words} in {self.said(daemon, name)}", seconds)
 
@@ -64,26 +59,21 @@ class OddLists(Scripted):
         daemon = self.daemon(exclusive=False)
         self.api.extra = [entry]
         self.drop(daemon, "a", [request("a")])
-        daemon.wait_results("a", seconds=15)
+        daemon.wait_results("a", seconds=SOON)
         self.assertEqual(self.api.cancels, [])
 
-    @until_mended
     def test_a_strangers_unknown_status_stops_nothing(self):
         self.goes_on_beside(stranger(processing_status="finalizing"))
 
-    @until_mended
     def test_a_stranger_without_counts_stops_nothing(self):
         self.goes_on_beside(stranger(request_counts=None))
 
-    @until_mended
     def test_a_stranger_without_created_at_stops_nothing(self):
         self.goes_on_beside(stranger(created_at=...))
 
-    @until_mended
     def test_a_stranger_of_another_type_stops_nothing(self):
         self.goes_on_beside(stranger(type="message_batch_v2"))
 
-    @until_mended
     def test_a_lost_create_that_is_not_tallied_is_not_sent_again(self):
         """In a workspace that is ours alone an unexplained new batch is waited for until it shows its nonce."""
         self.api.lose_answers = 1
@@ -98,7 +88,6 @@ class OddLists(Scripted):
         daemon.wait_results("a", seconds=30)
         self.assertEqual(set(self.api.billed().values()), {1}, self.api.posts)
 
-    @until_mended
     def test_what_a_stranger_makes_after_a_verdict_is_not_canceled(self):
         """A create that came to nothing, and then another program's batch of its size."""
         daemon = self.daemon()
@@ -112,7 +101,6 @@ class OddLists(Scripted):
 
 
 class Refusals(Scripted):
-    @until_mended
     def test_a_400_of_the_whole_call_holds_its_job_and_no_other(self):
         refused = (400, refusal("invalid_request_error", BAD_HEADER), {})
         self.api.create_answer = lambda headers: refused if "interleaved" in (headers.get("anthropic-beta") or "") else None
@@ -121,14 +109,13 @@ class Refusals(Scripted):
         self.drop(daemon, "bad", simple_requests(64, "b"), head)
         wait_until(lambda: self.api.posts, "the first create")
         self.drop(daemon, "good", simple_requests(2, "g"))
-        daemon.wait_results("good", seconds=10)
+        daemon.wait_results("good", seconds=SOON)
         job = wait_until(lambda: daemon.job_named("bad") if daemon.job_named("bad")["state"] == "held" else None,
-                         lambda: f"it is held; {daemon.describe()}", 20)
+                         lambda: f"it is held; {daemon.describe()}", SOON)
         self.assertIn("anthropic-beta", job["reason"])
         refusals = [post for post in self.api.posts if post["status"] == 400]
         self.assertLessEqual(len(refusals), 2 * math.log2(64) + 10, refusals)
 
-    @until_mended
     def test_a_403_of_the_edge_is_said_at_once(self):
         """Without the API's outer shape it proves nothing; what it says must be read all the same."""
         self.api.create_answer = (403, {"error": {"type": "forbidden", "message": "Request not allowed"}}, {})
@@ -141,7 +128,6 @@ class Refusals(Scripted):
 
 
 class Waits(Scripted):
-    @until_mended
     def test_a_wrong_key_at_the_first_start(self):
         self.api.list_answer = (401, refusal("authentication_error", "invalid x-api-key"), {})
         daemon = self.daemon()
@@ -152,7 +138,6 @@ class Waits(Scripted):
         self.assertTrue(status["needs_human"], status)
         self.assert_waits_aloud(daemon, "a")
 
-    @until_mended
     def test_a_key_that_is_revoked_while_a_batch_is_in_flight(self):
         self.api.end_after = 3600
         daemon = self.daemon()
@@ -165,7 +150,6 @@ class Waits(Scripted):
         self.assert_waits_aloud(daemon, "a")
         self.assert_waits_aloud(daemon, "b")
 
-    @until_mended
     def test_a_provider_that_asks_for_a_day(self):
         self.api.list_answer = (429, refusal("rate_limit_error", "slow down, please"), {"retry-after": "86400"})
         daemon = self.daemon()
@@ -174,18 +158,16 @@ class Waits(Scripted):
         self.assert_waits_aloud(daemon, "a")
         # Every wait for a provider's word is bounded by max_backoff.
         self.api.list_answer = None
-        daemon.wait_results("a", seconds=20)
+        daemon.wait_results("a", seconds=SOON)
 
-    @until_mended
     def test_an_incoming_folder_that_is_gone(self):
         daemon = self.daemon()
         daemon.incoming.rename(daemon.spool / "away")
         self.wait_said(daemon, ["incoming"])
         self.assertNotEqual(daemon.status()["health"], "ok")
         (daemon.spool / "away").rename(daemon.incoming)
-        daemon.wait_status(lambda status: status["health"] == "ok", "it is well again", 20)
+        daemon.wait_status(lambda status: status["health"] == "ok", "it is well again", SOON)
 
-    @until_mended
     def test_a_results_folder_that_cannot_be_written(self):
         daemon = self.daemon()
         daemon.results.rmdir()
@@ -195,9 +177,8 @@ class Waits(Scripted):
         self.assert_waits_aloud(daemon, "a")
         self.assertNotEqual(daemon.status()["health"], "ok")
         daemon.results.unlink()
-        daemon.wait_results("a", seconds=20)
+        daemon.wait_results("a", seconds=SOON)
 
-    @until_mended
     def test_an_audit_prints_what_it_finds(self):
         daemon = self.daemon()
         self.drop(daemon, "a", [request("a")])
@@ -213,22 +194,20 @@ class Waits(Scripted):
 class Alone(Scripted):
     """A lone job, whose end nobody else's bell announces."""
 
-    @until_mended
     def test_its_only_request_is_refused_at_its_create(self):
         self.api.create_answer = (400, refusal("invalid_request_error",
                                                "requests.0.params.messages.0.content: Input should be a valid list"), {})
         daemon = self.daemon()
         self.drop(daemon, "a", [request("a")])
-        daemon.wait_results("a", seconds=15)
+        daemon.wait_results("a", seconds=SOON)
 
-    @until_mended
     def test_it_is_canceled_while_its_create_is_unknown(self):
         self.api.create_answer = (500, "no", {})
         daemon = self.daemon()
         self.drop(daemon, "a", simple_requests(5, "a"))
         wait_until(lambda: self.api.posts, "it is sent")
         daemon.post(f"/v1/jobs/{wait_until(lambda: daemon.job_named('a'), 'it is a job')['id']}/cancel")
-        wait_until(lambda: daemon.job_named("a")["state"] == "canceled", lambda: f"canceled; {daemon.describe()}", 15)
+        wait_until(lambda: daemon.job_named("a")["state"] == "canceled", lambda: f"canceled; {daemon.describe()}", SOON)
 
 
 if __name__ == "__main__":

@@ -2,19 +2,27 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "waits/waits.hpp"
+
 namespace offpeak::simtest {
 
-// As lib/control puts it together for the job object and for the status.
 Told told(const WaitLook& look) {
+  const auto status = look.queue.status(look.now);
+  const auto facts = look.stages.facts();
+  const Look at{status, facts, look.config, look.now};
   Told told;
   ListOptions options;
   options.limit = 1000;
   for (const auto& job : look.queue.jobs(options)) {
-    if (!job.done_at) told.jobs.push_back({job.id, job.reason});
+    if (job.done_at) continue;
+    const auto wait = wait_of(job, look.queue.job_waits(job.id, look.now), at);
+    told.jobs.push_back({job.id, wait ? std::optional(wait->what) : std::nullopt});
   }
-  const auto status = look.queue.status(look.now);
-  told.stuck = !look.queue.unexplained().empty();
-  told.ok = !look.stages.trouble() && !status.account.paused && !told.stuck;
+  told.stuck = status.account.paused || facts.guard ||
+               std::ranges::any_of(status.unexplained, [](const auto& batch) { return batch.state == "open"; });
+  told.ok = health_of(waits_of(at)) == Health::ok;
   return told;
 }
 

@@ -14,6 +14,7 @@ namespace offpeak::simtest {
 struct WaitLook {
   Queue& queue;
   const Stages& stages;
+  const Config& config;
   Instant now;
 };
 

@@ -165,9 +165,11 @@ void World::take_snapshot(int tries) {
   wishes.good = true;
   wishes.requests = unknown.empty() ? tempting_count() : unknown.front().requests;
   const auto number = 500 + static_cast<int>(drops_.size());
-  at(clock_.steady_now() + minutes(1 + random_.below(40)),
+  // When the count is free again: while an intent that bears it is not proven, nothing else is sent with it.
+  at(clock_.steady_now() + hours(random_.below(3) == 0 ? 0 : 5) + minutes(1 + random_.below(300)),
      [this, made = make_drop(number, wishes, random_)] { drop(made); });
-  at(clock_.steady_now() + minutes(30) + Duration(static_cast<std::int64_t>(random_.below(20 * 3'600'000))),
+  at(clock_.steady_now() + hours(random_.below(4) == 0 ? 1 : 10) +
+         Duration(static_cast<std::int64_t>(random_.below(12 * 3'600'000))),
      [this] { restore_snapshot(); });
 }
 

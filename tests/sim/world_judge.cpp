@@ -99,7 +99,7 @@ void World::check_complete(sqlite3* db) {
 void World::check_waits() {
   if (!weather_.features.has(Feature::waits)) return;
   const auto now = clock_.steady_now();
-  const auto silent = silent_waits({daemon_->queue, daemon_->stages, clock_.now()});
+  const auto silent = silent_waits({daemon_->queue, daemon_->stages, config_, clock_.now()});
   std::erase_if(silent_since_,
                 [&](const auto& wait) { return std::find(silent.begin(), silent.end(), wait.first) == silent.end(); });
   for (const auto& wait : silent) {
