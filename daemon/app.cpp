@@ -248,8 +248,8 @@ void App::refuse_settings(const std::vector<std::string>& errors, std::string_vi
   notify_ready(fmt::format("running with the old settings: {}", what));
 }
 
-// Whenever it is asked who asks: the key file may have been replaced or mended, and after a 401 or 403 it is read in any case. A
-// file that is half written, or gone, changes nothing: the next call looks again.
+// Whenever it is asked who asks: the key file may have been replaced or mended, and after a 401 or 403 it is read in
+//          any case. A file that is half written, or gone, changes nothing: the next call looks again.
 std::shared_ptr<Provider> App::with_new_key(bool refused) {
   if (!refused && !key_file_.changed()) return nullptr;
   auto key = key_file_.read(config_.provider);

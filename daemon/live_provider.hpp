@@ -11,8 +11,8 @@ namespace offpeak {
 
 class LiveProvider final : public Provider {
  public:
-  // Asked whenever somebody asks for the generation, which who calls does first: another provider, or nothing. So no call
-  // goes out under a key that nobody has seen. `refused`: the last call was answered 401 or 403.
+  // Asked whenever somebody asks for the generation, which who calls does first: another provider, or nothing. So no
+  // call goes out under a key that nobody has seen. `refused`: the last call was answered 401 or 403.
   using Renew = std::function<std::shared_ptr<Provider>(bool refused)>;
 
   // Shared: a call holds on to its provider while a reload puts another in its place.

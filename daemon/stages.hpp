@@ -1,5 +1,5 @@
-// Stages: every stage of the daemon, built from its doors, each with its bell, and started in order. The one place where
-// stages meet: offpeakd runs it with the real doors, tests with virtual time and a simulated disk.
+// Stages: every stage of the daemon, built from its doors, each with its bell, and started in order. The one place
+// where stages meet: offpeakd runs it with the real doors, tests with virtual time and a simulated disk.
 // Gives back what the socket shows. I/O thread.
 #pragma once
 

@@ -71,15 +71,13 @@ std::string paint_state(const Output& out, const std::string& state) {
 
 std::string describe(const Output& out, const JobView& job, Instant now) {
   std::string text = out.bold(fmt::format("Job {}: {}", job.id, job.name)) + '\n';
-  const auto add = [&text](std::string_view title, std::string_view value) {
+  const auto add = [&text, &out](std::string_view title, std::string_view value) {
     text += fmt::format("  {:<9} {}\n", title, wrapped(value, out.line_width(), title_width));
   };
   add("State", paint_state(out, job.state));
-  if (!job.reason.empty()) add("Waits for", job.reason);
+  const bool ended = job.state == "done" || job.state == "canceled";
+  if (!job.reason.empty()) add(ended ? "Note" : "Waits for", job.reason);
   if (const auto times = times_text(job.wait, now); !times.empty()) add("", times);
-  if (job.next_action_at && *job.next_action_at > now) {
-    add("Next", fmt::format("{} (in {})", human_time(job.next_action_at), human_duration(*job.next_action_at - now)));
-  }
   add("File", job.file);
   add("Requests", fmt::format("{}: {}", human_count(job.requests), describe(job.counts)));
   for (const auto& error : job.errors) {

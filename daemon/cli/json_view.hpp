@@ -15,11 +15,11 @@ class JsonView {
   explicit JsonView(std::string_view raw) : raw_(raw) {}
 
   std::string_view raw() const { return raw_; }
-  std::string text(std::string_view key) const;      // "" where missing, null or no string
-  std::int64_t integer(std::string_view key) const;  // 0
-  double number(std::string_view key) const;         // 0
-  bool flag(std::string_view key) const;             // false
-  JsonView object(std::string_view key) const;       // an empty object
+  std::string text(std::string_view key) const;                // "" where missing, null or no string
+  std::int64_t integer(std::string_view key) const;            // 0
+  double number(std::string_view key) const;                   // 0
+  bool flag(std::string_view key) const;                       // false
+  JsonView object(std::string_view key) const;                 // an empty object
   std::vector<JsonView> array(std::string_view key) const;     // its objects
   std::vector<std::string> texts(std::string_view key) const;  // its strings
 

@@ -49,9 +49,8 @@ int list(Cli& cli) {
       continue;
     }
     open = open || (item.text("kind") == "unexplained_batch" && item.text("state") == "open");
-    table.add({shown(item, "id"), kind_of(item), shown(item, "state"),
-               human_count(item.integer("requests")), human_time(parse_rfc3339(item.text("since"))),
-               shown(item, "reason")});
+    table.add({shown(item, "id"), kind_of(item), shown(item, "state"), human_count(item.integer("requests")),
+               human_time(parse_rfc3339(item.text("since"))), shown(item, "reason")});
   }
   if (cli.json) return exit_done;
   if (table.empty()) {
@@ -179,10 +178,10 @@ void add_reconcile_verb(CLI::App& app, Cli& cli) {
   auto* const verb = add_verb(app, cli, "reconcile", "Show and settle what the provider has and we cannot explain");
   auto arguments = std::make_shared<ReconcileArguments>();
   verb->add_option("ID", arguments->id, "msgbatch_..., intent-N, key or list; without it, all are listed");
-  verb->add_option(
-      "ACTION", arguments->action,
-      "claim: use what it paid for. cancel: cancel it at the provider, then claim. dismiss: leave it alone. gone: give up "
-      "a batch of ours that the provider does not show");
+  verb->add_option("ACTION", arguments->action,
+                   "claim: use what it paid for. cancel: cancel it at the provider, then claim. dismiss: leave it "
+                   "alone. gone: give up "
+                   "a batch of ours that the provider does not show");
   verb->add_option("--batch", arguments->batch, "Of an intent: which candidate, msgbatch_...");
   verb->add_option("--confirm", arguments->confirm,
                    "The amount that may be paid again or is given up, as the refusal names it");

@@ -3,7 +3,9 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
+#include "base/clock.hpp"
 #include "daemon/cli/json_view.hpp"
 #include "daemon/cli/output.hpp"
 

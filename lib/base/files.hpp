@@ -79,10 +79,10 @@ class Files {
   // Where the group exists and we may; a refusal is ignored by callers that only wish it.
   virtual Result<void> set_mode(const std::string& path, unsigned mode, const std::string& group) = 0;
   virtual Result<DiskSpace> space(const std::string& path) = 0;
-  // Whether any process of this host has the regular file open for writing. The kernel answers the owner of the file and
-  // whoever has CAP_LEASE; to others, and on a network file system, where hosts that it does not know may write, it is
-  // unknown, as it is of a file that is not there. Asking opens the file for a moment: a process that opens it for writing meanwhile waits, or is refused
-  // with EAGAIN where it asked not to wait.
+  // Whether any process of this host has the regular file open for writing. The kernel answers the owner of the file
+  // and whoever has CAP_LEASE; to others, and on a network file system, where hosts that it does not know may write, it
+  // is unknown, as it is of a file that is not there. Asking opens the file for a moment: a process that opens it for
+  // writing meanwhile waits, or is refused with EAGAIN where it asked not to wait.
   virtual Writers writers(const std::string& path) = 0;
   // May we write to it? A folder where we may not cannot be moved to another one either.
   virtual bool writable(const std::string& path) = 0;

@@ -78,8 +78,8 @@ struct IntakeConfig {
   bool operator==(const IntakeConfig&) const = default;
 };
 
-// What intake leaves free on a file system of so many bytes: `reserve`, but no more than 5 % of it, so that a small disk
-// can be used at all.
+// What intake leaves free on a file system of so many bytes: `reserve`, but no more than 5 % of it, so that a small
+// disk can be used at all.
 constexpr std::uint64_t left_alone(std::uint64_t reserve, std::uint64_t total_bytes) {
   return reserve < total_bytes / 20 ? reserve : total_bytes / 20;
 }

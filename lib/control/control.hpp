@@ -57,7 +57,7 @@ struct ControlHooks {
   std::function<const Config*()> config;                 // as it is in use
   std::function<std::optional<GuardWait>()> guard_wait;  // what the start-up guard waits for
   std::function<const PriceTable*()> prices;             // for what a decision may cost at most; null: there are none
-  std::function<std::uint64_t()> reserve = {};          // free space that uploads leave alone: intake.reserve
+  std::function<std::uint64_t()> reserve = {};           // free space that uploads leave alone: intake.reserve
 };
 
 struct ControlContext;

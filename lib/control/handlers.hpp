@@ -1,6 +1,6 @@
-// One coroutine a route, by family: job_routes.cpp, batch_routes.cpp, rejected_routes.cpp, reconcile_routes.cpp, service_routes.cpp,
-// upload.cpp, results_stream.cpp, audit_routes.cpp, backup_stream.cpp. Inside lib/control only. The context outlives
-// every call.
+// One coroutine a route, by family: job_routes.cpp, batch_routes.cpp, rejected_routes.cpp, reconcile_routes.cpp,
+// service_routes.cpp, upload.cpp, results_stream.cpp, audit_routes.cpp, backup_stream.cpp. Inside lib/control only. The
+// context outlives every call.
 #pragma once
 
 #include "control/context.hpp"

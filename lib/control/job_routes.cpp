@@ -24,8 +24,9 @@ std::string_view meaning_of(std::string_view oddity) {
   return "its line says that it did not succeed, but the provider counts more successes; it may have been paid for";
 }
 
-// What was odd about a job's results, as one more member.
+// What was odd about a job's results, as one more member; empty where nothing was.
 std::string errors_member(const JobTallies& tallies) {
+  if (tallies.oddities.empty()) return {};
   std::string errors;
   for (const auto& [type, count] : tallies.oddities) {
     errors += fmt::format(R"({}{{"type":{},"message":{},"count":{}}})", errors.empty() ? "" : ",", json_quote(type),

@@ -95,15 +95,17 @@ Reply giving_up_needs_confirmation(const std::string& id, const Wish& wish, cons
   return to_reply(needs_confirmation(
       fmt::format("{} end as errored (offpeak_results_lost) although they may have been paid for{}", describe(amount),
                   wrong),
-      fmt::format("to give them up all the same: offpeak reconcile {} {} --confirm {}", id, wish.action, wanted), wanted));
+      fmt::format("to give them up all the same: offpeak reconcile {} {} --confirm {}", id, wish.action, wanted),
+      wanted));
 }
 
 // ---- batches of ours that the provider does not show
 
 std::string lost_reason(const Batch& batch) {
-  return made_error("results_lost", fmt::format("The provider does not show batch {} any more, and the operator gave it up; "
-                                                "the request may have been paid for. It is not sent again by itself.",
-                                                batch.provider_id));
+  return made_error("results_lost",
+                    fmt::format("The provider does not show batch {} any more, and the operator gave it up; "
+                                "the request may have been paid for. It is not sent again by itself.",
+                                batch.provider_id));
 }
 
 Task<Reply> settle_lost(ControlContext& context, Batch batch, Wish wish) {
@@ -121,7 +123,8 @@ Task<Reply> settle_lost(ControlContext& context, Batch batch, Wish wish) {
     return true;
   };
   if (!co_await context.doors.database.run(write)) co_return not_now(fmt::format("batch {} has changed meanwhile", id));
-  context.doors.log.warning("reconcile.decided", {{"batch", id}, {"action", wish.action}, {"requests", batch.requests}});
+  context.doors.log.warning("reconcile.decided",
+                            {{"batch", id}, {"action", wish.action}, {"requests", batch.requests}});
   const auto after = co_await context.doors.database.run([id = batch.id](Queue& queue) { return queue.batch(id); });
   co_return json_reply(lost_batch_json(after.value_or(batch)));
 }
@@ -317,7 +320,8 @@ Task<Reply> settle_reconcile(ControlContext& context, RoutedCall call) {
   if (auto wait = guard_wait(context); wait && wait->id == id) {
     co_return co_await settle_guard(context, std::move(*wait), std::move(*wish));
   }
-  if (auto ours = co_await find_batch(context, id)) co_return co_await settle_lost(context, std::move(*ours), std::move(*wish));
+  if (auto ours = co_await find_batch(context, id))
+    co_return co_await settle_lost(context, std::move(*ours), std::move(*wish));
   const auto intent_id = parse_intent_id(id);
   if (!intent_id) co_return no_such_thing(id);
   auto found = co_await find_intent(context, *intent_id);

@@ -54,20 +54,23 @@ std::string trouble(const std::vector<Wait>& waits) {
 }
 
 std::string account_json(const AccountState& account) {
+  const auto known = [](Instant at) { return to_millis(at) == 0 ? std::nullopt : std::optional(at); };
   if (!account.paused) return R"({"state":"ok","reason":null,"since":null,"next_try_at":null})";
   return fmt::format(R"({{"state":"paused","reason":{},"since":{},"next_try_at":{}}})", json_quote(account.reason),
-                     json_time(account.since), json_time(account.next_try_at));
+                     json_time(account.since), json_time(known(account.next_try_at)));
 }
 
 std::string provider_json(const ProviderContact& contact, const std::vector<Wait>& waits) {
   if (!contact.failing()) {
-    return fmt::format(R"({{"last_ok_at":{},"failing_since":null,"failures":0,"last_error":null,"last_error_kind":null,)"
-                       R"("last_http_status":null,"next_try_at":null}})",
-                       json_time(contact.last_ok_at));
+    return fmt::format(
+        R"({{"last_ok_at":{},"failing_since":null,"failures":0,"last_error":null,"last_error_kind":null,)"
+        R"("last_http_status":null,"next_try_at":null}})",
+        json_time(contact.last_ok_at));
   }
   std::optional<Instant> next;
   for (const auto& wait : waits) {
-    const bool asks = wait.kind == WaitKind::provider || wait.kind == WaitKind::account || wait.kind == WaitKind::workspace;
+    const bool asks =
+        wait.kind == WaitKind::provider || wait.kind == WaitKind::account || wait.kind == WaitKind::workspace;
     if (asks && !next) next = wait.next_action_at;
   }
   const auto& error = contact.last_error;
@@ -204,7 +207,8 @@ std::string lost_batch_json(const Batch& batch) {
       R"({{"id":{},"kind":"lost_batch","provider_id":{},"requests":{},"created_at":{},"since":{},"state":"{}",)"
       R"("reason":{},"next_action_at":{},"candidates":[],"matched":0,"unmatched":0,"actions":[{}]}})",
       json_quote(batch.provider_id), json_quote(batch.provider_id), batch.requests, json_time(batch.created_at),
-      json_time(batch.created_at), to_text(batch.state), json_text(batch.reason), json_time(batch.next_action_at), actions);
+      json_time(batch.created_at), to_text(batch.state), json_text(batch.reason), json_time(batch.next_action_at),
+      actions);
 }
 
 std::string guard_wait_json(const GuardWait& wait, const Amount& amount, std::string_view state) {
@@ -231,11 +235,12 @@ std::string to_json(const Wait& wait) {
 std::string job_json(const Job& job, const JobWaits& waits, const Look& look) {
   const auto wait = wait_of(job, waits, look);
   auto shown = job;
-  if (wait) shown.reason = wait->what;
-  if (wait) shown.next_action_at = wait->next_action_at;
+  if (!wait) return to_json(shown);
+  shown.reason = wait->what;
+  shown.next_action_at = wait->next_action_at;
   auto json = to_json(shown);
   json.pop_back();
-  return json + R"(,"wait":)" + (wait ? to_json(*wait) : "null") + '}';
+  return json + R"(,"wait":)" + to_json(*wait) + '}';
 }
 
 std::string status_json(const Look& look) {
@@ -252,8 +257,7 @@ std::string status_json(const Look& look) {
       json_time(look.stages.next_poll_at), status.intake_paused, status.submitting_paused, status.jobs_open,
       status.held_by_operator, status.intakes, status.unknown_intents, id_list(status.unexplained),
       json_usd(status.spent_today), money_json(look), facts_json(status), status.rejected_unseen, trouble(waits),
-      OFFPEAK_VERSION,
-      json_time(look.now));
+      OFFPEAK_VERSION, json_time(look.now));
 }
 
 }  // namespace offpeak

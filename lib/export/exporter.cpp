@@ -9,8 +9,8 @@
 #include "base/crash_point.hpp"
 #include "base/task_group.hpp"
 #include "export/export_group.hpp"
-#include "export/late_bytes.hpp"
 #include "export/summary.hpp"
+#include "queue/late_bytes.hpp"
 
 namespace offpeak {
 
@@ -19,25 +19,39 @@ Task<> Exporter::run() {
   for (;;) {
     bool finished_some = false;
     bool full = false;
-    const int failures_before = failures_;
     try {
       finished_some = co_await export_ready();
     } catch (const QueueDiskFull&) {
       full = true;
     }
-    if (full) ++failures_;
     if (full && !disk_full_since_) disk_full_since_ = doors_.clock.now();
     if (!full) disk_full_since_.reset();
-    if (failures_ > failures_before) {
-      const auto& retry = doors_.config.retry;
-      const auto pause = backoff(retry.backoff, retry.max_backoff, failures_, doors_.random.unit());
-      for (auto& [job, trouble] : troubles_) trouble.next_action_at = doors_.clock.now() + pause;
-      co_await bell_.wait_for(pause);
+    full_tries_ = full ? full_tries_ + 1 : 0;
+    if (full) {
+      co_await bell_.wait_for(pause_after(full_tries_));
     } else if (!finished_some) {
-      failures_ = 0;
-      co_await bell_.wait_for(longest_idle_wait);
+      co_await bell_.wait_until(next_due());
     }
   }
+}
+
+Duration Exporter::pause_after(int tries) {
+  const auto& retry = doors_.config.retry;
+  return std::max(Duration(1), backoff(retry.backoff, retry.max_backoff, tries, doors_.random.unit()));
+}
+
+// Whoever rings meanwhile, a job that could not be written waits its time.
+SteadyTime Exporter::next_due() const {
+  auto due = doors_.clock.steady_now() + longest_idle_wait;
+  for (const auto& [job, at] : not_before_) due = std::min(due, at);
+  return due;
+}
+
+bool Exporter::is_left_alone(const Job& job) const {
+  const auto stuck = stuck_.find(job.id);
+  if (stuck != stuck_.end() && stuck->second == job.state) return true;
+  const auto waits = not_before_.find(job.id);
+  return waits != not_before_.end() && waits->second > doors_.clock.steady_now();
 }
 
 // Half-written folders of a run that was killed.
@@ -85,8 +99,7 @@ Task<bool> Exporter::export_ready() {
     const auto exports = std::make_shared<std::vector<Export>>();
     ExportGroup group;
     for (; next != jobs.end() && group.takes(next->requests); ++next) {
-      const auto stuck = stuck_.find(next->id);
-      if (stuck != stuck_.end() && stuck->second == next->state) continue;
+      if (is_left_alone(*next)) continue;
       auto written = co_await write(*next);
       group.add(next->requests, written.writer->bytes());
       exports->push_back(std::move(written));
@@ -247,9 +260,11 @@ Task<bool> Exporter::finish(Exports exports) {
 Task<> Exporter::fail(Job job, Error error) {
   const bool damaged = error.kind == ErrorKind::invalid || error.kind == ErrorKind::internal;
   if (!damaged) {
-    ++failures_;
     auto& trouble = troubles_[job.id];
     if (trouble.tries++ == 0) trouble.since = doors_.clock.now();
+    const auto pause = pause_after(trouble.tries);
+    trouble.next_action_at = doors_.clock.now() + pause;
+    not_before_[job.id] = doors_.clock.steady_now() + pause;
     trouble.what = error.message + (error.hint.empty() ? "" : " (" + error.hint + ")");
     failing_.lasts(fmt::format("job {}", job.id.value), trouble.what,
                    {{"job", job.id}, {"reason", error.message}, {"hint", error.hint}});
@@ -268,6 +283,7 @@ Task<> Exporter::fail(Job job, Error error) {
 
 void Exporter::end_trouble(JobId job) {
   troubles_.erase(job);
+  not_before_.erase(job);
   failing_.ended(fmt::format("job {}", job.value));
 }
 

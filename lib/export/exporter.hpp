@@ -75,14 +75,18 @@ class Exporter {
   Task<> put_in_place(Exports exports);
   Task<bool> finish(Exports exports);
   Task<> fail(Job job, Error error);
+  Duration pause_after(int tries);
+  SteadyTime next_due() const;
+  bool is_left_alone(const Job& job) const;
   void end_trouble(JobId job);
   void forget_gone(const std::vector<Job>& jobs);
   ExportPlaces places() const;
 
   ExporterDoors doors_;
-  Wakeup& bell_;  // a job may be complete
-  std::map<JobId, JobState> stuck_;  // jobs whose bytes are damaged, and the state that leaves them so
-  int failures_ = 0;                 // in a row, of a kind that passes
+  Wakeup& bell_;                            // a job may be complete
+  std::map<JobId, JobState> stuck_;         // jobs whose bytes are damaged, and the state that leaves them so
+  std::map<JobId, SteadyTime> not_before_;  // of those in troubles_
+  int full_tries_ = 0;                      // in a row: the database met a full disk
   std::map<JobId, ExportTrouble> troubles_;
   std::optional<Instant> disk_full_since_;
   StateLog failing_;

@@ -58,13 +58,6 @@ Task<Got<Response>> stream_body(Exchange& exchange, BodyWriter& writer) {
 
 }  // namespace
 
-std::string_view Response::header(std::string_view lower_case_name) const {
-  for (const auto& [name, value] : headers) {
-    if (name == lower_case_name) return value;
-  }
-  return {};
-}
-
 Client::Client(boost::asio::any_io_executor executor, Origin origin) {
   // OpenSSL takes megabytes, which a plain origin need not pay for.
   std::optional<boost::asio::ssl::context> tls;

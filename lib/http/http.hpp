@@ -59,7 +59,13 @@ struct Response {
   int status = 0;
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
   std::string body;
-  std::string_view header(std::string_view lower_case_name) const;  // empty where missing
+  // Empty where missing.
+  std::string_view header(std::string_view lower_case_name) const {
+    for (const auto& [name, value] : headers) {
+      if (name == lower_case_name) return value;
+    }
+    return {};
+  }
 };
 
 // A call that brought no complete response.

@@ -116,7 +116,10 @@ Task<> Ingester::look() {
   next_look_ = now + config_.intake.rescan;
   if (listed) {
     take_listing(*listed, moved_in);
-    if (now >= next_look_at_rejected_) co_await look_at_rejected();
+    if (now < next_look_at_leavings_) co_return;
+    next_look_at_leavings_ = now + config_.intake.rescan;
+    co_await look_at_rejected();
+    co_await look_at_taken();
     co_return;
   }
   ready_.clear();

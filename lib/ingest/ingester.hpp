@@ -62,8 +62,8 @@ class Ingester {
   // The stage; ends when it is canceled. Calls recover() where nobody did.
   Task<> run();
 
-  // What intake waits for just now, oldest first: the folder is gone, a full disk, a file that cannot be moved, unpacked
-  // or looked at, or that a program does not close. I/O thread.
+  // What intake waits for just now, oldest first: the folder is gone, a full disk, a file that cannot be moved,
+  // unpacked or looked at, or that a program does not close. I/O thread.
   std::vector<IntakeTrouble> troubles() const { return troubles_.list(); }
 
  private:
@@ -145,6 +145,10 @@ class Ingester {
   Task<> drop_missing(Intake intake);
   Task<> look_at_rejected();
 
+  // ingester_late.cpp: what is written to a file after it was taken
+  void watch_taken(const Open& open);
+  Task<> look_at_taken();
+
   IngestDoors doors_;
   boost::asio::any_io_executor executor_;
   const Config& config_;
@@ -161,12 +165,18 @@ class Ingester {
     SteadyTime until{};
   };
   std::map<std::string, Stuck> stuck_;  // names that could not be claimed, and until when they are left alone
+  struct Taken {
+    Job job;
+    TakenFile file;
+    SteadyTime until{};
+  };
+  std::deque<Taken> taken_;  // whose writer may still be there
   Troubles troubles_;
   std::set<std::string> complained_;
   std::set<JobId> ids_on_disk_;  // at the start: of files in claimed/, or of results
   SteadyTime next_look_{};
-  SteadyTime next_look_at_rejected_{};
-  SteadyTime full_until_{};  // the database found the disk full
+  SteadyTime next_look_at_leavings_{};  // what is in rejected/, and what was taken
+  SteadyTime full_until_{};             // the database found the disk full
   int full_tries_ = 0;
   bool paused_ = false;        // by the operator
   bool look_skipped_ = false;  // there was enough to do

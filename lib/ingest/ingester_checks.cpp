@@ -255,6 +255,7 @@ void Ingester::tell_accepted(Open& open, const Accepted& verdict) {
                                    {"requests", job.requests},
                                    {"skipped", open.finding->skipped},
                                    {"bytes", open.finding->bytes}});
+  watch_taken(open);
   if (calls_.accepted) calls_.accepted(job.id);
 }
 

@@ -75,7 +75,8 @@ Task<> Ingester::recover_unknown() {
     co_return;
   }
   ids_on_disk_ = found->ids;
-  co_await doors_.database.run([&ids = ids_on_disk_, now = doors_.clock.now()](Queue& queue) { queue.skip_job_ids(ids, now); });
+  co_await doors_.database.run(
+      [&ids = ids_on_disk_, now = doors_.clock.now()](Queue& queue) { queue.skip_job_ids(ids, now); });
   for (const auto& unknown : found->unknown) co_await take_in_again(unknown.id, unknown.file);
 }
 

@@ -162,7 +162,6 @@ Task<> Ingester::drop_missing(Intake intake) {
 
 // Whoever took a file out of rejected/ knows of it.
 Task<> Ingester::look_at_rejected() {
-  next_look_at_rejected_ = doors_.clock.steady_now() + config_.intake.rescan;
   const auto unseen =
       co_await doors_.database.run([](Queue& queue) { return queue.unseen_rejected(rejected_looked_at); });
   if (unseen.empty()) co_return;

@@ -1,5 +1,5 @@
-// What is wrong with a text that is not JSON, in words that help: what makes people's files fail most often is told apart
-// by the byte at which the text stops being JSON. Pure.
+// What is wrong with a text that is not JSON, in words that help: what makes people's files fail most often is told
+// apart by the byte at which the text stops being JSON. Pure.
 #pragma once
 
 #include <string_view>

@@ -98,13 +98,15 @@ Task<Packer::Look> Packer::look() {
   const Config config = config_;
   co_return co_await database_.run([now, config](Queue& queue) {
     Look look;
-    queue.end_restore();
+    // In a shared workspace nothing tells when all is decided: the jobs wait for the operator.
+    if (config.provider.exclusive) queue.end_restore();
     const auto view = queue.pack_view(now, most_ranges_a_job);
     look.gate = closed_gate(view, config, now);
     look.next_ready_at = view.next_ready_at;
     if (look.gate) return look;
     const auto limits = limits_for(view, config.batch);
-    if (surely_full(view.jobs, limits)) {
+    // Where sizes are taken, a batch that could be full may be one that cannot be told apart: only a plan knows.
+    if (limits.taken_counts.empty() && surely_full(view.jobs, limits)) {
       look.send_at = now;
     } else {
       QueueSizes sizes(queue);

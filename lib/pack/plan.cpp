@@ -242,17 +242,21 @@ std::optional<Instant> send_at(const Plan& plan, Duration linger, Instant now) {
 
 std::optional<PackGate> closed_gate(const PackView& view, const Config& config, Instant now) {
   if (view.intent_uploading) return PackGate{GateKind::sending, "another batch is being sent", std::nullopt};
-  if (view.submitting_paused) return PackGate{GateKind::operator_pause, "submitting is paused by the operator: `offpeak resume`", std::nullopt};
+  if (view.submitting_paused)
+    return PackGate{GateKind::operator_pause, "submitting is paused by the operator: `offpeak resume`", std::nullopt};
   if (view.unexplained_batches) {
-    return PackGate{GateKind::unexplained, "the provider lists batches that nothing here explains: `offpeak reconcile`", std::nullopt};
+    return PackGate{GateKind::unexplained, "the provider lists batches that nothing here explains: `offpeak reconcile`",
+                    std::nullopt};
   }
   // A wait longer than the longest backoff tells of a clock that was set back.
   const auto due = [&](Instant at) { return at <= now || at > now + 2 * config.retry.max_backoff; };
   if (view.account.paused && !due(view.account.next_try_at)) {
     return PackGate{GateKind::account, "the account is paused: " + view.account.reason, view.account.next_try_at};
   }
-  if (view.delay.tries > 0 && !due(view.delay.not_before)) return PackGate{GateKind::backoff, view.delay.reason, view.delay.not_before};
-  if (view.open_batches >= config.batch.max_open_batches) return PackGate{GateKind::open_batches, "max_open_batches is reached", std::nullopt};
+  if (view.delay.tries > 0 && !due(view.delay.not_before))
+    return PackGate{GateKind::backoff, view.delay.reason, view.delay.not_before};
+  if (view.open_batches >= config.batch.max_open_batches)
+    return PackGate{GateKind::open_batches, "max_open_batches is reached", std::nullopt};
   if (view.queued_requests >= config.batch.max_queued_requests) {
     return PackGate{GateKind::queued_requests, "max_queued_requests is reached", std::nullopt};
   }

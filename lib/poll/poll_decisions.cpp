@@ -80,8 +80,8 @@ std::optional<std::string> oddness(const Batch& known, const PollReading& readin
 
 std::string unknown_at_provider(const Batch& known) {
   return fmt::format(
-      "{} {}; that is not a proof of loss, so it is asked again; where it was deleted: offpeak reconcile {} gone", not_shown,
-      known.provider_id, known.provider_id);
+      "{} {}; that is not a proof of loss, so it is asked again; where it was deleted: offpeak reconcile {} gone",
+      not_shown, known.provider_id, known.provider_id);
 }
 
 CallFailure bounded(CallFailure failure, const RetryConfig& retry) {

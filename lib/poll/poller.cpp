@@ -146,7 +146,7 @@ Task<> Poller::audit(std::vector<ProviderBatch> page) {
   if (!floor) co_return;
   audit_due_ = doors_.clock.steady_now() + audit_interval(doors_.config.poll);
   if (reaches(page, *floor)) co_return;
-  auto listed = co_await walk_list(doors_.provider, {floor->id, floor->created_at});
+  auto listed = co_await walk_list(doors_.provider, {floor->id, floor->created_at, floor->to_the_end});
   if (listed.ok()) {
     audit_problem_.clear();
     co_await see(std::move(listed.value().newest_first), listed.value().date);
@@ -160,9 +160,8 @@ Task<> Poller::audit(std::vector<ProviderBatch> page) {
 // A batch that came after its intent was taken as not created may run what was sent again, so every minute counts.
 Task<> Poller::see(std::vector<ProviderBatch> listed, std::optional<Instant> date) {
   const ListMoment at{doors_.clock.now(), date, doors_.config.provider.exclusive};
-  const auto found = co_await doors_.database.run([listed = std::move(listed), at](Queue& queue) {
-    return queue.see_list(listed, at, Queue::ListLook::running);
-  });
+  const auto found = co_await doors_.database.run(
+      [listed = std::move(listed), at](Queue& queue) { return queue.see_list(listed, at, Queue::ListLook::running); });
   report_strangers(doors_.log, found, at.exclusive);
   if (std::ranges::any_of(found, &Stranger::may_cancel)) co_await cancel_wanted();
 }

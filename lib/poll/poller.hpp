@@ -95,7 +95,7 @@ class Poller {
   SteadyTime alone_due_{};
   SteadyTime audit_due_{};
   std::string audit_problem_;  // said already
-  SteadyTime not_before_{};  // what a 429 or 5xx asked for
+  SteadyTime not_before_{};    // what a 429 or 5xx asked for
   std::optional<Instant> next_poll_at_;
   BatchId last_asked_;  // by id, going round
   std::map<BatchId, Instant> missing_since_;

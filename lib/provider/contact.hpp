@@ -1,4 +1,4 @@
-// ProviderContact: how the provider answered lately. A plain value; PacedProvider, through which all calls go, keeps it.
+// ProviderContact: how the provider answered lately. A plain value, kept by PacedProvider, through which all calls go.
 #pragma once
 
 #include "base/clock.hpp"

@@ -11,7 +11,9 @@ namespace {
 constexpr std::uint32_t page_batches = 1000;  // the most that the API gives (OpenAPI document: limit)
 constexpr int pages_max = 100;
 
-Error unreadable(std::string why) { return make_error(ErrorKind::invalid, "the list of batches proves nothing: " + why); }
+Error unreadable(std::string why) {
+  return make_error(ErrorKind::invalid, "the list of batches proves nothing: " + why);
+}
 
 }  // namespace
 
@@ -37,8 +39,8 @@ Result<ListJoin::Next> ListJoin::take(ListPage page) {
   list_.unreadable_entries += page.unreadable_entries;
   for (auto& batch : page.batches) {
     if (!joins(batch)) return unreadable(fmt::format("page {} does not join the one before at {}", pages_, batch.id));
-    if (is_older(batch)) return Next::done;
-    reached_ = reached_ || is_floor(batch);
+    if (is_older(batch) && !floor_.to_the_end) return Next::done;
+    reached_ = reached_ || is_floor(batch) || is_older(batch);
     seen_.insert(batch.id);
     if (batch.created_at_known) oldest_ = batch.created_at;
     after_id_ = batch.id;
@@ -49,16 +51,19 @@ Result<ListJoin::Next> ListJoin::take(ListPage page) {
 
 Result<ListJoin::Next> ListJoin::at_end_of_list() const {
   if (reached_ || (!floor_.id && !floor_.created_at)) return Next::done;
-  return unreadable(fmt::format("it ends before {}, which offpeak knows; is it the list of another workspace, or was that deleted?",
-                                floor_.id ? "batch " + *floor_.id : "what was made at " + to_rfc3339(*floor_.created_at)));
+  return unreadable(
+      fmt::format("it ends before {}, which offpeak knows; is it the list of another workspace, or was that deleted?",
+                  floor_.id ? "batch " + *floor_.id : "what was made at " + to_rfc3339(*floor_.created_at)));
 }
 
 Result<ListJoin::Next> ListJoin::at_end_of_page(const ListPage& page) {
   if (page.batches.empty()) return unreadable(fmt::format("page {} is empty and says that there is more", pages_));
-  if (!page.last_id) return unreadable(fmt::format("page {} says that there is more and not behind which batch", pages_));
+  if (!page.last_id)
+    return unreadable(fmt::format("page {} says that there is more and not behind which batch", pages_));
   // An entry without an id may be the last one: then the cursor is all that names it.
   if (page.unreadable_entries == 0 && *page.last_id != after_id_) {
-    return unreadable(fmt::format("page {} ends with {} and says that it ends with {}", pages_, after_id_, *page.last_id));
+    return unreadable(
+        fmt::format("page {} ends with {} and says that it ends with {}", pages_, after_id_, *page.last_id));
   }
   if (pages_ >= pages_max) return unreadable(fmt::format("it has more than {} pages", pages_max));
   after_id_ = *page.last_id;

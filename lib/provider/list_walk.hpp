@@ -11,11 +11,12 @@
 
 namespace offpeak {
 
-// How far down: to what is older than this batch, which may have been deleted, or to the end of the list behind it. Neither
-// set: the workspace was empty, so the list must end.
+// How far down: to what is older than this batch, which may have been deleted, or to the end of the list behind it.
+// Neither set: the workspace was empty, so the list must end.
 struct ListFloor {
   std::optional<std::string> id;
   std::optional<Instant> created_at;
+  bool to_the_end = false;  // it must be shown, and everything older is wanted, too
 };
 
 // Everything newer than the floor, and what was made in its own moment.

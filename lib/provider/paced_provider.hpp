@@ -25,8 +25,8 @@ class PacedProvider final : public Provider {
   ProviderIdentity identity(std::string_view salt) const override { return provider_.identity(salt); }
   std::uint64_t generation() const override { return provider_.generation(); }
 
-  // How the provider answered lately, whoever asked. A create tells of it only where it was accepted: what a refused one
-  // means is stored by who sent it.
+  // How the provider answered lately, whoever asked. A create tells of it only where it was accepted: what a refused
+  // one means is stored by who sent it.
   const ProviderContact& contact() const { return contact_; }
 
  private:

@@ -1,6 +1,6 @@
 // ProvenProvider: another Provider, whose calls pass only while it is proven that they see the workspace in which
-// everything here was sent. Else each of them fails at once and says why, so that nobody concludes anything from the list
-// of another workspace. I/O thread.
+// everything here was sent. Else each of them fails at once and says why, so that nobody concludes anything from the
+// list of another workspace. I/O thread.
 #pragma once
 
 #include <cstdint>

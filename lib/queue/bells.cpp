@@ -14,8 +14,8 @@ struct Concern {
   StageSet stages;
 };
 
-// Only what somebody decides on: a reason, a time of the next try or a count that a stage notes for itself rings nobody,
-// or that stage would never rest.
+// Only what somebody decides on: a reason, a time of the next try or a count that a stage notes for itself rings
+// nobody, or that stage would never rest.
 constexpr Concern concerns[] = {
     {"intake", "state", {Stage::ingest}},
     {"fact", "", {Stage::ingest, Stage::guard, Stage::pack}},

@@ -7,11 +7,10 @@
 #pragma once
 
 #include <array>
+#include <boost/asio/any_io_executor.hpp>
 #include <cstdint>
 #include <memory>
 #include <string_view>
-
-#include <boost/asio/any_io_executor.hpp>
 
 #include "base/clock.hpp"
 #include "base/wakeup.hpp"

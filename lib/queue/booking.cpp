@@ -99,7 +99,8 @@ void become_not_created(Sql& sql, IntentId id, const std::string& reason, Instan
 void insert_unexplained(Sql& sql, const UnexplainedBatch& batch) {
   sql.run(
       "INSERT INTO unexplained (provider_id, requests, created_at, state, cancel_state, failures, matched, unmatched, "
-      "reason, copy_of, seen_at) VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0, ?6, ?7, ?8) ON CONFLICT (provider_id) DO UPDATE SET "
+      "reason, copy_of, seen_at) VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0, ?6, ?7, ?8) ON CONFLICT (provider_id) DO UPDATE "
+      "SET "
       "state = excluded.state, reason = excluded.reason WHERE state = 'seen' AND excluded.state = 'open'",
       batch.provider_id, batch.requests, batch.created_at, batch.state, batch.cancel_wanted ? "wanted" : "no",
       batch.reason, batch.copy_of ? std::optional(batch.copy_of) : std::nullopt, batch.seen_at);
@@ -127,15 +128,19 @@ Booked book_by_nonce(Sql& sql, const std::string& nonce, const Batch& batch, boo
   Booked booked;
   std::optional<IntentState> state;
   bool has_batch = false;
+  bool may_be_disproved = false;
   {
     auto row = sql.query(
-        "SELECT id, state, EXISTS (SELECT 1 FROM batch WHERE intact AND batch.intent = intent.id) FROM intent WHERE "
+        "SELECT id, state, EXISTS (SELECT 1 FROM batch WHERE intact AND batch.intent = intent.id), EXISTS (SELECT 1 "
+        "FROM "
+        "batch WHERE intact AND batch.intent = intent.id AND proven = 0 AND state <> 'collected') FROM intent WHERE "
         "intact AND nonce = ?",
         nonce);
     if (row.step()) {
       booked.intent = IntentId{row.integer(0)};
       state = parse_intent_state(row.bytes(1));
       has_batch = row.integer(2) != 0;
+      may_be_disproved = row.integer(3) != 0;
     }
   }
   if (!state) {
@@ -149,6 +154,11 @@ Booked book_by_nonce(Sql& sql, const std::string& nonce, const Batch& batch, boo
     lost.reason = "its results carry ids of offpeak that no intent explains";
     insert_unexplained(sql, lost);
     booked.as = BookedAs::unexplained;
+    return booked;
+  }
+  // It was given another one by its count alone, whose results will say whether that is right.
+  if (may_be_disproved) {
+    booked.as = BookedAs::in_flight;
     return booked;
   }
   if (has_batch) {

@@ -48,8 +48,8 @@ void insert_job(Sql& sql, const Job& job, const std::optional<std::string_view>&
       "INSERT INTO job (id, name, file, state, reason, created_at, priority, version, betas, max_attempts, max_cost, "
       "digest, format, data_name, options_line, defaults, requests, pending, assigned, submitted, succeeded, errored, "
       "expired, canceled, cost) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, 0, 0, 0)",
-      job.id, job.name, Blob{job.file}, to_text(held ? JobState::held : JobState::queued), held, now,
-      job.priority, job.headers.version, join_betas(job.headers.betas), job.max_attempts, job.max_cost, Blob{digest},
+      job.id, job.name, Blob{job.file}, to_text(held ? JobState::held : JobState::queued), held, now, job.priority,
+      job.headers.version, join_betas(job.headers.betas), job.max_attempts, job.max_cost, Blob{digest},
       job.format == JobFormat::lines ? "lines" : "requests", job.data_name, job.options_line, job.defaults,
       job.requests, job.requests - errored, errored);
 }
@@ -101,8 +101,8 @@ void insert_made_outcomes(Sql& sql, JobId id, const std::vector<MadeOutcome>& ou
 
 // Why the job is held from the start, if it is.
 std::optional<std::string_view> held_because(Sql& sql, const NewJob& wanted) {
-  if (wanted.hold) return held_by_options;
   const bool recovered = wanted.job.file.starts_with(recovered_prefix) && integer_fact(sql, "restored_at");
+  if (wanted.hold) return recovered ? recovered_for_operator : held_by_options;
   return recovered ? std::optional(recovered_reason) : std::nullopt;
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view columns =
     "id, nonce, state, version, betas, requests, bytes, watermark, watermark_at, created_at, committed_at, reason, "
-    "next_action_at, intact";
+    "next_action_at, settled_at, intact";
 
 Intent read_intent(const Statement& row) {
   Intent intent;
@@ -26,6 +26,7 @@ Intent read_intent(const Statement& row) {
   intent.committed_at = row.maybe_time(10);
   intent.reason = row.maybe_text(11);
   intent.next_action_at = row.maybe_time(12);
+  intent.settled_at = row.maybe_time(13);
   return intent;
 }
 

@@ -57,6 +57,7 @@ std::vector<Job> read_jobs(Sql& sql, std::string_view where, const Values&... va
 
 // What came after the file had been taken is in no job: a human must know, and as long as nobody looks it is told.
 void record_change(Sql& sql, const Job& job, const FinishedJob& finished) {
+  if (job.file_changed) return;
   sql.run("UPDATE taken_file SET changed = 1 WHERE job = ?", job.id);
   RejectedFile record;
   record.file = job.file;
@@ -183,6 +184,16 @@ std::vector<bool> Queue::finish_jobs(const std::vector<FinishedJob>& jobs) {
   return finished;
 }
 
+void Queue::note_file_changed(JobId id, const std::string& what, Instant now) {
+  Transaction transaction(*sql_);
+  const auto found = job(id);
+  if (!found || found->file_changed) return;
+  record_change(*sql_, *found, {id, found->state, now, what});
+  // As long as it is open, its reason says what it waits for.
+  if (found->done_at) sql_->run("UPDATE job SET reason = ? WHERE id = ?", what, id);
+  transaction.commit();
+}
+
 std::vector<Job> Queue::jobs(const ListOptions& options) {
   return read_jobs(*sql_, "WHERE id > ?1 AND (?2 = '' OR state = ?2) ORDER BY id LIMIT ?3", options.after,
                    options.state, options.limit);
@@ -289,9 +300,8 @@ Status Queue::status(Instant now) {
   status.strangers_seen = count("SELECT count(*) FROM unexplained WHERE intact AND state = 'seen'");
   if (status.strangers_seen > 0) status.strangers = strangers(strangers_shown);
   read_unseen(*sql_, status);
-  status.held = read_jobs(
-      *sql_, "WHERE state = 'held' AND coalesce(reason, '') NOT IN (?1, ?2) ORDER BY id LIMIT 20", held_by_operator,
-      held_by_options);
+  status.held = read_jobs(*sql_, "WHERE state = 'held' AND coalesce(reason, '') NOT IN (?1, ?2) ORDER BY id LIMIT 20",
+                          held_by_operator, held_by_options);
   read_waits(*sql_, status, now);
   auto row = sql_->query("SELECT cost FROM spent WHERE day = ? AND intact", to_millis(now) / 86'400'000);
   if (row.step()) status.spent_today = row.integer(0);

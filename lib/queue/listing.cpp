@@ -35,41 +35,52 @@ std::vector<ProviderBatch> read_told(Sql& sql, const std::vector<ProviderBatch>&
   return left;
 }
 
-void add_ids(Sql& sql, std::string_view text, Instant since, std::vector<std::pair<IntentId, std::optional<Instant>>>& ids) {
+struct Found {
+  IntentId id;
+  std::optional<Instant> own_created_at;
+  bool own_proven = false;
+};
+
+void add_ids(Sql& sql, std::string_view text, Instant since, std::vector<Found>& ids) {
   auto row = sql.query(text, since);
-  while (row.step()) ids.emplace_back(IntentId{row.integer(0)}, row.maybe_time(1));
+  while (row.step()) ids.push_back({IntentId{row.integer(0)}, row.maybe_time(1), row.integer(2) != 0});
 }
 
 // Whose create had been answered with a batch of the same size at about the same time.
-void add_copied(Sql& sql, const ProviderBatch& strange, std::vector<std::pair<IntentId, std::optional<Instant>>>& ids) {
+void add_copied(Sql& sql, const ProviderBatch& strange, std::vector<Found>& ids) {
   if (!strange.created_at_known) return;
   auto row = sql.query(
-      "SELECT intent, created_at FROM batch WHERE twin = 0 AND created_at BETWEEN ?1 AND ?2 AND (?3 = 0 OR requests = ?3) "
-      "AND intact ORDER BY id",
+      "SELECT intent, created_at, proven FROM batch WHERE twin = 0 AND created_at BETWEEN ?1 AND ?2 "
+      "AND (?3 = 0 OR requests = ?3) AND intact ORDER BY id",
       strange.created_at - arrival_window, strange.created_at + arrival_window, strange.counts.total());
-  while (row.step()) ids.emplace_back(IntentId{row.integer(0)}, row.maybe_time(1));
+  while (row.step()) ids.push_back({IntentId{row.integer(0)}, row.maybe_time(1), row.integer(2) != 0});
 }
 
 }  // namespace
 
 std::vector<MayExplain> Queue::may_explain(const std::vector<ProviderBatch>& strange, Instant now) {
-  std::vector<std::pair<IntentId, std::optional<Instant>>> ids;
+  std::vector<Found> ids;
   add_ids(*sql_,
-          "SELECT id, NULL FROM intent WHERE state IN ('uploading', 'committing', 'unknown') AND intact AND ? > 0 ORDER BY "
-          "id",
+          "SELECT id, NULL, 0 FROM intent WHERE state IN ('uploading', 'committing', 'unknown') AND intact "
+          "AND ? > 0 ORDER BY id",
           from_millis(1), ids);
   add_ids(*sql_,
-          "SELECT id, NULL FROM intent WHERE state = 'not_created' AND settled_at >= ? AND intact AND NOT EXISTS (SELECT 1 "
-          "FROM batch WHERE batch.intent = intent.id) ORDER BY +id",
+          "SELECT id, NULL, 0 FROM intent WHERE state = 'not_created' AND settled_at >= ? AND intact "
+          "AND NOT EXISTS (SELECT 1 FROM batch WHERE batch.intent = intent.id) ORDER BY +id",
           now - audit_time, ids);
+  add_ids(*sql_,
+          "SELECT intent, created_at, 0 FROM batch WHERE state <> 'collected' AND proven = 0 AND twin = 0 "
+          "AND intact AND ? > 0 ORDER BY +id",
+          from_millis(1), ids);
   for (const auto& batch : strange) add_copied(*sql_, batch, ids);
   std::vector<MayExplain> found;
   std::set<IntentId> taken;
-  for (const auto& [id, own_created_at] : ids) {
+  for (const auto& [id, own_created_at, own_proven] : ids) {
     if (!taken.insert(id).second) continue;
     MayExplain one;
     one.intent = *intent(id);
     one.own_created_at = own_created_at;
+    one.own_proven = own_proven;
     auto row = sql_->query("SELECT provider_id FROM excluded WHERE intent = ? AND intact", id);
     while (row.step()) one.excluded.insert(row.text(0));
     found.push_back(std::move(one));
@@ -78,7 +89,8 @@ std::vector<MayExplain> Queue::may_explain(const std::vector<ProviderBatch>& str
 }
 
 // Model: T16.
-std::vector<Stranger> Queue::see_list(const std::vector<ProviderBatch>& listed, const ListMoment& moment, ListLook look) {
+std::vector<Stranger> Queue::see_list(const std::vector<ProviderBatch>& listed, const ListMoment& moment,
+                                      ListLook look) {
   if (look == ListLook::start) start_list_seen_ = true;
   if (!start_list_seen_) return {};
   ListKnowledge known;
@@ -147,8 +159,8 @@ bool Queue::end_restore() {
   std::vector<JobId> recovered;
   {
     auto row = sql_->query(
-        "SELECT id FROM job WHERE state IN ('queued', 'running', 'held', 'canceling') AND state = 'held' AND reason = ? AND "
-        "intact",
+        "SELECT id FROM job WHERE state IN ('queued', 'running', 'held', 'canceling') AND state = 'held' "
+        "AND reason = ? AND intact",
         recovered_reason);
     while (row.step()) recovered.push_back(JobId{row.integer(0)});
   }
@@ -173,7 +185,8 @@ void Queue::take_as_known(const std::vector<ProviderBatch>& newest, const ListMo
     row.created_at = first.created_at;
     row.state = "seen";
     row.seen_at = moment.now;
-    row.reason = "it was there before this state folder began: another program, or another offpeak, uses this workspace";
+    row.reason =
+        "it was there before this state folder began: another program, or another offpeak, uses this workspace";
     insert_unexplained(*sql_, row);
     set_fact(*sql_, "stranger_seen_at", to_millis(moment.now));
   }
@@ -183,8 +196,8 @@ void Queue::take_as_known(const std::vector<ProviderBatch>& newest, const ListMo
 
 std::optional<AuditFloor> Queue::audit_floor(Instant now) {
   auto row = sql_->query(
-      "SELECT watermark, watermark_at FROM intent WHERE state = 'not_created' AND settled_at >= ? AND intact AND NOT EXISTS "
-      "(SELECT 1 FROM batch WHERE batch.intent = intent.id) ORDER BY watermark_at LIMIT 1",
+      "SELECT watermark, watermark_at FROM intent WHERE state = 'not_created' AND settled_at >= ? AND intact "
+      "AND NOT EXISTS (SELECT 1 FROM batch WHERE batch.intent = intent.id) ORDER BY watermark_at LIMIT 1",
       now - audit_time);
   if (!row.step()) return std::nullopt;
   return AuditFloor{row.maybe_text(0), row.maybe_time(1)};
@@ -196,11 +209,15 @@ AuditFloor Queue::start_floor(Instant now) {
   const auto newest = integer_fact(*sql_, "newest_known_at").value_or(0);
   if (newest > 0) floor.created_at = from_millis(newest);
   auto row = sql_->query(
-      "SELECT min(coalesce(watermark_at, 0)) FROM intent WHERE intact AND (state IN ('uploading', 'committing', 'unknown') "
-      "OR settled_at >= ?)",
+      "SELECT min(coalesce(watermark_at, 0)) FROM intent WHERE intact "
+      "AND (state IN ('uploading', 'committing', 'unknown') OR settled_at >= ?)",
       now - audit_time);
   if (!row.step() || row.is_null(0)) return floor;
-  if (row.integer(0) == 0) return AuditFloor();
+  // The workspace was empty when that one was made: all that is listed is newer.
+  if (row.integer(0) == 0) {
+    floor.to_the_end = true;
+    return floor;
+  }
   if (floor.created_at && row.time(0) < *floor.created_at) floor.created_at = row.time(0);
   return floor;
 }

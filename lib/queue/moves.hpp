@@ -99,6 +99,9 @@ void raise_fact(Sql& sql, std::string_view name, std::int64_t least);
 // Why a job is held that was recovered after a state was put back.
 inline constexpr std::string_view recovered_reason =
     "recovered after a restore: it waits until every batch is known that may have run it; see offpeak reconcile";
+// Where nothing tells when all is decided.
+inline constexpr std::string_view recovered_for_operator =
+    "it came back with a restored state, and its requests may have been sent: release it when you know";
 inline constexpr std::string_view recovered_prefix = "recovered-";  // of the file names that ingest gives such jobs
 
 // The canceled outcome as offpeak makes it.

@@ -18,10 +18,10 @@ constexpr std::int64_t whole_check_bytes_max = 64 * 1024 * 1024;
 
 // Small whatever the size of the jobs, and what is sent and counted hangs on them. The others, a row for a request or a
 // thousand, are compared where they are read, and by the audit.
-constexpr std::string_view small_tables[] = {
-    "fact",     "intake", "job",        "job_total", "pending", "intent",   "batch",   "tally",      "unexplained",
-    "excluded", "spent",  "assignment", "candidate", "purged",  "rejected", "free_id", "taken_file", "sender",
-    "sent_by",  "oddity"};
+constexpr std::string_view small_tables[] = {"fact",    "intake",     "job",       "job_total",   "pending",
+                                             "intent",  "batch",      "tally",     "unexplained", "excluded",
+                                             "spent",   "assignment", "candidate", "purged",      "rejected",
+                                             "free_id", "taken_file", "sender",    "sent_by",     "oddity"};
 
 std::int64_t integer_pragma(Sql& sql, std::string_view name) {
   auto row = sql.query(fmt::format("PRAGMA {}", name));

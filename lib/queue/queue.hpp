@@ -84,8 +84,8 @@ class Queue {
   // call: of that one nothing is stored and its intake stays.
   std::vector<Accepted> accept_jobs(const std::vector<const NewJob*>& jobs, Instant now);
   Accepted accept_job(const Job& job, bool again, bool hold, Instant now);
-  // The file of the folder is about to move to rejected/: where a crash comes between that and reject_file, the document
-  // tells what became of it.
+  // The file of the folder is about to move to rejected/: where a crash comes between that and reject_file, the
+  // document tells what became of it.
   void note_rejection(JobId id, const std::string& document);
   // Ends the intake and gives its id back: nothing of it may be left in claimed/ or in the index. With what is to be
   // said of it; nothing, where there is no file to speak of.
@@ -95,14 +95,16 @@ class Queue {
   // A socket's: its document waits until forget_intake, which gives its id back.
   void reject_intake(JobId id, const std::string& document);
   void forget_intake(JobId id);
+  // Its writer went on after the file had been taken: said in the job, and a record until somebody looks.
+  void note_file_changed(JobId id, const std::string& what, Instant now);
   // What nobody has looked at, oldest first.
   std::vector<RejectedFile> unseen_rejected(std::uint32_t most);
   // Removes what add_segments and add_made_outcomes left, a slice a call; true when nothing is left.
   bool discard_index(JobId id);
 
   // ---- pack
-  // A state that was put back: true, and the jobs that were recovered go on, once everything is decided that it may have
-  // forgotten: no create is unsettled, no batch unproven, none unexplained. After the start-up guard.
+  // A state that was put back: true, and the jobs that were recovered go on, once everything is decided that it may
+  // have forgotten: no create is unsettled, no batch unproven, none unexplained. After the start-up guard.
   bool end_restore();
   PackView pack_view(Instant now, std::uint32_t most_ranges_a_job);
   // Of one request; cheap for neighbours.
@@ -131,14 +133,15 @@ class Queue {
   bool waits_with(const HeaderGroup& headers, Instant now);  // requests that may go now
 
   // ---- what the provider's list shows, whoever read it
-  // Compares it with what is known and records what is not ours: a late twin is adopted, a second copy will be proven by
-  // its results, a stranger is remembered, so each is told once. Returns what is new, but for what may be an unsettled
-  // intent's. `start`: by the start-up guard, whose strangers hold submitting. Until it has seen its list since the queue
-  // was opened, nothing is recorded: a state that was put back must not take for seen what it has forgotten.
+  // Compares it with what is known and records what is not ours: a late twin is adopted, a second copy will be proven
+  // by its results, a stranger is remembered, so each is told once. Returns what is new, but for what may be an
+  // unsettled intent's. `start`: by the start-up guard, whose strangers hold submitting. Until it has seen its list
+  // since the queue was opened, nothing is recorded: a state that was put back must not take for seen what it has
+  // forgotten.
   enum class ListLook : std::uint8_t { start, running };
+  std::vector<Stranger> see_list(const std::vector<ProviderBatch>& listed, const ListMoment& moment, ListLook look);
   // The intents that may have made a batch which is none of ours.
   std::vector<MayExplain> may_explain(const std::vector<ProviderBatch>& strange, Instant now);
-  std::vector<Stranger> see_list(const std::vector<ProviderBatch>& listed, const ListMoment& moment, ListLook look);
   // How far down lists must be read so that no late twin is missed; nothing: there is none to look for.
   std::optional<AuditFloor> audit_floor(Instant now);
   // How far down the first list after a start must be read: to the newest batch that is known, and to the watermarks of
@@ -148,8 +151,8 @@ class Queue {
   // ---- settle
   std::vector<Intent> unknown_intents();
   void note_intent(IntentId id, const std::string& reason, Instant next_action_at);
-  // Provider ids that are not to be taken for this intent's batch: ours, those whose results disproved it, and those that
-  // an operator has decided about.
+  // Provider ids that are not to be taken for this intent's batch: ours, those whose results disproved it, and those
+  // that an operator has decided about.
   std::set<std::string> known_ids(IntentId candidate_of);
   void exclude_candidate(IntentId id, const std::string& provider_id);
   void record_not_created(IntentId id, Instant now);
@@ -184,14 +187,14 @@ class Queue {
   std::optional<std::string> batch_to_prove_by();
   // What would be settled by somebody else's list: unknown creates, open batches, verdicts that are still audited.
   OldWork old_work(Instant now);
-  // The operator gives it up: its requests become errored, offpeak_results_lost, and are never sent again by themselves.
-  // Bounded work a call; true where there is more.
+  // The operator gives it up: its requests become errored, offpeak_results_lost, and are never sent again by
+  // themselves. Bounded work a call; true where there is more.
   bool give_up_old_work(Instant now);
   // The operator says that batches of ours were deleted: the next first list is taken as known, as by a new state.
   void forget_newest_known();
 
   // ---- reconcile: what an operator decides; every verb may come twice
-  std::vector<UnexplainedBatch> unexplained();  // open and claiming
+  std::vector<UnexplainedBatch> unexplained();                  // open and claiming
   std::vector<UnexplainedBatch> strangers(std::uint32_t most);  // seen and not decided about, the latest first
   std::optional<UnexplainedBatch> unexplained(const std::string& provider_id);  // in any state
   Decided dismiss_unexplained(const std::string& provider_id);

@@ -10,7 +10,8 @@ namespace offpeak {
 namespace {
 
 constexpr std::string_view columns =
-    "provider_id, requests, created_at, state, cancel_state, failures, matched, unmatched, reason, next_action_at, copy_of, "
+    "provider_id, requests, created_at, state, cancel_state, failures, matched, unmatched, reason, next_action_at, "
+    "copy_of, "
     "seen_at";
 
 UnexplainedBatch read_unexplained(const Statement& row) {
@@ -141,14 +142,16 @@ void Queue::note_claim(const std::string& provider_id, const std::string& reason
 
 void Queue::give_up_claim(const std::string& provider_id, const std::string& reason) {
   sql_->run(
-      "UPDATE unexplained SET state = CASE WHEN copy_of IS NULL THEN 'open' ELSE 'seen' END, reason = ?2, next_action_at = "
+      "UPDATE unexplained SET state = CASE WHEN copy_of IS NULL THEN 'open' ELSE 'seen' END, reason = ?2, "
+      "next_action_at = "
       "NULL WHERE provider_id = ?1 AND state = 'claiming'",
       provider_id, reason);
 }
 
 void Queue::end_claim(const std::string& provider_id, std::uint64_t unmatched, const std::string& reason) {
   sql_->run(
-      "UPDATE unexplained SET state = CASE WHEN copy_of IS NULL THEN 'claimed' ELSE 'seen' END, unmatched = ?2, reason = ?3, "
+      "UPDATE unexplained SET state = CASE WHEN copy_of IS NULL THEN 'claimed' ELSE 'seen' END, unmatched = ?2, reason "
+      "= ?3, "
       "next_action_at = NULL WHERE provider_id = ?1 AND state = 'claiming'",
       provider_id, unmatched, reason);
 }

@@ -179,6 +179,7 @@ struct Intent {
   std::optional<Instant> watermark_at;
   Instant created_at{};
   std::optional<Instant> committed_at;
+  std::optional<Instant> settled_at;  // when its answer was stored, or the verdict
   std::optional<std::string> reason;
   std::optional<Instant> next_action_at;
 };
@@ -255,6 +256,7 @@ struct Batch {
 struct AuditFloor {
   std::optional<std::string> id;
   std::optional<Instant> created_at;  // neither: the workspace was empty then
+  bool to_the_end = false;            // what is older is wanted, too
 };
 
 // What was sent by one key and is not settled: nobody else's list may settle it.
@@ -487,9 +489,9 @@ struct JobWaits {
 
   std::int64_t backing_off = 0;  // pending, and may not go yet
   std::optional<Instant> back_at = std::nullopt;
-  std::uint32_t attempts = 0;  // counted attempts so far, of the first of them
+  std::uint32_t attempts = 0;   // counted attempts so far, of the first of them
   std::string error_type = "";  // of the last one, where it ended in an error
-  bool more = false;           // there are more runs than were read: the counts are of the first ones
+  bool more = false;            // there are more runs than were read: the counts are of the first ones
 
   std::vector<WaitingIntent> intents = {};  // oldest first
   std::vector<WaitingBatch> batches = {};   // oldest first
@@ -519,8 +521,8 @@ struct Status {
   std::vector<UnexplainedBatch> strangers;    // the latest of them
   std::int64_t rejected_unseen = 0;
   std::optional<RejectedFile> rejected_newest;  // of those that nobody has looked at, with its first error
-  std::vector<Job> held;                      // the first 20 of those that wait for a human
-  std::int64_t held_by_operator = 0;          // held because the operator wished so
+  std::vector<Job> held;                        // the first 20 of those that wait for a human
+  std::int64_t held_by_operator = 0;            // held because the operator wished so
   std::optional<Instant> submitting_paused_since;
   std::optional<Instant> intake_paused_since;
   std::vector<WaitingIntent> unsettled;  // unknown creates, the first 20

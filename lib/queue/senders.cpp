@@ -50,7 +50,8 @@ OldWork Queue::old_work(Instant now) {
   OldWork work;
   {
     auto row = sql_->query(
-        "SELECT count(*), coalesce(sum(requests), 0) FROM intent WHERE state IN ('uploading', 'committing', 'unknown') AND "
+        "SELECT count(*), coalesce(sum(requests), 0) FROM intent WHERE state IN ('uploading', 'committing', 'unknown') "
+        "AND "
         "intact");
     row.step();
     work.unknown_intents = row.integer(0);
@@ -64,7 +65,8 @@ OldWork Queue::old_work(Instant now) {
     work.requests += row.integer(1);
   }
   auto row = sql_->query(
-      "SELECT count(*) FROM intent WHERE state = 'not_created' AND settled_at >= ? AND intact AND NOT EXISTS (SELECT 1 FROM "
+      "SELECT count(*) FROM intent WHERE state = 'not_created' AND settled_at >= ? AND intact AND NOT EXISTS (SELECT 1 "
+      "FROM "
       "batch WHERE batch.intent = intent.id)",
       now - audit_time);
   row.step();
@@ -73,9 +75,10 @@ OldWork Queue::old_work(Instant now) {
 }
 
 bool Queue::give_up_old_work(Instant now) {
-  const auto result = made_error("results_lost",
-                                 "It was sent under a key or to an address that the operator has given up; it may have been "
-                                 "paid for. It is not sent again by itself.");
+  const auto result =
+      made_error("results_lost",
+                 "It was sent under a key or to an address that the operator has given up; it may have been "
+                 "paid for. It is not sent again by itself.");
   {
     std::optional<BatchId> open;
     {

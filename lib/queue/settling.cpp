@@ -93,8 +93,6 @@ BatchId Queue::adopt_twin(IntentId id, const Batch& twin, bool cancel, Instant n
 
 bool Queue::is_new() { return !integer_fact(*sql_, "newest_known_at").has_value(); }
 
-std::optional<Instant> Queue::newest_known_at() {
-  return time_fact(*sql_, "newest_known_at");
-}
+std::optional<Instant> Queue::newest_known_at() { return time_fact(*sql_, "newest_known_at"); }
 
 }  // namespace offpeak

@@ -8,9 +8,11 @@ namespace offpeak {
 
 namespace {
 
-bool is_unsettled(const Intent& intent) {
-  return intent.state == IntentState::uploading || intent.state == IntentState::committing ||
-         intent.state == IntentState::unknown;
+// An adopted batch may still be disproved: then another one is the intent's.
+bool is_unsettled(const MayExplain& one) {
+  const auto state = one.intent.state;
+  if (state == IntentState::created) return !one.own_proven;
+  return state == IntentState::uploading || state == IntentState::committing || state == IntentState::unknown;
 }
 
 // Something on the way may send a request again at once, or when it has waited for an answer.
@@ -18,7 +20,7 @@ bool is_near(Instant a, Instant b) { return std::max(a, b) - std::min(a, b) <= a
 
 std::optional<StrangerIs> as_of(const ProviderBatch& batch, const MayExplain& one) {
   if (one.excluded.contains(batch.id)) return std::nullopt;
-  if (is_unsettled(one.intent)) {
+  if (is_unsettled(one)) {
     if (may_be(batch, one.intent, CountRule::equal_or_untold)) return StrangerIs::unsettled;
     return std::nullopt;
   }
@@ -33,11 +35,15 @@ std::optional<StrangerIs> as_of(const ProviderBatch& batch, const MayExplain& on
 }
 
 // Was it made when the bytes of this create can have arrived? Our clock is compared with the provider's by the Date of
-// the list, so neither needs to be right.
+// the list, so neither needs to be right. One that was made after the verdict was not only listed late: it may be
+// anybody's. A copy is made before the answer comes, or with it.
 bool arrived_in_time(const ProviderBatch& batch, const Intent& intent, const ListMoment& moment) {
-  if (!moment.date || !batch.created_at_known || !intent.committed_at) return false;
+  if (!moment.date || !batch.created_at_known || !intent.committed_at || !intent.settled_at) return false;
   const auto created_at = batch.created_at - (*moment.date - moment.now);
-  return created_at >= *intent.committed_at - date_slack && created_at <= *intent.committed_at + arrival_window;
+  const bool not_created = intent.state == IntentState::not_created;
+  const auto until = std::min(*intent.committed_at + arrival_window,
+                              not_created ? *intent.settled_at : *intent.settled_at + date_slack);
+  return created_at >= *intent.committed_at - date_slack && created_at <= until;
 }
 
 // Explanations in the order of what they mean: an unsettled intent's own batch comes before a copy of another's.
@@ -113,7 +119,10 @@ std::vector<Stranger> strangers_of(const std::vector<ProviderBatch>& listed, con
   for (auto& one : found) {
     if (one.is != StrangerIs::late_twin && one.is != StrangerIs::second_copy) continue;
     const auto* const intent = explaining.intent(one.intent);
-    one.may_cancel = intent != nullptr && arrived_in_time(one.batch, *intent, moment);
+    // What an unsettled intent may have made is its only batch, perhaps: never canceled before it is settled.
+    const bool awaited = std::ranges::any_of(
+        known.intents, [&](const MayExplain& other) { return as_of(one.batch, other) == StrangerIs::unsettled; });
+    one.may_cancel = intent != nullptr && !awaited && arrived_in_time(one.batch, *intent, moment);
   }
   return found;
 }
@@ -148,8 +157,9 @@ void report_strangers(Log& log, const std::vector<Stranger>& found, bool exclusi
                    {"intent", one.intent},
                    {"requests", one.batch.counts.total()},
                    {"canceled", one.may_cancel},
-                   {"hint", "what it has run already is paid for and is used; raise provider.settle_unknown if this happens "
-                            "again"}});
+                   {"hint",
+                    "what it has run already is paid for and is used; raise provider.settle_unknown if this happens "
+                    "again"}});
         break;
       case StrangerIs::second_copy:
         log.error("batch.second_copy",
@@ -157,8 +167,9 @@ void report_strangers(Log& log, const std::vector<Stranger>& found, bool exclusi
                    {"intent", one.intent},
                    {"requests", one.batch.counts.total()},
                    {"canceled", one.may_cancel},
-                   {"hint", "something between offpeak and the provider repeats requests: it must not; what the copy ran "
-                            "is paid for twice"}});
+                   {"hint",
+                    "something between offpeak and the provider repeats requests: it must not; what the copy ran "
+                    "is paid for twice"}});
         break;
       case StrangerIs::stranger:
         report_stranger(log, one.batch, exclusive);

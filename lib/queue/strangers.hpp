@@ -17,8 +17,9 @@
 
 namespace offpeak {
 
-// The last byte of a create leaves at most 10 s after its commit was asked for, and the kernel delivers it within 30 s or
-// never; the rest is the provider's time to make the batch. Measured from `committed_at` to the batch's created_at.
+// The last byte of a create leaves at most 10 s after its commit was asked for, and the kernel delivers it within 30 s
+// or never; the rest is the provider's time to make the batch. Measured from `committed_at` to the batch's created_at,
+// and never beyond the verdict or the answer.
 inline constexpr Duration arrival_window = std::chrono::minutes(5);
 // The Date header has whole seconds, and is read after the answer has travelled.
 inline constexpr Duration date_slack = std::chrono::seconds(5);
@@ -30,14 +31,15 @@ struct MayExplain {
   Intent intent;
   std::set<std::string> excluded;         // ids that are known not to be its batch
   std::optional<Instant> own_created_at;  // created: of the batch that it has, by the provider's clock
+  bool own_proven = false;                // nothing but its count made that batch this intent's, where false
 };
 
 struct ListKnowledge {
-  std::set<std::string> ours;              // listed ids of our batches
+  std::set<std::string> ours;               // listed ids of our batches
   std::map<std::string, std::string> told;  // listed ids that were seen before, and what was decided (UnexplainedBatch)
   std::vector<MayExplain> intents;
-  Instant known_from{};                      // what is not newer was there before this state, or has left it
-  std::optional<Instant> stranger_seen_at;   // when a stranger was seen last, by our clock
+  Instant known_from{};                     // what is not newer was there before this state, or has left it
+  std::optional<Instant> stranger_seen_at;  // when a stranger was seen last, by our clock
 };
 
 // When, and in what kind of workspace, the list was read.
@@ -61,8 +63,8 @@ struct Stranger {
   bool may_cancel = false;  // a twin or copy that may be canceled before its results prove it
 };
 
-// May this batch be the intent's, by all that the list shows? `count_needed`: an entry whose counts are not there, or not
-// tallied yet, may be anybody's.
+// May this batch be the intent's, by all that the list shows? `count_needed`: an entry whose counts are not there, or
+// not tallied yet, may be anybody's.
 enum class CountRule : std::uint8_t { equal, equal_or_untold, any };
 bool may_be(const ProviderBatch& batch, const Intent& intent, CountRule rule);
 // No counts yet: an entry without them, or a batch in processing that counts nothing.

@@ -35,8 +35,7 @@ WaitingBatch read_batch(const Statement& row, int requests_column) {
   return batch;
 }
 
-constexpr std::string_view intent_columns =
-    "i.id, i.state, i.created_at, i.committed_at, i.reason, i.next_action_at";
+constexpr std::string_view intent_columns = "i.id, i.state, i.created_at, i.committed_at, i.reason, i.next_action_at";
 
 WaitingIntent read_intent(const Statement& row, int requests_column) {
   WaitingIntent intent;
@@ -84,7 +83,8 @@ void read_pending(Sql& sql, JobId job, Instant now, JobWaits& waits) {
   }
   if (waits.backing_off == 0) return;
   auto row = sql.query(
-      "SELECT error_type FROM attempt WHERE job = ? AND seq = ? AND intact AND action <> 'twin' ORDER BY at DESC LIMIT 1",
+      "SELECT error_type FROM attempt WHERE job = ? AND seq = ? AND intact AND action <> 'twin' ORDER BY at DESC LIMIT "
+      "1",
       job, first_back);
   if (row.step()) waits.error_type = row.text(0);
 }
@@ -99,7 +99,8 @@ void read_sent(Sql& sql, JobId job, JobWaits& waits) {
     while (row.step()) waits.intents.push_back(read_intent(row, 6));
   }
   static const auto text = fmt::format(
-      "SELECT {}, sum(a.count) FROM assignment a CROSS JOIN batch b ON b.intent = a.intent WHERE a.job = ? AND a.intact "
+      "SELECT {}, sum(a.count) FROM assignment a CROSS JOIN batch b ON b.intent = a.intent WHERE a.job = ? AND "
+      "a.intact "
       "AND b.intact AND b.state <> 'collected' GROUP BY b.id ORDER BY b.id LIMIT {}",
       batch_columns, shown_max);
   auto row = sql.query(text, job);
@@ -145,7 +146,7 @@ void read_waits(Sql& sql, Status& status, Instant now) {
   }
   static const auto text = fmt::format(
       "SELECT {}, b.requests FROM batch b WHERE b.state <> 'collected' AND (b.reason IS NOT NULL OR b.twin = 1) AND "
-      "b.intact ORDER BY b.id LIMIT {}",
+      "b.intact ORDER BY +b.id LIMIT {}",
       batch_columns, shown_max);
   auto row = sql.query(text);
   while (row.step()) status.troubled.push_back(read_batch(row, 10));

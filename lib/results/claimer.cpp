@@ -73,7 +73,9 @@ Task<> Claimer::run() {
 Task<bool> Claimer::round() {
   const auto candidates = co_await doors_.database.run([](Queue& queue) { return queue.candidates_to_cancel(); });
   bool left = false;
-  for (const auto& candidate : candidates) left = !co_await cancel_candidate(candidate) || left;
+  // A cancel that is recorded rings this stage: one that failed is not asked for again by that.
+  const bool due = doors_.clock.steady_now() >= cancel_again_;
+  for (const auto& candidate : candidates) left = !(due && co_await cancel_candidate(candidate)) || left;
   const auto open = co_await doors_.database.run([](Queue& queue) { return queue.unexplained(); });
   for (const auto& claim : open) {
     if (claim.state != "claiming") continue;
@@ -94,6 +96,7 @@ Task<bool> Claimer::cancel_candidate(std::string provider_id) {
     doors_.log.warning("cancel.failed", {{"batch", provider_id}, {"reason", told.failure().message}});
     const auto& retry_after = told.failure().retry_after;
     if (retry_after) cancel_not_before_ = doors_.clock.steady_now() + pause_asked_for(*retry_after);
+    cancel_again_ = doors_.clock.steady_now() + look_interval();
     co_return false;
   }
   co_await doors_.database.run([provider_id](Queue& queue) { queue.cancel_of_candidate_requested(provider_id); });

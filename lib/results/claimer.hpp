@@ -86,9 +86,10 @@ class Claimer {
   std::string download_path() const;
 
   ClaimerDoors doors_;
-  Wakeup& bell_;  // an operator decided something
+  Wakeup& bell_;                         // an operator decided something
   std::map<std::string, Doubt> doubts_;  // by provider id; a restart only asks once more
   SteadyTime cancel_not_before_{};       // of candidates, as the provider asked
+  SteadyTime cancel_again_{};            // of candidates, after one that failed
 };
 
 }  // namespace offpeak

@@ -94,7 +94,9 @@ Duration longest_wait(const RetryConfig& retry) {
   return std::max<Duration>(2 * retry.max_backoff, std::chrono::days(2));
 }
 
-bool is_at_risk(const Batch& batch, Instant now) { return now >= batch.created_at + std::chrono::days(results_at_risk_days); }
+bool is_at_risk(const Batch& batch, Instant now) {
+  return now >= batch.created_at + std::chrono::days(results_at_risk_days);
+}
 
 std::uint32_t downloads_needed(std::uint32_t requests, const ReadTally& tally) {
   const bool explained = missing_in(tally, requests) <= tally.nameless;

@@ -68,8 +68,7 @@ void record_create(Queue& queue, const Intent& intent, const CreateVerdict& verd
     if (queue.create_delay().tries > 0) queue.end_create_delay();
   }
   if (consequence.account) {
-    queue.pause_account(consequence.account->reason, consequence.account->next_try_at, consequence.account->tries,
-                        now);
+    queue.pause_account(consequence.account->reason, consequence.account->next_try_at, consequence.account->tries, now);
   }
   if (consequence.delay) queue.delay_creates(*consequence.delay, now);
   if (damaged_job) queue.hold_job(*damaged_job, "its claimed file is missing or damaged: " + verdict.message);

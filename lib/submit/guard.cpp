@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "base/backoff.hpp"
 
@@ -25,7 +26,8 @@ std::string describe_old_work(const OldWork& work, const ProviderIdentity& sent,
   const auto whose = sent.organization.empty() ? sent.origin : sent.origin + ", organization " + sent.organization;
   return fmt::format(
       "the key or base_url was changed, and the new one has not shown that it sees what was sent before ({}): {}. {} "
-      "requests in {} open batches and {} unsettled creates wait. Put the old key back (sent to {}), or give that work up",
+      "requests in {} open batches and {} unsettled creates wait. Put the old key back (sent to {}), or give that work "
+      "up",
       "a batch of ours", problem, work.requests, work.open_batches, work.unknown_intents, whose);
 }
 
@@ -94,7 +96,8 @@ Task<Guard::Step> Guard::prove_by(ProviderIdentity asking, std::uint64_t generat
     co_await open_gate(doors_.provider.identity(salt_), generation);
     co_return Step::done;
   }
-  const auto work = co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.old_work(now); });
+  const auto work =
+      co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.old_work(now); });
   const bool not_there = !told.ok() && told.failure().kind == CallFailureKind::not_found;
   if (not_there && work.none()) co_return co_await begin_anew(std::move(asking), generation);
   const auto sent = co_await doors_.database.run([](Queue& queue) { return queue.sender(); });
@@ -105,11 +108,13 @@ Task<Guard::Step> Guard::prove_by(ProviderIdentity asking, std::uint64_t generat
 
 // Nothing of what was sent before can be settled or lost any more: the new workspace begins as a new state does.
 Task<Guard::Step> Guard::begin_anew(ProviderIdentity asking, std::uint64_t generation) {
-  const auto work = co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.old_work(now); });
+  const auto work =
+      co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.old_work(now); });
   if (!work.none()) {
     const auto sent = co_await doors_.database.run([](Queue& queue) { return queue.sender(); });
-    wait_because(describe_old_work(work, sent.value_or(ProviderIdentity()), "nothing that was sent before has a batch yet"),
-                 "key");
+    wait_because(
+        describe_old_work(work, sent.value_or(ProviderIdentity()), "nothing that was sent before has a batch yet"),
+        "key");
     co_return Step::again;
   }
   if (co_await take_as_known() == Step::again) co_return Step::again;
@@ -128,7 +133,7 @@ Task<Guard::Step> Guard::compare() {
   if (co_await doors_.database.run([](Queue& queue) { return queue.is_new(); })) co_return co_await take_as_known();
   const auto floor =
       co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.start_floor(now); });
-  auto listed = co_await walk_list(doors_.provider, {floor.id, floor.created_at});
+  auto listed = co_await walk_list(doors_.provider, {floor.id, floor.created_at, floor.to_the_end});
   if (!listed.ok()) {
     wait_because("the provider's list of batches: " + listed.failure().message,
                  listed.failure().kind == CallFailureKind::unreadable ? "list" : "");
@@ -156,16 +161,21 @@ Task<Guard::Step> Guard::take_as_known() {
   if (!batches.empty()) {
     doors_.log.warning("workspace.not_empty",
                        {{"newest_batch", batches.front().id},
-                        {"act", "make sure that nobody else makes batches with this key's workspace; if somebody does, set "
-                                "[provider] exclusive = false"}});
+                        {"act",
+                         "make sure that nobody else makes batches with this key's workspace; if somebody does, set "
+                         "[provider] exclusive = false"}});
   }
   co_await doors_.database.run([batches, at](Queue& queue) { queue.take_as_known(batches, at); });
   co_return Step::done;
 }
 
 void Guard::wait_because(std::string what, std::string id) {
-  const bool news = !waiting_ || waiting_->what != what;
-  if (news) doors_.log.warning("guard.waiting", {{"reason", what}, {"act", id.empty() ? "none: it is tried again" : "offpeak reconcile " + id}});
+  told_ = waiting_ && waiting_->what == what ? told_ + 1 : 1;
+  // The same once more is told ever less often.
+  if (std::has_single_bit(told_)) {
+    doors_.log.warning(id == "key" ? "guard.no_proof" : "guard.no_list",
+                       {{"reason", what}, {"act", id.empty() ? "none: it is tried again" : "offpeak reconcile " + id}});
+  }
   const auto since = waiting_ ? waiting_->since : doors_.clock.now();
   waiting_ = Waiting{std::move(what), since, std::nullopt, std::move(id)};
 }

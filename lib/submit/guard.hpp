@@ -1,13 +1,14 @@
 // Purpose   before anything is sent or concluded: whose workspace is this, and what is in it that we do not know?
 // Gets      the identity under which calls are made; the provider's list
 // Gives     leave to call (ProvenProvider), then leave to pack; batches that hold submitting
-// Promises  what was sent under one key is never settled by the list of another workspace (product contract 6.8); batches
-//           newer than the newest that we know, and explained by no intent, hold submitting (6.7)
+// Promises  what was sent under one key is never settled by the list of another workspace (product contract 6.8);
+//           batches newer than the newest that we know, and explained by no intent, hold submitting (6.7)
 // When it fails  it waits and tries again, and says what for
 //
 // I/O thread. A new, empty state takes the newest listed batch as known.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -55,7 +56,8 @@ class Guard {
 
   Guard(Doors doors, Wakeup& bell) : doors_(doors), bell_(bell) {}
 
-  // Returns when it is proven whose workspace it is, and the list was read and compared. Until then nothing may be packed.
+  // Returns when it is proven whose workspace it is, and the list was read and compared. Until then nothing may be
+  // packed.
   Task<> pass();
   // From then on, until canceled: a new key or address is proven anew.
   Task<> watch();
@@ -78,6 +80,7 @@ class Guard {
   Doors doors_;
   Wakeup& bell_;
   std::optional<Waiting> waiting_;
+  std::uint32_t told_ = 0;  // how often in a row it waited for the same
   std::string salt_;
 };
 

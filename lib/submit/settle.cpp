@@ -24,7 +24,8 @@ SettleDecision wait_for_nonce(const std::vector<ProviderBatch>& batches, std::st
   decision.batches = ended_of(batches);
   decision.step = decision.batches.empty() ? SettleStep::look_again : SettleStep::peek;
   decision.reason = std::move(reason);
-  for (const auto& batch : batches) decision.until = std::max(decision.until.value_or(batch.expires_at), batch.expires_at);
+  for (const auto& batch : batches)
+    decision.until = std::max(decision.until.value_or(batch.expires_at), batch.expires_at);
   return decision;
 }
 
@@ -50,15 +51,17 @@ SettleDecision decide(const Candidates& found, Observation& seen, SteadyTime now
   if (!found.equal.empty() || !found.possible.empty()) seen = Observation();
   if (found.equal.size() == 1) return {SettleStep::adopt, found.equal, "one batch in the list can be it", {}};
   if (found.equal.size() > 1) {
-    return wait_for_nonce(found.equal, fmt::format("{} batches in the list can be it; the first that ends shows its nonce",
-                                                   found.equal.size()));
+    return wait_for_nonce(
+        found.equal,
+        fmt::format("{} batches in the list can be it; the first that ends shows its nonce", found.equal.size()));
   }
   if (!found.possible.empty()) {
     return wait_for_nonce(
         found.possible,
-        fmt::format("batch {} was made since, and may be it although its counts are not ours; its results will show, or: "
-                    "offpeak reconcile {} dismiss",
-                    found.possible.front().id, found.possible.front().id));
+        fmt::format(
+            "batch {} was made since, and may be it although its counts are not ours; its results will show, or: "
+            "offpeak reconcile {} dismiss",
+            found.possible.front().id, found.possible.front().id));
   }
   if (!seen.first_clean_at) seen.first_clean_at = now;
   // Lists in one moment are one witness: they count only where they are spread.

@@ -27,8 +27,8 @@ struct Observation {
 // Of the batches newer than the watermark, those that may be this intent's.
 struct Candidates {
   std::vector<ProviderBatch> equal;  // with exactly our request count
-  // Their counts do not say that they are not ours: not told yet, or, where nobody else makes batches, wrong. While there
-  // is one the create may have worked.
+  // Their counts do not say that they are not ours: not told yet, or, where nobody else makes batches, wrong. While
+  // there is one the create may have worked.
   std::vector<ProviderBatch> possible;
 };
 Candidates candidates(const WholeList& list, const Intent& intent, const std::set<std::string>& known_ids,
@@ -44,8 +44,7 @@ struct SettleDecision {
 };
 
 // After a clean list (every page came). Updates the observation.
-SettleDecision decide(const Candidates& found, Observation& seen, SteadyTime now,
-                      Duration settle_unknown);
+SettleDecision decide(const Candidates& found, Observation& seen, SteadyTime now, Duration settle_unknown);
 
 // The time between two looks, so that at least clean_lists_min fit into settle_unknown.
 Duration look_interval(Duration settle_unknown);

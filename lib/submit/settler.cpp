@@ -110,15 +110,15 @@ Task<> Settler::look(Intent intent) {
   const auto next_look = clock_.now() + look_interval(config_.provider.settle_unknown);
   // A slow answer tells what was true when it was asked for.
   const auto asked_at = clock_.steady_now();
-  auto listed = co_await walk_list(provider_, {intent.watermark, intent.watermark_at});
+  auto listed = co_await walk_list(provider_, {intent.watermark, intent.watermark_at, false});
   if (!listed.ok()) {
     const auto reason = "the list of batches cannot be used: " + listed.failure().message;
     co_await database_.run([id, reason, next_look](Queue& queue) { queue.note_intent(id, reason, next_look); });
     co_return;
   }
   if (listed.value().unreadable_entries > 0 && config_.provider.exclusive) {
-    const auto reason = fmt::format("{} entries of the list cannot be read, and one may be it",
-                                    listed.value().unreadable_entries);
+    const auto reason =
+        fmt::format("{} entries of the list cannot be read, and one may be it", listed.value().unreadable_entries);
     co_await database_.run([id, reason, next_look](Queue& queue) { queue.note_intent(id, reason, next_look); });
     co_return;
   }
@@ -143,7 +143,8 @@ Task<> Settler::look(Intent intent) {
   }
 }
 
-// Read after the list: a batch that was recorded meanwhile is known. What nothing explains is told, whatever the verdict.
+// Read after the list: a batch that was recorded meanwhile is known. What nothing explains is told, whatever the
+// verdict.
 Task<Candidates> Settler::compare(Intent intent, WholeList list) {
   const ListMoment moment{clock_.now(), list.date, config_.provider.exclusive};
   auto seen = co_await database_.run([intent, list = std::move(list), moment](Queue& queue) {

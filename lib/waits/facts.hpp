@@ -65,8 +65,8 @@ struct StageFacts {
   std::map<IntentId, Instant> verdict_at;    // a create with a lost answer is decided by then, if lists can be read
   std::map<JobId, ExportTrouble> exports;
   std::vector<StageTrouble> intake;
-  std::map<std::string, Instant> disk_full;  // by the stage that found it so, since when
-  std::optional<StageTrouble> refused_config;     // the last reload was refused: the old settings are in use
+  std::map<std::string, Instant> disk_full;    // by the stage that found it so, since when
+  std::optional<StageTrouble> refused_config;  // the last reload was refused: the old settings are in use
 };
 
 }  // namespace offpeak

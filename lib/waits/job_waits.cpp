@@ -63,8 +63,7 @@ Wait attempt_wait(const Job& job, const JobWaits& waits) {
     wait.kind = WaitKind::twin;
     wait.what = fmt::format("{} for the results of a batch that came late and may run them", count);
   } else if (waits.attempts > 0) {
-    wait.what =
-        fmt::format("{} for attempt {} of at most {}{}", count, waits.attempts + 1, job.max_attempts, last);
+    wait.what = fmt::format("{} for attempt {} of at most {}{}", count, waits.attempts + 1, job.max_attempts, last);
   } else {
     wait.what = fmt::format("{} to be sent again{}", count, last);
   }
@@ -83,8 +82,7 @@ Wait intent_wait(const WaitingIntent& intent, const Look& look) {
 
 // The worst of several, with how many more there are.
 Wait worst_of(std::vector<Wait> waits) {
-  const auto worst =
-      std::ranges::max_element(waits, [](const Wait& a, const Wait& b) { return a.health < b.health; });
+  const auto worst = std::ranges::max_element(waits, [](const Wait& a, const Wait& b) { return a.health < b.health; });
   auto wait = std::move(*worst);
   if (waits.size() > 1) wait.what += "; and " + batches_text(waits.size() - 1);
   return wait;
@@ -106,8 +104,7 @@ std::vector<Wait> parts_of(const Job& job, const JobWaits& waits, const Look& lo
 }
 
 Wait joined(const std::vector<Wait>& parts, const Look& look) {
-  const auto worst =
-      std::ranges::max_element(parts, [](const Wait& a, const Wait& b) { return a.health < b.health; });
+  const auto worst = std::ranges::max_element(parts, [](const Wait& a, const Wait& b) { return a.health < b.health; });
   auto wait = *worst;
   wait.what.clear();
   std::optional<Instant> next;

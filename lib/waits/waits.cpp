@@ -31,7 +31,8 @@ void add_configuration(std::vector<Wait>& waits, const Look& look) {
 void add_disk(std::vector<Wait>& waits, const Look& look) {
   for (const auto& [stage, since] : look.stages.disk_full) {
     Wait wait{WaitKind::disk,
-              fmt::format("the disk is full: {} waits for space and goes on by itself once some is free", stage), since};
+              fmt::format("the disk is full: {} waits for space and goes on by itself once some is free", stage),
+              since};
     wait.health = look.now - since >= patience ? Health::needs_human : Health::degraded;
     wait.command = fmt::format("df -h {}", look.config.paths.state);
     waits.push_back(std::move(wait));
@@ -40,8 +41,9 @@ void add_disk(std::vector<Wait>& waits, const Look& look) {
 
 void add_intake_pause(std::vector<Wait>& waits, const Look& look) {
   if (!look.status.intake_paused) return;
-  Wait wait{WaitKind::operator_pause, "intake is paused by the operator: files wait in incoming/; `offpeak resume "
-                                      "intake` goes on",
+  Wait wait{WaitKind::operator_pause,
+            "intake is paused by the operator: files wait in incoming/; `offpeak resume "
+            "intake` goes on",
             look.status.intake_paused_since};
   wait.health = Health::degraded;
   waits.push_back(std::move(wait));
@@ -55,8 +57,9 @@ void add_unexplained(std::vector<Wait>& waits, const Look& look) {
     wait.next_action_at = batch.next_action_at;
     wait.health = Health::degraded;
     if (batch.copy_of) {
-      wait.what = fmt::format("{} may be a second copy of a batch of ours, made behind our back: its results will tell{}",
-                              batch.provider_id, reason);
+      wait.what =
+          fmt::format("{} may be a second copy of a batch of ours, made behind our back: its results will tell{}",
+                      batch.provider_id, reason);
     } else if (batch.state == "claiming") {
       wait.what = fmt::format("the results of {} are being claimed; submitting waits{}", batch.provider_id, reason);
     } else {
@@ -73,12 +76,13 @@ void add_unexplained(std::vector<Wait>& waits, const Look& look) {
 void add_strangers(std::vector<Wait>& waits, const Look& look) {
   if (!look.config.provider.exclusive) return;
   for (const auto& batch : look.status.strangers) {
-    Wait wait{WaitKind::strange_batch,
-              fmt::format("batch {} with {} in this workspace is not offpeak's{}{}; where other programs may make batches "
-                          "here, set [provider] exclusive = false; where it may be ours: offpeak reconcile {} claim",
-                          batch.provider_id, requests_text(batch.requests), batch.reason ? ": " : "",
-                          batch.reason.value_or(""), batch.provider_id),
-              batch.created_at};
+    Wait wait{
+        WaitKind::strange_batch,
+        fmt::format("batch {} with {} in this workspace is not offpeak's{}{}; where other programs may make batches "
+                    "here, set [provider] exclusive = false; where it may be ours: offpeak reconcile {} claim",
+                    batch.provider_id, requests_text(batch.requests), batch.reason ? ": " : "",
+                    batch.reason.value_or(""), batch.provider_id),
+        batch.created_at};
     wait.health = Health::needs_human;
     wait.command = fmt::format("offpeak reconcile {} dismiss", batch.provider_id);
     waits.push_back(std::move(wait));
@@ -171,9 +175,9 @@ void add_held(std::vector<Wait>& waits, const Look& look) {
   }
   const auto count = look.status.held_by_operator;
   if (count == 0) return;
-  waits.push_back({WaitKind::operator_hold,
-                   fmt::format("{} {} held because the operator wished so: `offpeak jobs --state held`", count,
-                               count == 1 ? "job is" : "jobs are")});
+  waits.push_back(
+      {WaitKind::operator_hold, fmt::format("{} {} held because the operator wished so: `offpeak jobs --state held`",
+                                            count, count == 1 ? "job is" : "jobs are")});
 }
 
 }  // namespace
@@ -204,9 +208,10 @@ Health health_of(const std::vector<Wait>& waits) { return waits.empty() ? Health
 std::vector<std::string> facts_of(const Status& status) {
   std::vector<std::string> facts;
   if (const auto n = status.duplicate_batches; n > 0) {
-    facts.push_back(fmt::format("{} batch{} ran requests that another one ran too: {} may have been paid twice; the "
-                                "log names {}",
-                                n, n == 1 ? "" : "es", n == 1 ? "it" : "they", n == 1 ? "it" : "them"));
+    facts.push_back(
+        fmt::format("{} batch{} ran requests that another one ran too: {} may have been paid twice; the "
+                    "log names {}",
+                    n, n == 1 ? "" : "es", n == 1 ? "it" : "they", n == 1 ? "it" : "them"));
   }
   for (const auto& [kind, noted] : status.noted) {
     facts.push_back(fmt::format("{}{}", noted.what,

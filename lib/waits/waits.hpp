@@ -22,34 +22,34 @@ std::string_view to_text(Health health);
 
 // What is waited for. The words are part of the socket's contract.
 enum class WaitKind : std::uint8_t {
-  configuration,       // a reload was refused
-  disk,                // a stage found the disk full
-  provider,            // calls fail
-  account,             // the account does not take batches, or the key is refused
-  workspace,           // nothing is sent before it is known whose it is and what it holds
-  operator_pause,      // `offpeak pause`
-  unexplained_batch,   // holds submitting until somebody decides
-  strange_batch,       // somebody else's, told and not decided
-  unknown_create,      // the answer of a create was lost
-  backoff,             // a create failed
-  daily_cap,           // until midnight UTC
-  room,                // max_open_batches, max_queued_requests
-  linger,              // more requests may come
-  turn,                // the next batch, or another one is being sent
-  attempt,             // another attempt, later
-  twin,                // a batch that came late may be running it
-  upload,              // it is being sent
-  batch,               // the provider works on it
-  missing_batch,       // the provider answers 404
-  late_batch,          // it should have ended
-  collecting,          // its results arrive
-  results,             // its results cannot be had
-  writing,             // its results files are being written
-  writing_fails,       // they cannot be written
-  hold,                // held, and the daemon asks
-  operator_hold,       // held because the operator wished so
-  intake,              // a file cannot be taken
-  rejected_file,       // rejected, and nobody has looked at it
+  configuration,      // a reload was refused
+  disk,               // a stage found the disk full
+  provider,           // calls fail
+  account,            // the account does not take batches, or the key is refused
+  workspace,          // nothing is sent before it is known whose it is and what it holds
+  operator_pause,     // `offpeak pause`
+  unexplained_batch,  // holds submitting until somebody decides
+  strange_batch,      // somebody else's, told and not decided
+  unknown_create,     // the answer of a create was lost
+  backoff,            // a create failed
+  daily_cap,          // until midnight UTC
+  room,               // max_open_batches, max_queued_requests
+  linger,             // more requests may come
+  turn,               // the next batch, or another one is being sent
+  attempt,            // another attempt, later
+  twin,               // a batch that came late may be running it
+  upload,             // it is being sent
+  batch,              // the provider works on it
+  missing_batch,      // the provider answers 404
+  late_batch,         // it should have ended
+  collecting,         // its results arrive
+  results,            // its results cannot be had
+  writing,            // its results files are being written
+  writing_fails,      // they cannot be written
+  hold,               // held, and the daemon asks
+  operator_hold,      // held because the operator wished so
+  intake,             // a file cannot be taken
+  rejected_file,      // rejected, and nobody has looked at it
 };
 std::string_view to_text(WaitKind kind);
 

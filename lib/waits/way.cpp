@@ -28,7 +28,7 @@ std::optional<Wait> account_wait(const Look& look) {
     wait.what = fmt::format("the provider refuses the key: {}; put a key that works into [provider] api_key_file ({})",
                             account.reason, look.config.provider.api_key_file);
   }
-  wait.next_action_at = account.next_try_at;
+  if (account.next_try_at > look.now) wait.next_action_at = account.next_try_at;
   wait.health = Health::needs_human;
   wait.command = "offpeak resume";
   return wait;
@@ -117,7 +117,7 @@ std::optional<Wait> gate_wait(const Look& look) {
 using Way = std::optional<Wait> (*)(const Look&);
 
 // Whoever comes first is what a request waits for.
-constexpr Way ways[] = {pause_wait,    account_wait,     workspace_wait, provider_wait,
+constexpr Way ways[] = {pause_wait,       account_wait, workspace_wait, provider_wait,
                         unexplained_wait, backoff_wait, gate_wait};
 
 }  // namespace

@@ -47,7 +47,9 @@ constexpr auto kind_words = std::to_array<std::string_view>({
 });
 static_assert(kind_words.size() == static_cast<std::size_t>(WaitKind::rejected_file) + 1);
 
-std::string gone_command(const WaitingBatch& batch) { return fmt::format("offpeak reconcile {} gone", batch.provider_id); }
+std::string gone_command(const WaitingBatch& batch) {
+  return fmt::format("offpeak reconcile {} gone", batch.provider_id);
+}
 
 Wait missing_batch(const WaitingBatch& batch, Instant since, const Look& look) {
   Wait wait;
@@ -103,15 +105,11 @@ Wait late_batch(const WaitingBatch& batch, const Look& look) {
 
 std::string_view to_text(Health health) { return health_words.at(static_cast<std::size_t>(health)); }
 
-std::string_view to_text(WaitKind kind) {
-  return kind_words.at(static_cast<std::size_t>(kind));
-}
+std::string_view to_text(WaitKind kind) { return kind_words.at(static_cast<std::size_t>(kind)); }
 
 std::string requests_text(std::int64_t count) { return fmt::format("{} request{}", count, count == 1 ? "" : "s"); }
 
-Health after_patience(Instant since, Instant now) {
-  return now - since >= patience ? Health::degraded : Health::ok;
-}
+Health after_patience(Instant since, Instant now) { return now - since >= patience ? Health::degraded : Health::ok; }
 
 std::optional<Instant> sooner(std::optional<Instant> a, std::optional<Instant> b, Instant now) {
   if (a && *a <= now) a.reset();

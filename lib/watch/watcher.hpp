@@ -25,8 +25,8 @@ class Watcher {
  public:
   static constexpr std::size_t names_max = 10'000;
 
-  // I/O thread only. `bell` rings when a file may have become ready; `retry` is how often a folder that is not there is tried
-  // again.
+  // I/O thread only. `bell` rings when a file may have become ready; `retry` is how often a folder that is not there is
+  // tried again.
   Watcher(Clock& clock, Log& log, Wakeup& bell, std::string folder, Duration retry);
 
   // Runs until it is canceled.

@@ -178,16 +178,17 @@ class ApiFaults(TestCase):
         requests[8] = request("culprit", "[[400-unnamed]]", "errored")
         play(requests=requests, config={"batch": {"max_requests": 15, "linger": "300ms"}})
 
-    def test_a_400_about_a_lone_request_waits_for_the_account_to_prove_good(self):
+    def test_a_400_about_a_lone_request_holds_its_job_and_no_other(self):
         with World(config=CONFIG) as world:
             world.daemon.drop("lone.jsonl", jsonl([request("lone", "[[400-unnamed]]", "errored")]))
-            status = world.daemon.wait_status(lambda one: one["account"]["state"] == "paused", "paused")
-            self.assertTrue(status["needs_human"])
+            status = world.daemon.wait_status(lambda one: one["needs_human"], "it is held")
+            self.assertEqual(status["account"]["state"], "ok")
+            self.assertIn("could not be accepted", world.daemon.job_named("lone")["reason"])
             self.assertEqual(world.daemon.results_of("lone"), [])
             good = simple_requests(3, "good")
             world.daemon.drop("good.jsonl", jsonl(good))
             check_results(world.daemon.wait_results("good"), good)
-            check_results(world.daemon.wait_results("lone"), [request("lone", "[[400-unnamed]]", "errored")])
+            self.assertEqual(world.daemon.job_named("lone")["state"], "held")
 
     def test_a_refused_key_pauses_and_is_tried_again(self):
         with World({"api_key": "another"}, CONFIG) as world:

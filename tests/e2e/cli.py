@@ -219,7 +219,7 @@ class Cli(TestCase):
         waiter = threading.Thread(target=lambda: answers.append(world.cli("wait", "1", "--timeout", "90s", timeout=120)))
         waiter.start()
         wait_until(lambda: world.sim.totals()["batches"] == 1, "it is sent")
-        time.sleep(0.3)
+        time.sleep(3)  # the command has asked once by then
         world.daemon.kill9()
         world.daemon.start()
         world.sim.end_all()

@@ -63,7 +63,7 @@ class Damage(TestCase):
     def test_a_claimed_file_that_changed_is_not_sent(self):
         world = self.world()
         world.daemon.drop("held.jsonl", jsonl(simple_requests(3, "h"), {"hold": True}))
-        world.daemon.wait_status(lambda one: one["needs_human"], "the job is held")
+        world.daemon.wait_status(lambda one: one["jobs_held_by_operator"] == 1, "the job is held")
         flip(world.daemon.spool / "claimed" / "1", b"Hello")
         self.assertEqual(world.cli("release", 1)[0], DONE)
         job = wait_until(lambda: (lambda one: one if one["state"] == "held" else None)(world.daemon.job(1)),

@@ -157,6 +157,12 @@ class RestoredBackup(TestCase):
         requests = simple_requests(2, "new")
         world.daemon.drop("new.jsonl", jsonl(requests))
         check_results(world.daemon.wait_results("new"), requests)
+        # Nothing waits; but somebody else may be here.
+        (alarm,) = world.daemon.status()["needs_human"]
+        newest = world.sim.ledger()["batches"][2]["batch"]["id"]
+        self.assertIn(newest, alarm["what"])
+        self.assertIn("exclusive = false", alarm["what"])
+        self.assertEqual(world.cli("reconcile", newest, "dismiss")[0], 0)
         self.assertEqual(world.daemon.status()["needs_human"], [])
 
     def test_batches_of_others_between_two_runs_are_found(self):
@@ -164,7 +170,7 @@ class RestoredBackup(TestCase):
         world.daemon.drop("a.jsonl", jsonl(simple_requests(2, "a")))
         world.daemon.wait_results("a")
         self.assertEqual(world.daemon.terminate(), 0)
-        for requests in (2, 700):
+        for requests in (3, 700):
             world.sim.control("POST", f"foreign?requests={requests}", b"")
         world.daemon.start()
         status = world.daemon.wait_status(lambda one: one["needs_human"], "it needs a human")

@@ -38,7 +38,7 @@
  *   T13 adopt, peek, look again, or not created           candidates, decide, Settler::adopt,        6.5
  *                                                         Settler::peek, Queue::record_not_created
  *   T14 a look interval passes                            Settler::run                               6.5
- *   T15 an ended batch: outcomes, or another attempt,     Collector::finish, Collector::disprove,    6.5, 7
+ *   T15 an ended batch: outcomes, or another attempt,     Collector::collect, Collector::disprove,   6.5, 7
  *       or not ours: created -> unknown                   Queue::disprove_batch, Queue::rebook_batch
  *   T16 the start-up guard                                Guard::compare, Queue::see_list            6.7
  *   T17 a backup is made

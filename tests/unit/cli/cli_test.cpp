@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/json.hpp"
+#include "support/strange_batch.hpp"
 #include "unit/control/running_control.hpp"
 
 namespace offpeak::cli {
@@ -150,7 +151,8 @@ TEST_F(Commands, StatusSaysWhatWaitsAndTellsAScriptHowBadItIs) {
   EXPECT_EQ(run_here({"pause"}).code, 0);
   auto ran = run_here({"status", "--check"});
   EXPECT_EQ(ran.code, 1);
-  EXPECT_THAT(ran.out, HasSubstr("Waits:\n  submitting is paused by the operator; `offpeak resume` goes on\n      since "));
+  EXPECT_THAT(ran.out,
+              HasSubstr("Waits:\n  submitting is paused by the operator; `offpeak resume` goes on\n      since "));
   EXPECT_EQ(run_here({"status"}).code, 0);
   EXPECT_THAT(run_here({"show", "1"}).out, HasSubstr("Waits for 2 requests to be sent: submitting is paused"));
   EXPECT_THAT(run_here({"jobs"}).out, HasSubstr("submitting is paused"));
@@ -178,7 +180,7 @@ TEST_F(Commands, ChangesOfAJob) {
   run_here({"submit", "-"}, two_lines);
   EXPECT_EQ(run_here({"hold", "1"}).code, 0);
   EXPECT_EQ(run_here({"wait", "1"}).code, 6);
-  EXPECT_THAT(run_here({"status"}).out, HasSubstr("offpeak release 1"));
+  EXPECT_THAT(run_here({"status"}).out, HasSubstr("offpeak jobs --state held"));
   EXPECT_EQ(run_here({"release", "1"}).code, 0);
   const auto twice = run_here({"release", "1"});
   EXPECT_EQ(twice.code, 5);
@@ -239,11 +241,8 @@ TEST_F(Commands, StatusForPeopleAndPrograms) {
 TEST_F(Commands, ReconcileListsAndDecides) {
   EXPECT_THAT(run_here({"reconcile"}).err, HasSubstr("Nothing to reconcile"));
   server_.with_queue([](Queue& queue) {
-    UnexplainedBatch odd;
-    odd.provider_id = "msgbatch_odd";
-    odd.created_at = Instant(Duration(1'790'000'000'000));
-    odd.state = "open";
-    queue.record_unexplained({odd});
+    const auto at = Instant(Duration(1'790'000'000'000));
+    testing::find_strange(queue, "msgbatch_odd", 0, at, at);
   });
   EXPECT_THAT(run_here({"reconcile", "list"}).out, HasSubstr("msgbatch_odd  batch"));
   EXPECT_THAT(run_here({"reconcile", "msgbatch_odd"}).out, HasSubstr("offpeak reconcile msgbatch_odd claim"));
@@ -261,11 +260,8 @@ TEST_F(Commands, ADismissThatMayCostMoneyNeedsTheAmount) {
   server_.add_job(R"({"custom_id":"a","params":{"model":"m","max_tokens":1,"messages":[1]}})"
                   "\n");
   server_.with_queue([](Queue& queue) {
-    UnexplainedBatch odd;
-    odd.provider_id = "msgbatch_odd";
-    odd.requests = 3;
-    odd.state = "open";
-    queue.record_unexplained({odd});
+    const auto at = Instant(Duration(1'790'000'000'000));
+    testing::find_strange(queue, "msgbatch_odd", 3, at, at);
   });
   const auto asked = run_here({"reconcile", "msgbatch_odd", "dismiss"});
   EXPECT_EQ(asked.code, 6) << "without a terminal nobody is asked";
@@ -360,7 +356,7 @@ TEST_F(RejectedCommands, WaitForAJobWhoseFileChangedNeedsAHuman) {
     queue.finish_jobs({{wanted.job.id, JobState::done, now, "5 bytes came late"}});
   });
   EXPECT_EQ(run_here({"wait", "1"}).code, 6);
-  EXPECT_THAT(run_here({"show", "1"}).out, HasSubstr("done: 5 bytes came late"));
+  EXPECT_THAT(run_here({"show", "1"}).out, HasSubstr("Note      5 bytes came late"));
   const auto status = run_here({"status"});
   EXPECT_THAT(status.out, HasSubstr("late.jsonl: 5 bytes came late"));
   EXPECT_THAT(run_here({"rejected", "--seen", "1"}).out,

@@ -12,10 +12,9 @@
 #include <boost/asio/io_context.hpp>
 
 #include "control/listener.hpp"
+#include "support/strange_batch.hpp"
 #include "unit/control/openapi.hpp"
 #include "unit/control/running_control.hpp"
-
-#include "support/strange_batch.hpp"
 
 namespace offpeak {
 namespace {
@@ -124,7 +123,7 @@ TEST_F(Described, AnUploadBecomesAJob) {
   EXPECT_THAT(response.body, HasSubstr(R"("requests":3)"));
   EXPECT_EQ(server_.folder().read("claimed/1"), three_lines);
   const auto status = get("/v1/status", "/v1/status");
-  EXPECT_THAT(status.body, HasSubstr(R"("command":"offpeak release 1")"));
+  EXPECT_THAT(status.body, HasSubstr(R"("kind":"operator_hold")"));
 }
 
 TEST_F(Described, TheStatusShowsWhatWasDoneBeforeItWasAsked) {
@@ -267,11 +266,8 @@ TEST_F(Described, DismissingWhatMayBePaidAgainNeedsTheAmountTyped) {
                   R"({"custom_id":"b","params":{"model":"m","max_tokens":1,"messages":[1]}})"
                   "\n");
   server_.with_queue([](Queue& queue) {
-    UnexplainedBatch odd;
-    odd.provider_id = "msgbatch_odd";
-    odd.requests = 5;
-    odd.state = "open";
-    queue.record_unexplained({odd});
+    const auto at = Instant(Duration(1'790'000'000'000));
+    testing::find_strange(queue, "msgbatch_odd", 5, at, at);
   });
   const std::string one = "/v1/reconcile/{id}";
   const std::string path = "/v1/reconcile/msgbatch_odd";

@@ -165,7 +165,7 @@ TEST_F(LineCheckTest, RefusesWhatIsNotJson) {
       {R"({"custom_id":"a"} {"custom_id":"b"})", "two objects stand on one line"},
       {R"({"custom_id":"a"}{"custom_id":"b"})", "two objects stand on one line"},
       {"{\"custom_id\":\"a\tb\"}", R"(written \t)"},
-      {"{\"custom_id\":\"a\x01b\"}", R"(write \u0001)"},
+      {"{\"custom_id\":\"a\x01b\"}", R"(write \u001b)"},
       {R"({"custom_id":"a","params":{)", "one line"},
       {"{\"custom_id\":\"\xff\"}"sv, "not UTF-8: byte 0xFF"},
       {"{\"custom_id\":\"caf\xe9\"}"sv, "Latin-1 or Windows-1252"},

@@ -90,8 +90,10 @@ TEST_F(RestoredState, WhatItDoesNotKnowComesBackAsJobs) {
     EXPECT_EQ(job.counts[RequestState::pending], 1);
     EXPECT_GT(job.id.value, 3) << "no id of a file that was there";
     EXPECT_TRUE(job.name.starts_with("recovered-")) << job.name;
-    EXPECT_EQ(job.state, JobState::queued);
+    EXPECT_EQ(job.state, JobState::held) << "until it is known what ran of it";
   }
+  life.queue.end_restore();
+  for (const auto& job : life.queue.jobs({})) EXPECT_EQ(job.state, JobState::queued);
   EXPECT_EQ(names("claimed").size(), before.size());
   EXPECT_EQ(names("rejected"), Names{});
   EXPECT_EQ(log.count("intake.recovered"), 3u);

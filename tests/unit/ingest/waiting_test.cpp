@@ -142,6 +142,30 @@ TEST_F(WaitingTest, AJobKnowsHowItsFileWasWhenItWasTaken) {
   }
 }
 
+// The job may be done long before its file's writer is.
+TEST_F(WaitingTest, WhatComesAfterAFileWasTakenIsSaidUntilItsWriterIsGone) {
+  open_for_writing(Writers::some);
+  Life life(*this);
+  drop(life, "a.jsonl", one_line);
+  drop(life, "b.jsonl", request("b"));
+  life.advance(long_enough);
+  EXPECT_FALSE(life.queue.job(JobId{1})->file_changed);
+  std::ofstream(config.paths.claimed() + "/1", std::ios::app) << "late\n";
+  open_for_writing(Writers::none);
+  life.advance(config.intake.rescan + a_moment);
+  EXPECT_TRUE(life.queue.job(JobId{1})->file_changed);
+  EXPECT_FALSE(life.queue.job(JobId{2})->file_changed);
+  const auto records = life.queue.rejected({}, "a.jsonl");
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].job, JobId{1});
+  EXPECT_THAT(records[0].errors, HasSubstr("5 bytes were written to the file after job 1 had taken it"));
+  // Its writer is gone, and it was said.
+  std::ofstream(config.paths.claimed() + "/1", std::ios::app) << "later\n";
+  life.advance(long_enough);
+  EXPECT_EQ(life.queue.rejected({}, "").size(), 1u);
+  EXPECT_EQ(log.count("job.file_changed"), 1u);
+}
+
 TEST_F(WaitingTest, TheOriginalOfACompressedFileStaysWhileItIsOpen) {
   open_for_writing(Writers::some);
   Life life(*this);
@@ -303,7 +327,7 @@ TEST_F(RejectionTest, ARejectedFileIsARecordUntilSomebodyLooks) {
   ASSERT_EQ(records.size(), 1u);
   EXPECT_EQ(records[0].stored, "bad\\x0a.jsonl");
   EXPECT_EQ(records[0].error_count, 1);
-  EXPECT_THAT(records[0].errors, HasSubstr(R"([{"line":2,"column":1,)"));
+  EXPECT_THAT(records[0].errors, HasSubstr(R"({"line":2,"column":1,)"));
   EXPECT_THAT(records[0].errors, ::testing::Not(HasSubstr("\n")));
   EXPECT_EQ(life.queue.status(life.clock.now()).rejected_unseen, 1);
 }

@@ -77,6 +77,7 @@ TEST_F(PackerStage, WhatCannotBeToldFromWhatIsUnsettledWaitsWithoutAskingOverAnd
   EXPECT_EQ(requests_on_their_way(), 0u);
   EXPECT_LE(world.provider.count("list"), lists + 62);
   world.queue.record_not_created(unknown, world.clock.now());
+  world.bells.of(Stage::pack).notify();
   world.clock.advance(2s);
   EXPECT_EQ(requests_on_their_way(), 1u);
 }
@@ -100,7 +101,7 @@ TEST_F(PackerStage, AReachedCapSaysUntilWhenAndIsToldOnce) {
   world.add_job(3);
   const auto began = world.clock.now();
   world.start(packer.run());
-  world.clock.advance(1h);
+  world.clock.advance(50min);
   ASSERT_TRUE(packer.facts().gate);
   EXPECT_EQ(packer.facts().gate->kind, GateKind::daily_cap);
   EXPECT_EQ(packer.facts().gate_since, began);

@@ -13,8 +13,7 @@ class PollerTest : public ::testing::Test {
  protected:
   PollerTest()
       : world(folder),
-        poller({world.database, world.provider, world.clock, world.random, world.log, world.config},
-               world.poll_bell) {}
+        poller({world.database, world.provider, world.clock, world.random, world.log, world.config}, world.poll_bell) {}
   ~PollerTest() override { world.stop(); }
 
   TemporaryFolder folder;

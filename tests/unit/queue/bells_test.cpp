@@ -154,7 +154,7 @@ TEST_F(BellsTest, WhatIsRolledBackRingsNobody) {
 }
 
 Task<> write_then_listen(Database& database, Bells& bells, bool& rang) {
-  co_await database.run([](Queue& queue) { queue.pause(false, true, true); });
+  co_await database.run([](Queue& queue) { queue.pause(false, true, true, world_now); });
   rang = co_await bells.of(Stage::pack).wait_for(Duration(0));
 }
 

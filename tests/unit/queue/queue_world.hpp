@@ -202,7 +202,7 @@ inline FilledWorld fill(QueueWorld& world) {
   EXPECT_EQ(queue.hold_job(made.held, "wait for the boss"), Queue::Change::done);
   find_strange(queue, "msgbatch_odd", 4, world_now, world_now);
   queue.announce_intake(IntakeSource::folder, "b.jsonl", {}, world_now);
-  queue.pause(true, false, true);
+  queue.pause(true, false, true, world_now);
   return made;
 }
 

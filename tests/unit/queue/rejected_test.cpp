@@ -156,5 +156,23 @@ TEST_F(RejectedTest, AJobWhoseFileChangedSaysSoAndIsARecord) {
   EXPECT_FALSE(world_.queue->taken_file(job));
 }
 
+TEST_F(RejectedTest, AChangeIsOneRecordHoweverOftenItIsSeen) {
+  const auto job = world_.add_job(1, {{0, 1, OutcomeType::errored, "{}"}});
+  world_.tamper("INSERT INTO taken_file (job, bytes, modified_ns, changed) VALUES (1, 70, 5, 0)");
+  world_.queue->note_file_changed(job, "5 bytes came late", world_now);
+  world_.queue->note_file_changed(job, "6 bytes came late", world_now);
+  EXPECT_TRUE(world_.queue->job(job)->file_changed);
+  EXPECT_FALSE(world_.queue->job(job)->reason) << "it is open: its reason says what it waits for";
+  world_.queue->finish_jobs({{job, JobState::done, world_now, "7 bytes came late"}});
+  EXPECT_EQ(world_.queue->job(job)->reason, "7 bytes came late");
+  EXPECT_EQ(world_.queue->rejected({}, "").size(), 1u);
+  const auto other = world_.add_job(1, {{0, 1, OutcomeType::errored, "{}"}});
+  world_.tamper("INSERT INTO taken_file (job, bytes, modified_ns, changed) VALUES (2, 70, 5, 0)");
+  world_.queue->finish_job(other, JobState::done, world_now);
+  world_.queue->note_file_changed(other, "5 bytes came late", world_now);
+  EXPECT_EQ(world_.queue->job(other)->reason, "5 bytes came late") << "it was done before";
+  EXPECT_EQ(world_.queue->rejected({}, "").size(), 2u);
+}
+
 }  // namespace
 }  // namespace offpeak::testing

@@ -27,7 +27,9 @@ MayExplain intent(std::int64_t id, IntentState state, std::uint32_t requests) {
   one.intent.watermark = "msgbatch_w";
   one.intent.watermark_at = start;
   one.intent.committed_at = start + 10s;
+  one.intent.settled_at = state == IntentState::created ? start + 12s : start + 9min;
   if (state == IntentState::created) one.own_created_at = start + 11s;
+  one.own_proven = true;
   return one;
 }
 
@@ -50,8 +52,8 @@ TEST(Strangers, OursToldAndOldOnesAreNone) {
   auto known = knowing({});
   known.ours = {"ours"};
   known.told = {{"told", "seen"}};
-  EXPECT_TRUE(strangers_of({batch("ours", 5), batch("told", 5), batch("old", 5, -2h), batch("at_the_edge", 5, -1h)}, known,
-                           moment)
+  EXPECT_TRUE(strangers_of({batch("ours", 5), batch("told", 5), batch("old", 5, -2h), batch("at_the_edge", 5, -1h)},
+                           known, moment)
                   .empty());
 }
 
@@ -72,8 +74,9 @@ TEST(Strangers, OneIntentExplainsOneBatch) {
 }
 
 TEST(Strangers, TwoIntentsExplainTwo) {
-  const auto found = strangers_of({batch("a", 5, 1min), batch("b", 5, 2min)},
-                                  knowing({intent(1, IntentState::unknown, 5), intent(2, IntentState::unknown, 5)}), moment);
+  const auto found =
+      strangers_of({batch("a", 5, 1min), batch("b", 5, 2min)},
+                   knowing({intent(1, IntentState::unknown, 5), intent(2, IntentState::unknown, 5)}), moment);
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found[1].is, StrangerIs::unsettled);
   EXPECT_EQ(found[1].intent, IntentId{2});
@@ -94,7 +97,8 @@ TEST(Strangers, CountsThatAreNotToldYetAreNotConcludedFrom) {
 }
 
 TEST(Strangers, ALateTwinOfOurCountMadeWhenOurBytesCameMayBeCanceled) {
-  const auto twin = only(strangers_of({batch("twin", 5, 12s)}, knowing({intent(1, IntentState::not_created, 5)}), moment));
+  const auto twin =
+      only(strangers_of({batch("twin", 5, 12s)}, knowing({intent(1, IntentState::not_created, 5)}), moment));
   EXPECT_EQ(twin.is, StrangerIs::late_twin);
   EXPECT_TRUE(twin.may_cancel);
 }
@@ -115,8 +119,12 @@ TEST(Strangers, ATwinIsNotCanceledWhere) {
   EXPECT_TRUE(seen(12s, moment, std::nullopt));
   EXPECT_FALSE(seen(6min, moment, std::nullopt)) << "made hours or minutes after our bytes";
   EXPECT_FALSE(seen(1s, moment, std::nullopt)) << "made before our last byte left";
+  auto early = knowing({intent(1, IntentState::not_created, 5)});
+  early.intents[0].intent.settled_at = start + 11s;
+  EXPECT_FALSE(only(strangers_of({batch("twin", 5, 12s)}, early, moment)).may_cancel) << "made after the verdict";
   EXPECT_FALSE(seen(12s, {moment.now, moment.date, false}, std::nullopt)) << "others make batches here";
-  EXPECT_FALSE(seen(12s, {moment.now, std::nullopt, true}, std::nullopt)) << "nothing says what the provider's clock shows";
+  EXPECT_FALSE(seen(12s, {moment.now, std::nullopt, true}, std::nullopt))
+      << "nothing says what the provider's clock shows";
   EXPECT_FALSE(seen(12s, moment, moment.now - std::chrono::days(29))) << "somebody was here";
   EXPECT_TRUE(seen(12s, moment, moment.now - std::chrono::days(30)));
   EXPECT_FALSE(seen(12s, moment, std::nullopt, {batch("whose", 9, 3min)})) << "somebody is here";
@@ -127,9 +135,18 @@ TEST(Strangers, NeitherClockNeedsToBeRight) {
   // Ours is three hours behind the provider's.
   auto one = intent(1, IntentState::not_created, 5);
   one.intent.committed_at = start + 10s - 3h;
+  one.intent.settled_at = start + 9min - 3h;
   const ListMoment slow{start + 10min - 3h, start + 10min, true};
   EXPECT_TRUE(only(strangers_of({batch("twin", 5, 12s)}, knowing({one}), slow)).may_cancel);
   EXPECT_FALSE(only(strangers_of({batch("twin", 5, 12s)}, knowing({one}), moment)).may_cancel);
+}
+
+// The copy may be the only batch of the one whose answer was lost.
+TEST(Strangers, WhatAnUnsettledIntentMayHaveMadeIsNotCanceled) {
+  const auto known = knowing({intent(1, IntentState::created, 5), intent(2, IntentState::unknown, 5)});
+  const auto found = strangers_of({batch("a", 5, 13s), batch("b", 5, 14s)}, known, moment);
+  ASSERT_EQ(found.size(), 2u);
+  for (const auto& one : found) EXPECT_FALSE(one.may_cancel) << one.batch.id;
 }
 
 // faults.md 74
@@ -145,9 +162,18 @@ TEST(Strangers, ASecondCopyOfACreateThatHasItsBatchIsOne) {
             StrangerIs::stranger);
 }
 
+// The one that it has was adopted by its count: this one may be its own.
+TEST(Strangers, WhereTheOwnBatchIsNotProvenAnotherOneMayBeIt) {
+  auto one = intent(1, IntentState::created, 5);
+  one.own_proven = false;
+  const auto found = only(strangers_of({batch("b", 5, 13s)}, knowing({one}), moment));
+  EXPECT_EQ(found.is, StrangerIs::unsettled);
+  EXPECT_FALSE(found.may_cancel);
+}
+
 TEST(Strangers, AnUnsettledIntentsOwnBatchComesBeforeACopyOfAnothers) {
-  const auto found = strangers_of({batch("b", 5, 13s)},
-                                  knowing({intent(1, IntentState::created, 5), intent(2, IntentState::unknown, 5)}), moment);
+  const auto found = strangers_of(
+      {batch("b", 5, 13s)}, knowing({intent(1, IntentState::created, 5), intent(2, IntentState::unknown, 5)}), moment);
   EXPECT_EQ(only(found).is, StrangerIs::unsettled);
   EXPECT_EQ(only(found).intent, IntentId{2});
 }

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "results/claimer.hpp"
+#include "support/strange_batch.hpp"
 #include "unit/ingest/faulty_files.hpp"
 #include "unit/results/stage_world.hpp"
 
@@ -50,7 +51,8 @@ class ClaimWorld : public ::testing::Test {
     told.expires_at = world.clock.now() + std::chrono::hours(24);
     world.provider.batches.push_back(told);
     world.provider.downloads[name] = {{body, std::nullopt}};
-    world.queue.record_unexplained({{name, requests, told.created_at, "open"}});
+    find_strange(world.queue, name, 1000 * std::int64_t{requests}, told.created_at + std::chrono::hours(1),
+                 world.clock.now());
     ASSERT_EQ(world.queue.claim_unexplained(name, false), Decided::done);
   }
   void lose(const std::vector<std::string>& lines) {

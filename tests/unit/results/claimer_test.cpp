@@ -228,7 +228,7 @@ TEST_F(ClaimCalls, JobFilesThatAreBeingTakenInAreWaitedFor) {
   ASSERT_EQ(world.add_job(2), job);
   world.clock.advance(5min);
   expect_waits("job files that are being taken in");
-  world.queue.reject_intake(intake, "");
+  world.queue.forget_intake(intake);
   world.clock.advance(2min);
   expect_claimed(job, 2);
 }

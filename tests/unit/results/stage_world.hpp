@@ -324,6 +324,7 @@ class StageWorld {
   StageWorld& operator=(const StageWorld&) = delete;
 
   void start(Task<> stage) {
+    static_cast<void>(queue.take_concerned());  // the test may have written without a worker
     group.spawn("stage", std::move(stage));
     clock.run_until_idle();
   }

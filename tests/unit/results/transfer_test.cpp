@@ -29,8 +29,7 @@ class TransferTest : public ::testing::Test {
       : world(folder),
         collector({world.database, world.provider, files, world.worker, world.worker, world.clock, world.random,
                    world.log, world.config, world.prices},
-                  world.collect_bell,
-                  file_bytes),
+                  world.collect_bell, file_bytes),
         job(world.add_job(requests)),
         sent(world.submit()) {
     for (std::uint32_t i = 0; i < requests; ++i) values.push_back(succeeded_value("answer " + std::to_string(i)));

@@ -120,7 +120,9 @@ TEST(SaysWhy, ResultsThatCannotBeWritten) {
   rig.drop_requests("job.jsonl", 5, plain);
   rig.start();
   std::filesystem::remove_all(rig.config.paths.results());
-  { std::ofstream in_the_way(rig.config.paths.results()); }
+  {
+    std::ofstream in_the_way(rig.config.paths.results());
+  }
   const auto fails = [&] {
     const auto wait = rig.wait_of(JobId{1});
     return wait && wait->kind == WaitKind::writing_fails;

@@ -66,11 +66,13 @@ TEST(Candidates, WithoutAWatermarkEveryBatchCounts) {
 TEST(Candidates, InAnExclusiveWorkspaceABatchOfAnyCountMayBeIt) {
   auto without = batch("msgbatch_4", 0, 4000);
   without.counts_known = false;
-  for (const auto& odd : {batch("msgbatch_1", 0, 4000), batch("msgbatch_2", 9, 4000), batch("msgbatch_3", 99, 4000), without}) {
+  for (const auto& odd :
+       {batch("msgbatch_1", 0, 4000), batch("msgbatch_2", 9, 4000), batch("msgbatch_3", 99, 4000), without}) {
     const auto found = find({odd}, unknown_intent(), {}, Workspace::exclusive);
     EXPECT_TRUE(found.equal.empty()) << odd.id;
     EXPECT_EQ(found.possible.size(), 1u) << odd.id;
-    EXPECT_TRUE(find({odd}, unknown_intent(), {odd.id}, Workspace::exclusive).possible.empty()) << "decided: " << odd.id;
+    EXPECT_TRUE(find({odd}, unknown_intent(), {odd.id}, Workspace::exclusive).possible.empty())
+        << "decided: " << odd.id;
   }
 }
 
@@ -122,8 +124,8 @@ TEST(Settle, SeveralCandidatesWaitForOneThatShowsItsNonce) {
   Observation seen;
   auto decision = decide(equal({batch("a", 10, 1), batch("b", 10, 2)}), seen, at(Duration(0)), settle_time);
   EXPECT_EQ(decision.step, SettleStep::look_again);
-  decision =
-      decide(equal({batch("a", 10, 1), batch("b", 10, 2, ProcessingStatus::ended)}), seen, at(Duration(1)), settle_time);
+  decision = decide(equal({batch("a", 10, 1), batch("b", 10, 2, ProcessingStatus::ended)}), seen, at(Duration(1)),
+                    settle_time);
   EXPECT_EQ(decision.step, SettleStep::peek);
   ASSERT_EQ(decision.batches.size(), 1u);
   EXPECT_EQ(decision.batches[0].id, "b");

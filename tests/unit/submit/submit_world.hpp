@@ -154,11 +154,9 @@ class SubmitTest : public ::testing::Test {
   SubmitTest()
       : world(folder),
         provider(world.clock),
-        submitter(std::make_unique<Submitter>(
-            world.database, provider, world.files, world.worker, world.clock, world.random, world.log, world.config,
-            submit_bell)),
-        settler(world.database, provider, world.clock, world.log, world.config,
-                world.settle_bell),
+        submitter(std::make_unique<Submitter>(world.database, provider, world.files, world.worker, world.clock,
+                                              world.random, world.log, world.config, submit_bell)),
+        settler(world.database, provider, world.clock, world.log, world.config, world.settle_bell),
         guard(guard_doors(), world.bells.of(Stage::guard)) {}
   ~SubmitTest() override { world.stop(); }
 

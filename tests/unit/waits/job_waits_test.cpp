@@ -6,9 +6,9 @@ namespace offpeak {
 namespace {
 
 using testing::batch_of;
+using ::testing::HasSubstr;
 using testing::LookWorld;
 using testing::open_job;
-using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
 struct JobWorld : LookWorld {
@@ -38,8 +38,8 @@ TEST(JobWait, IsNothingForOneThatIsOver) {
 
 TEST(JobWait, HasAReasonWhateverIsKnown) {
   for (const auto state : {JobState::queued, JobState::running, JobState::held, JobState::canceling}) {
-    for (const auto requests : {RequestState::pending, RequestState::assigned, RequestState::submitted,
-                                RequestState::succeeded}) {
+    for (const auto requests :
+         {RequestState::pending, RequestState::assigned, RequestState::submitted, RequestState::succeeded}) {
       JobWorld world;
       world.job.state = state;
       world.job.counts[requests] = 100;
@@ -68,9 +68,11 @@ TEST(JobWait, NamesWhatKeepsEverything) {
   };
   const std::vector<Case> all{
       {"paused by the operator", [](JobWorld& w) { w.status.submitting_paused = true; }, WaitKind::operator_pause},
-      {"HTTP 401", [](JobWorld& w) { w.fails(CallFailureKind::account, 401, "list: HTTP 401", 1s); }, WaitKind::account},
+      {"HTTP 401", [](JobWorld& w) { w.fails(CallFailureKind::account, 401, "list: HTTP 401", 1s); },
+       WaitKind::account},
       {"credit", [](JobWorld& w) { w.status.account = {true, "no credit", w.now + 1min, 1}; }, WaitKind::account},
-      {"the list", [](JobWorld& w) { w.stages.guard = StageTrouble{"the list", w.now, w.now + 5s}; }, WaitKind::workspace},
+      {"the list", [](JobWorld& w) { w.stages.guard = StageTrouble{"the list", w.now, w.now + 5s}; },
+       WaitKind::workspace},
       {"refused", [](JobWorld& w) { w.fails(CallFailureKind::unreachable, 0, "list: refused", 1s); },
        WaitKind::provider},
       {"offpeak reconcile",
@@ -176,7 +178,8 @@ TEST(JobWait, AnAnswerThatIsAwaitedEndsWithTheTimeOut) {
 TEST(JobWait, ALostAnswerNamesTheVerdictAndTheCommand) {
   JobWorld world;
   world.job.counts[RequestState::assigned] = 50;
-  world.waits.intents = {{IntentId{1}, IntentState::unknown, world.now - 2min, world.now - 1min, "cut", world.now + 1min, 50}};
+  world.waits.intents = {
+      {IntentId{1}, IntentState::unknown, world.now - 2min, world.now - 1min, "cut", world.now + 1min, 50}};
   world.stages.verdict_at[IntentId{1}] = world.now + 14min;
   const auto wait = world.wait();
   EXPECT_EQ(wait.kind, WaitKind::unknown_create);

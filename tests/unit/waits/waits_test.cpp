@@ -6,8 +6,8 @@ namespace offpeak {
 namespace {
 
 using testing::batch_of;
-using testing::LookWorld;
 using ::testing::HasSubstr;
+using testing::LookWorld;
 using namespace std::chrono_literals;
 
 // One thing that is wrong: what the status says of it.
@@ -30,7 +30,8 @@ UnexplainedBatch stranger(const char* state) {
 
 const std::vector<Case>& cases() {
   static const std::vector<Case> all{
-      {"a reload was refused", [](LookWorld& w) { w.stages.refused_config = StageTrouble{"offpeak.toml:3:1: no", w.now, {}}; },
+      {"a reload was refused",
+       [](LookWorld& w) { w.stages.refused_config = StageTrouble{"offpeak.toml:3:1: no", w.now, {}}; },
        WaitKind::configuration, Health::needs_human, "offpeak.toml:3:1: no", "offpeakd --check-config"},
       {"the disk is full", [](LookWorld& w) { w.stages.disk_full["pack"] = w.now - 5s; }, WaitKind::disk,
        Health::degraded, "pack waits for space", "df -h /var/lib/offpeak"},
@@ -67,7 +68,8 @@ const std::vector<Case>& cases() {
        WaitKind::workspace, Health::degraded, "list: HTTP 429", ""},
       {"the first list never comes", [](LookWorld& w) { w.stages.guard = StageTrouble{"the list", w.now - 1min, {}}; },
        WaitKind::workspace, Health::degraded, "the list", ""},
-      {"another key", [](LookWorld& w) { w.stages.guard = StageTrouble{"put the old key back", w.now, {}, "offpeak x"}; },
+      {"another key",
+       [](LookWorld& w) { w.stages.guard = StageTrouble{"put the old key back", w.now, {}, "offpeak x"}; },
        WaitKind::workspace, Health::needs_human, "put the old key back", "offpeak x"},
       {"submitting is paused",
        [](LookWorld& w) {
@@ -91,7 +93,8 @@ const std::vector<Case>& cases() {
        Health::needs_human, "exclusive = false", "offpeak reconcile msgbatch_x dismiss"},
       {"an answer that was lost",
        [](LookWorld& w) {
-         w.status.unsettled = {{IntentId{4}, IntentState::unknown, w.now - 2min, w.now - 1min, "cut", w.now + 1min, 50}};
+         w.status.unsettled = {
+             {IntentId{4}, IntentState::unknown, w.now - 2min, w.now - 1min, "cut", w.now + 1min, 50}};
          w.stages.verdict_at[IntentId{4}] = w.now + 15min;
        },
        WaitKind::unknown_create, Health::ok, "`offpeak reconcile intent-4`", ""},
@@ -295,7 +298,8 @@ TEST(Facts, NameMoneyThatMayHaveBeenPaidTwiceAndWhatWasNoted) {
 
 TEST(WaitWords, AreDifferentForEachKind) {
   std::set<std::string_view> words;
-  for (int kind = 0; kind <= static_cast<int>(WaitKind::intake); ++kind) words.insert(to_text(static_cast<WaitKind>(kind)));
+  for (int kind = 0; kind <= static_cast<int>(WaitKind::intake); ++kind)
+    words.insert(to_text(static_cast<WaitKind>(kind)));
   EXPECT_EQ(words.size(), static_cast<std::size_t>(WaitKind::intake) + 1);
 }
 

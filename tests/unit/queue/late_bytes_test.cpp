@@ -1,4 +1,4 @@
-#include "export/late_bytes.hpp"
+#include "queue/late_bytes.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

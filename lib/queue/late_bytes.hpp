@@ -1,5 +1,5 @@
-// Was a job's file written to after it had been taken? Whoever kept it open could: what came then is in no job, and must
-// not be lost without a word. File worker; never opens what has not changed.
+// Was a job's file written to after it had been taken? Whoever kept it open could: what came then is in no job, and
+// must not be lost without a word. File worker; never opens what has not changed.
 #pragma once
 
 #include <string>
