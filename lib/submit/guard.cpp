@@ -80,10 +80,7 @@ Task<Guard::Step> Guard::prove() {
   const auto generation = doors_.provider.generation();
   auto asking = doors_.provider.identity(salt_);
   const auto sent = co_await doors_.database.run([](Queue& queue) { return queue.sender(); });
-  if (compare_sender(sent, asking) != SenderIs::another) {
-    co_await open_gate(std::move(asking), generation);
-    co_return Step::done;
-  }
+  if (compare_sender(sent, asking) != SenderIs::another) co_return co_await open_gate(generation);
   const auto batch = co_await doors_.database.run([](Queue& queue) { return queue.batch_to_prove_by(); });
   if (batch) co_return co_await prove_by(std::move(asking), generation, *batch);
   co_return co_await begin_anew(std::move(asking), generation);
@@ -93,8 +90,7 @@ Task<Guard::Step> Guard::prove_by(ProviderIdentity asking, std::uint64_t generat
   const auto told = co_await doors_.provider.retrieve(batch);
   if (told.ok() && told.value().id == batch) {
     doors_.log.info("workspace.proven", {{"batch", batch}, {"origin", asking.origin}});
-    co_await open_gate(doors_.provider.identity(salt_), generation);
-    co_return Step::done;
+    co_return co_await open_gate(generation);
   }
   const auto work =
       co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.old_work(now); });
@@ -119,17 +115,23 @@ Task<Guard::Step> Guard::begin_anew(ProviderIdentity asking, std::uint64_t gener
   }
   if (co_await take_as_known() == Step::again) co_return Step::again;
   doors_.log.warning("workspace.changed", {{"origin", asking.origin}});
-  co_await open_gate(doors_.provider.identity(salt_), generation);
-  co_return Step::done;
+  co_return co_await open_gate(generation);
 }
 
-Task<> Guard::open_gate(ProviderIdentity asking, std::uint64_t generation) {
+// Of the generation that was asked, with what its answers told of it. Where the key was changed meanwhile, nothing is
+// known of the new one.
+Task<Guard::Step> Guard::open_gate(std::uint64_t generation) {
+  auto asking = doors_.provider.identity(salt_);
+  if (doors_.provider.generation() != generation) co_return Step::again;
   co_await doors_.database.run([asking = std::move(asking)](Queue& queue) { queue.become_sender(asking); });
   doors_.gate.prove(generation);
+  co_return Step::done;
 }
 
 // Model: T16.
 Task<Guard::Step> Guard::compare() {
+  const auto generation = doors_.provider.generation();
+  if (!doors_.gate.is_proven()) co_return Step::again;
   if (co_await doors_.database.run([](Queue& queue) { return queue.is_new(); })) co_return co_await take_as_known();
   const auto floor =
       co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.start_floor(now); });
@@ -139,13 +141,13 @@ Task<Guard::Step> Guard::compare() {
                  listed.failure().kind == CallFailureKind::unreadable ? "list" : "");
     co_return Step::again;
   }
+  if (doors_.provider.generation() != generation) co_return Step::again;
   const auto at = moment(listed.value().date);
   const auto found = co_await doors_.database.run([list = std::move(listed.value().newest_first), at](Queue& queue) {
     return queue.see_list(list, at, Queue::ListLook::start);
   });
   report_strangers(doors_.log, found, at.exclusive);
-  co_await open_gate(doors_.provider.identity(salt_), doors_.provider.generation());
-  co_return Step::done;
+  co_return co_await open_gate(generation);
 }
 
 Task<Guard::Step> Guard::take_as_known() {

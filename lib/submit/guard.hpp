@@ -73,7 +73,7 @@ class Guard {
   Task<Step> begin_anew(ProviderIdentity asking, std::uint64_t generation);
   Task<Step> compare();
   Task<Step> take_as_known();
-  Task<> open_gate(ProviderIdentity asking, std::uint64_t generation);
+  Task<Step> open_gate(std::uint64_t generation);
   void wait_because(std::string what, std::string id = "");
   ListMoment moment(std::optional<Instant> date) const;
 

@@ -414,6 +414,39 @@ TEST_F(SenderTest, AKeyOfAnotherWorkspaceAsksAndConcludesNothing) {
   EXPECT_FALSE(guard.waiting());
 }
 
+// What the old key was shown proves nothing of the one that came meanwhile.
+TEST_F(SenderTest, AKeyThatIsChangedDuringTheProofIsProvenItself) {
+  know_one();
+  lose_one(3);
+  pass_and_watch();
+  int asked = 0;
+  provider.during = [&](const std::string& call) {
+    if (!call.starts_with("retrieve")) return;
+    if (++asked > 1) return provider.batches.clear();
+    provider.key = "third";
+    ++provider.of_generation;
+  };
+  change_key("other");
+  world.clock.advance(1h);
+  EXPECT_GT(asked, 1);
+  EXPECT_FALSE(gate.is_proven());
+}
+
+TEST_F(SenderTest, AKeyThatIsChangedWhileTheFirstListIsReadIsProvenItself) {
+  know_one();
+  lose_one(3);
+  pass();
+  provider.during = [&](const std::string& call) {
+    if (call.starts_with("retrieve")) return provider.batches.clear();
+    provider.key = "other";
+    provider.of_generation = 1;
+  };
+  Guard restarted(guard_doors(), world.bells.of(Stage::guard));
+  world.start(restarted.pass());
+  world.clock.advance(1h);
+  EXPECT_FALSE(gate.is_proven());
+}
+
 TEST_F(SenderTest, WithoutOldWorkAnotherWorkspaceBeginsAsANewState) {
   know_one();
   world.queue.results_lost(world.queue.open_batches().front().id, "{}", "{}", world.clock.now());
