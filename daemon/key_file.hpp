@@ -19,7 +19,7 @@ class KeyFile {
   bool changed() const;
 
  private:
-  // Device, inode, size, and when it was written and moved; zeros where there is no file.
+  // What tells one version of the file from the next; all zero if there is no file.
   struct Stamp {
     std::uint64_t device = 0, inode = 0;
     std::int64_t size = 0, written_ns = 0, changed_ns = 0;

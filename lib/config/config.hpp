@@ -135,7 +135,8 @@ std::variant<Config, std::vector<ConfigError>> parse_config(std::string_view tex
 // The key: $CREDENTIALS_DIRECTORY/<bare name>, or the path; then ANTHROPIC_API_KEY. White space around it is cut.
 // An error says where was looked and what to do. Never logged.
 std::variant<std::string, ConfigError> load_api_key(const ProviderConfig& provider, const Environment& environment);
-// The path of the key file, whether it exists or not; nothing where no file is configured, or there are no credentials.
+// The path of the key file, which need not exist. Empty if the configuration names no file and systemd passed no
+// credentials.
 std::optional<std::string> api_key_path(const ProviderConfig& provider, const Environment& environment);
 
 // A sentence where settle_unknown is shorter than the time in which a last byte that left may still make a batch

@@ -23,7 +23,7 @@ Task<Reply> see_rejected(ControlContext& context, RoutedCall call) {
   const auto write = [id](Queue& queue) { return queue.see_rejected(id); };
   const auto seen = co_await context.doors.database.run(write);
   if (!seen) {
-    co_return to_reply(not_found(fmt::format("there is no rejected file {}", escape_for_display(text, 60)),
+    co_return to_reply(not_found(fmt::format("no file was rejected under the number {}", escape_for_display(text, 60)),
                                  "offpeak rejected lists them"));
   }
   co_return json_reply(to_json(*seen));

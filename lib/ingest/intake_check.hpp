@@ -23,8 +23,8 @@ class IntakeCheck {
   // An Error is the machine's; ErrorKind::not_found: the file is gone from claimed/. At the end the report
   // tells. What was unpacked until an Error is gone with it.
   Result<CheckSlice> step(std::uint64_t budget);
-  // The last Error: the disk has no room for what the file unpacks to. A disk that others have filled is no fault of
-  // the file: some of it was unpacked before.
+  // True if the last Error was a full disk after some of the file was unpacked. A disk that was full before that was
+  // filled by others.
   bool no_room() const { return no_room_; }
 
   // Set once the bytes that the job will be made of are all there: they must be synced before it is accepted.

@@ -25,7 +25,7 @@ class LongRequest final : private JsonListener {
   const std::optional<JsonFault>& fault() const { return walk_.fault(); }
   bool is_blank() const { return !begun_; }
   bool is_too_much() const { return too_much_; }
-  // Complete where there is no fault.
+  // The whole outline if no fault was found, else what was read up to the fault.
   std::string_view outline() const { return outline_; }
   // Where in the line the byte stands that is outline()[offset], or the end of the line's value.
   std::uint64_t original(std::size_t offset) const;

@@ -32,7 +32,7 @@ class ListJoin {
   explicit ListJoin(ListFloor floor) : floor_(std::move(floor)) {}
 
   enum class Next : std::uint8_t { done, another_page };
-  // An error says why the list is no witness.
+  // The error says why nothing may be concluded from this list.
   Result<Next> take(ListPage page);
   // Of the next page: older than this.
   const std::string& after_id() const { return after_id_; }

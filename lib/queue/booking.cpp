@@ -100,8 +100,7 @@ void insert_unexplained(Sql& sql, const UnexplainedBatch& batch) {
   sql.run(
       "INSERT INTO unexplained (provider_id, requests, created_at, state, cancel_state, failures, matched, unmatched, "
       "reason, copy_of, seen_at) VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0, ?6, ?7, ?8) ON CONFLICT (provider_id) DO UPDATE "
-      "SET "
-      "state = excluded.state, reason = excluded.reason WHERE state = 'seen' AND excluded.state = 'open'",
+      "SET state = excluded.state, reason = excluded.reason WHERE state = 'seen' AND excluded.state = 'open'",
       batch.provider_id, batch.requests, batch.created_at, batch.state, batch.cancel_wanted ? "wanted" : "no",
       batch.reason, batch.copy_of ? std::optional(batch.copy_of) : std::nullopt, batch.seen_at);
 }
@@ -132,9 +131,8 @@ Booked book_by_nonce(Sql& sql, const std::string& nonce, const Batch& batch, boo
   {
     auto row = sql.query(
         "SELECT id, state, EXISTS (SELECT 1 FROM batch WHERE intact AND batch.intent = intent.id), EXISTS (SELECT 1 "
-        "FROM "
-        "batch WHERE intact AND batch.intent = intent.id AND proven = 0 AND state <> 'collected') FROM intent WHERE "
-        "intact AND nonce = ?",
+        "FROM batch WHERE intact AND batch.intent = intent.id AND proven = 0 AND state <> 'collected') FROM intent "
+        "WHERE intact AND nonce = ?",
         nonce);
     if (row.step()) {
       booked.intent = IntentId{row.integer(0)};

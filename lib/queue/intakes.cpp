@@ -218,8 +218,7 @@ std::optional<JobId> Queue::job_with_digest(const Digest128& digest) {
   const std::string_view bytes(reinterpret_cast<const char*>(digest.bytes.data()), digest.bytes.size());
   auto row = sql_->query(
       "SELECT id FROM job WHERE digest = ?1 AND intact UNION ALL SELECT job FROM purged WHERE digest = ?1 AND intact "
-      "ORDER BY 1 "
-      "DESC LIMIT 1",
+      "ORDER BY 1 DESC LIMIT 1",
       Blob{bytes});
   if (!row.step()) return std::nullopt;
   return JobId{row.integer(0)};

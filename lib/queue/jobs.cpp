@@ -74,8 +74,7 @@ void record_change(Sql& sql, const Job& job, const FinishedJob& finished) {
 void add_recorded(Sql& sql, JobId job, Seq first, std::int64_t end, std::vector<OutcomeRow>& found) {
   auto row = sql.query(
       "SELECT seq, type, batch, download, offset, bytes, checksum FROM outcome WHERE job = ? AND seq >= ? AND seq < ? "
-      "AND intact "
-      "ORDER BY seq",
+      "AND intact ORDER BY seq",
       job, first, end);
   while (row.step()) {
     OutcomeRow outcome;

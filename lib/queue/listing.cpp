@@ -41,37 +41,34 @@ struct Found {
   bool own_proven = false;
 };
 
-void add_ids(Sql& sql, std::string_view text, Instant since, std::vector<Found>& ids) {
-  auto row = sql.query(text, since);
+// Of rows of an intent, the moment at which its own batch was created, and whether that is proven.
+void add_ids(Statement&& row, std::vector<Found>& ids) {
   while (row.step()) ids.push_back({IntentId{row.integer(0)}, row.maybe_time(1), row.integer(2) != 0});
 }
 
 // Whose create had been answered with a batch of the same size at about the same time.
 void add_copied(Sql& sql, const ProviderBatch& strange, std::vector<Found>& ids) {
   if (!strange.created_at_known) return;
-  auto row = sql.query(
-      "SELECT intent, created_at, proven FROM batch WHERE twin = 0 AND created_at BETWEEN ?1 AND ?2 "
-      "AND (?3 = 0 OR requests = ?3) AND intact ORDER BY id",
-      strange.created_at - arrival_window, strange.created_at + arrival_window, strange.counts.total());
-  while (row.step()) ids.push_back({IntentId{row.integer(0)}, row.maybe_time(1), row.integer(2) != 0});
+  add_ids(sql.query("SELECT intent, created_at, proven FROM batch WHERE twin = 0 AND created_at BETWEEN ?1 AND ?2 "
+                    "AND (?3 = 0 OR requests = ?3) AND intact ORDER BY id",
+                    strange.created_at - arrival_window, strange.created_at + arrival_window, strange.counts.total()),
+          ids);
 }
 
 }  // namespace
 
 std::vector<MayExplain> Queue::may_explain(const std::vector<ProviderBatch>& strange, Instant now) {
   std::vector<Found> ids;
-  add_ids(*sql_,
-          "SELECT id, NULL, 0 FROM intent WHERE state IN ('uploading', 'committing', 'unknown') AND intact "
-          "AND ? > 0 ORDER BY id",
-          from_millis(1), ids);
-  add_ids(*sql_,
-          "SELECT id, NULL, 0 FROM intent WHERE state = 'not_created' AND settled_at >= ? AND intact "
-          "AND NOT EXISTS (SELECT 1 FROM batch WHERE batch.intent = intent.id) ORDER BY +id",
-          now - audit_time, ids);
-  add_ids(*sql_,
-          "SELECT intent, created_at, 0 FROM batch WHERE state <> 'collected' AND proven = 0 AND twin = 0 "
-          "AND intact AND ? > 0 ORDER BY +id",
-          from_millis(1), ids);
+  add_ids(sql_->query("SELECT id, NULL, 0 FROM intent WHERE state IN ('uploading', 'committing', 'unknown') "
+                      "AND intact ORDER BY id"),
+          ids);
+  add_ids(sql_->query("SELECT id, NULL, 0 FROM intent WHERE state = 'not_created' AND settled_at >= ? AND intact "
+                      "AND NOT EXISTS (SELECT 1 FROM batch WHERE batch.intent = intent.id) ORDER BY +id",
+                      now - audit_time),
+          ids);
+  add_ids(sql_->query("SELECT intent, created_at, 0 FROM batch WHERE state <> 'collected' AND proven = 0 "
+                      "AND twin = 0 AND intact ORDER BY +id"),
+          ids);
   for (const auto& batch : strange) add_copied(*sql_, batch, ids);
   std::vector<MayExplain> found;
   std::set<IntentId> taken;

@@ -241,9 +241,8 @@ void set_job_state(Sql& sql, JobId job, JobState to, const std::optional<std::st
 std::vector<Assignment> read_assignments(Sql& sql, IntentId id) {
   std::vector<Assignment> found;
   auto row = sql.query(
-      "SELECT first_place, job, first, count, attempts, most_together, refused_at FROM assignment WHERE intent = ? AND "
-      "intact "
-      "ORDER BY first_place",
+      "SELECT first_place, job, first, count, attempts, most_together, refused_at FROM assignment WHERE intent = ? "
+      "AND intact ORDER BY first_place",
       id);
   while (row.step()) {
     Assignment assignment;

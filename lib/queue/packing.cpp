@@ -60,10 +60,8 @@ void read_in_flight(Sql& sql, PackView& view, Instant now) {
   }
   {
     auto row = sql.query(
-        "SELECT requests FROM intent WHERE state = 'not_created' AND settled_at >= ? AND intact AND NOT EXISTS (SELECT "
-        "1 FROM "
-        "batch "
-        "WHERE batch.intent = intent.id)",
+        "SELECT requests FROM intent WHERE state = 'not_created' AND settled_at >= ? AND intact AND NOT EXISTS "
+        "(SELECT 1 FROM batch WHERE batch.intent = intent.id)",
         now - audit_time);
     while (row.step()) view.audited_counts.insert(static_cast<std::uint32_t>(row.integer(0)));
   }

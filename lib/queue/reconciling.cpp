@@ -11,8 +11,7 @@ namespace {
 
 constexpr std::string_view columns =
     "provider_id, requests, created_at, state, cancel_state, failures, matched, unmatched, reason, next_action_at, "
-    "copy_of, "
-    "seen_at";
+    "copy_of, seen_at";
 
 UnexplainedBatch read_unexplained(const Statement& row) {
   UnexplainedBatch batch;
@@ -150,9 +149,8 @@ void Queue::give_up_claim(const std::string& provider_id, const std::string& rea
 
 void Queue::end_claim(const std::string& provider_id, std::uint64_t unmatched, const std::string& reason) {
   sql_->run(
-      "UPDATE unexplained SET state = CASE WHEN copy_of IS NULL THEN 'claimed' ELSE 'seen' END, unmatched = ?2, reason "
-      "= ?3, "
-      "next_action_at = NULL WHERE provider_id = ?1 AND state = 'claiming'",
+      "UPDATE unexplained SET state = CASE WHEN copy_of IS NULL THEN 'claimed' ELSE 'seen' END, unmatched = ?2, "
+      "reason = ?3, next_action_at = NULL WHERE provider_id = ?1 AND state = 'claiming'",
       provider_id, unmatched, reason);
 }
 
@@ -244,8 +242,7 @@ std::vector<Candidate> Queue::candidates(IntentId id) {
   std::vector<Candidate> found;
   auto row = sql_->query(
       "SELECT provider_id, created_at, expires_at, ended, cancel_state FROM candidate WHERE intact AND intent = ? "
-      "ORDER BY "
-      "provider_id",
+      "ORDER BY provider_id",
       id);
   while (row.step()) {
     found.push_back({row.text(0), row.time(1), row.time(2), row.integer(3) != 0, row.bytes(4) == "wanted"});

@@ -27,9 +27,9 @@ Instant oldest_watermark(Sql& sql, Instant now) {
 std::vector<PurgeableBatch> collected_without_jobs(Sql& sql, Instant created_before) {
   std::vector<PurgeableBatch> found;
   auto row = sql.query(
-      "SELECT id, intent, downloads FROM batch WHERE state = 'collected' AND created_at < ?1 AND intact AND NOT EXISTS "
-      "(SELECT 1 "
-      "FROM assignment a JOIN job ON job.id = a.job WHERE a.intent = batch.intent) ORDER BY id LIMIT ?2",
+      "SELECT id, intent, downloads FROM batch WHERE state = 'collected' AND created_at < ?1 AND intact AND NOT "
+      "EXISTS (SELECT 1 FROM assignment a JOIN job ON job.id = a.job WHERE a.intent = batch.intent) ORDER BY id LIMIT "
+      "?2",
       created_before, batches_a_slice);
   while (row.step()) {
     found.push_back({BatchId{row.integer(0)}, IntentId{row.integer(1)}, static_cast<std::uint32_t>(row.integer(2))});
@@ -41,10 +41,8 @@ std::vector<IntentId> spent_intents(Sql& sql, Instant settled_before) {
   std::vector<IntentId> found;
   auto row = sql.query(
       "SELECT id FROM intent WHERE (state IN ('created', 'rejected') OR (state = 'not_created' AND settled_at < ?1)) "
-      "AND "
-      "intact AND NOT EXISTS (SELECT 1 FROM assignment a JOIN job ON job.id = a.job WHERE a.intent = intent.id) AND "
-      "NOT "
-      "EXISTS (SELECT 1 FROM batch b WHERE b.intent = intent.id) ORDER BY id LIMIT ?2",
+      "AND intact AND NOT EXISTS (SELECT 1 FROM assignment a JOIN job ON job.id = a.job WHERE a.intent = intent.id) "
+      "AND NOT EXISTS (SELECT 1 FROM batch b WHERE b.intent = intent.id) ORDER BY id LIMIT ?2",
       settled_before, batches_a_slice);
   while (row.step()) found.push_back(IntentId{row.integer(0)});
   return found;
@@ -55,9 +53,8 @@ std::vector<IntentId> spent_intents(Sql& sql, Instant settled_before) {
 std::optional<PurgeableJob> Queue::next_to_purge(Instant done_before, Instant now) {
   auto row = sql_->query(
       "SELECT id, data_name FROM job WHERE done_at IS NOT NULL AND done_at < ?1 AND intact AND NOT EXISTS (SELECT 1 "
-      "FROM "
-      "assignment a JOIN intent i ON i.id = a.intent LEFT JOIN batch b ON b.intent = i.id WHERE a.job = job.id AND "
-      "(i.state IN ('uploading', 'committing', 'unknown') OR (i.state = 'not_created' AND b.id IS NULL AND "
+      "FROM assignment a JOIN intent i ON i.id = a.intent LEFT JOIN batch b ON b.intent = i.id WHERE a.job = job.id "
+      "AND (i.state IN ('uploading', 'committing', 'unknown') OR (i.state = 'not_created' AND b.id IS NULL AND "
       "i.settled_at >= ?2) OR (b.id IS NOT NULL AND b.state <> 'collected'))) ORDER BY done_at LIMIT 1",
       done_before, now - audit_time);
   if (!row.step()) return std::nullopt;
@@ -103,8 +100,7 @@ bool Queue::purge_rows(std::uint32_t most_rows) {
   // A segment is as large as hundreds of the other rows.
   gone += sql_->run(
       "DELETE FROM segment WHERE job = ?1 AND number IN (SELECT number FROM segment WHERE job = ?1 ORDER BY number "
-      "LIMIT "
-      "?2)",
+      "LIMIT ?2)",
       id, (left() + 99) / 100);
   gone += sql_->run(
       "DELETE FROM unreadable WHERE job = ?1 AND seq IN (SELECT seq FROM unreadable WHERE job = ?1 ORDER BY seq LIMIT "

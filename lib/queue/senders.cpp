@@ -50,9 +50,8 @@ OldWork Queue::old_work(Instant now) {
   OldWork work;
   {
     auto row = sql_->query(
-        "SELECT count(*), coalesce(sum(requests), 0) FROM intent WHERE state IN ('uploading', 'committing', 'unknown') "
-        "AND "
-        "intact");
+        "SELECT count(*), coalesce(sum(requests), 0) FROM intent WHERE state IN ('uploading', 'committing', "
+        "'unknown') AND intact");
     row.step();
     work.unknown_intents = row.integer(0);
     work.requests += row.integer(1);
@@ -65,9 +64,8 @@ OldWork Queue::old_work(Instant now) {
     work.requests += row.integer(1);
   }
   auto row = sql_->query(
-      "SELECT count(*) FROM intent WHERE state = 'not_created' AND settled_at >= ? AND intact AND NOT EXISTS (SELECT 1 "
-      "FROM "
-      "batch WHERE batch.intent = intent.id)",
+      "SELECT count(*) FROM intent WHERE state = 'not_created' AND settled_at >= ? AND intact AND NOT EXISTS (SELECT "
+      "1 FROM batch WHERE batch.intent = intent.id)",
       now - audit_time);
   row.step();
   work.audited_intents = row.integer(0);

@@ -100,8 +100,7 @@ void read_sent(Sql& sql, JobId job, JobWaits& waits) {
   }
   static const auto text = fmt::format(
       "SELECT {}, sum(a.count) FROM assignment a CROSS JOIN batch b ON b.intent = a.intent WHERE a.job = ? AND "
-      "a.intact "
-      "AND b.intact AND b.state <> 'collected' GROUP BY b.id ORDER BY b.id LIMIT {}",
+      "a.intact AND b.intact AND b.state <> 'collected' GROUP BY b.id ORDER BY b.id LIMIT {}",
       batch_columns, shown_max);
   auto row = sql.query(text, job);
   while (row.step()) waits.batches.push_back(read_batch(row, 10));
