@@ -110,7 +110,14 @@ Task<Packer::Look> Packer::look() {
       look.send_at = now;
     } else {
       QueueSizes sizes(queue);
-      look.send_at = send_at(plan_batch(view.jobs, limits, sizes), config.batch.linger, now);
+      const auto plan = plan_batch(view.jobs, limits, sizes);
+      look.send_at = send_at(plan, config.batch.linger, now);
+      if (plan.empty() && !view.jobs.empty() && !limits.taken_counts.empty()) {
+        look.gate = PackGate{GateKind::same_size,
+                             "a batch of this size could not be told from one whose outcome is not known yet; it goes "
+                             "when that is known",
+                             std::nullopt};
+      }
     }
     return look;
   });

@@ -66,7 +66,8 @@ std::map<Lane, LaneRank> one_branch_each(const std::map<Lane, LaneRank>& lanes, 
   return kept;
 }
 
-std::optional<Lane> choose_lane(const std::vector<PackJob>& jobs, const PackLimits& limits) {
+// The one that goes first in front.
+std::vector<Lane> lanes_in_turn(const std::vector<PackJob>& jobs, const PackLimits& limits) {
   std::map<Lane, LaneRank> lanes;
   for (const auto& job : jobs) {
     for (const auto& run : job.pending) {
@@ -84,9 +85,11 @@ std::optional<Lane> choose_lane(const std::vector<PackJob>& jobs, const PackLimi
     if (a.second.priority != b.second.priority) return a.second.priority > b.second.priority;
     return a.second.oldest < b.second.oldest;
   };
-  const auto best = std::min_element(lanes.begin(), lanes.end(), goes_before);
-  if (best == lanes.end()) return std::nullopt;
-  return best->first;
+  std::vector<std::pair<Lane, LaneRank>> ranked(lanes.begin(), lanes.end());
+  std::ranges::stable_sort(ranked, goes_before);
+  std::vector<Lane> in_turn;
+  for (auto& [lane, rank] : ranked) in_turn.push_back(std::move(lane));
+  return in_turn;
 }
 
 std::vector<Cursor> cursors_of(const std::vector<PackJob>& jobs, const Lane& lane) {
@@ -174,15 +177,14 @@ std::uint32_t requests_max_of(const Lane& lane, const PackLimits& limits) {
   return lane.most_together == 0 ? limits.requests : std::min(limits.requests, lane.most_together);
 }
 
-Plan plan_distinct(const std::vector<PackJob>& jobs, const PackLimits& limits, Sizes& sizes) {
+Plan plan_distinct(const std::vector<PackJob>& jobs, const Lane& lane, const PackLimits& limits, Sizes& sizes) {
   Plan plan;
-  const auto lane = choose_lane(jobs, limits);
-  const auto requests_max = lane ? requests_max_of(*lane, limits) : 0;
+  const auto requests_max = requests_max_of(lane, limits);
   if (requests_max == 0) return plan;
-  plan.headers = lane->headers;
-  plan.apart = lane->most_together != 0;
+  plan.headers = lane.headers;
+  plan.apart = lane.most_together != 0;
 
-  auto cursors = cursors_of(jobs, *lane);
+  auto cursors = cursors_of(jobs, lane);
   Filler filler(plan, requests_max, limits.bytes, sizes);
   for (auto first = cursors.begin(); first != cursors.end() && !plan.full;) {
     const auto last =
@@ -198,20 +200,17 @@ Plan plan_distinct(const std::vector<PackJob>& jobs, const PackLimits& limits, S
       // Several sizes are taken: the next free one below, by planning for it.
       auto smaller = limits;
       smaller.requests = taken - 1;
-      return plan_distinct(jobs, smaller, sizes);
+      return plan_distinct(jobs, lane, smaller, sizes);
     }
   }
   write_parts(plan, cursors);
   return plan;
 }
 
-}  // namespace
-
-// Model: T2.
-Plan plan_batch(const std::vector<PackJob>& jobs, const PackLimits& limits, Sizes& sizes) {
+Plan plan_lane(const std::vector<PackJob>& jobs, const Lane& lane, const PackLimits& limits, Sizes& sizes) {
   // One verdict of "not created" may have come too early, and is worth a batch of what is left over. After several in a
   // row something else is the matter: batches that get smaller and smaller would only hide it.
-  const auto plain = [&] { return plan_distinct(jobs, limits, sizes); };
+  const auto plain = [&] { return plan_distinct(jobs, lane, limits, sizes); };
   if (limits.avoided_counts.empty()) return plain();
   if (limits.avoided_counts.size() > 1) {
     auto whole = plain();
@@ -219,16 +218,28 @@ Plan plan_batch(const std::vector<PackJob>& jobs, const PackLimits& limits, Size
   }
   auto strict = limits;
   strict.taken_counts.insert(limits.avoided_counts.begin(), limits.avoided_counts.end());
-  auto plan = plan_distinct(jobs, strict, sizes);
+  auto plan = plan_distinct(jobs, lane, strict, sizes);
   return plan.empty() ? plain() : plan;
 }
 
+}  // namespace
+
+// A lane all of whose sizes are taken keeps nobody behind it waiting.
+// Model: T2.
+Plan plan_batch(const std::vector<PackJob>& jobs, const PackLimits& limits, Sizes& sizes) {
+  for (const auto& lane : lanes_in_turn(jobs, limits)) {
+    auto plan = plan_lane(jobs, lane, limits, sizes);
+    if (!plan.empty()) return plan;
+  }
+  return {};
+}
+
 bool surely_full(const std::vector<PackJob>& jobs, const PackLimits& limits) {
-  const auto lane = choose_lane(jobs, limits);
-  const auto requests_max = lane ? requests_max_of(*lane, limits) : 0;
+  const auto lanes = lanes_in_turn(jobs, limits);
+  const auto requests_max = lanes.empty() ? 0 : requests_max_of(lanes.front(), limits);
   if (requests_max == 0) return false;
   std::uint64_t waiting = 0;
-  for (const auto& cursor : cursors_of(jobs, *lane)) {
+  for (const auto& cursor : cursors_of(jobs, lanes.front())) {
     for (const auto* run : cursor.runs) waiting += run->range.count;
   }
   return waiting >= requests_max;

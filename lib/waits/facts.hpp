@@ -24,6 +24,7 @@ enum class GateKind : std::uint8_t {
   open_batches,     // max_open_batches
   queued_requests,  // max_queued_requests
   daily_cap,        // daily_cap_usd
+  same_size,        // what waits could not be told from a batch whose outcome is not known yet
 };
 
 struct PackGate {

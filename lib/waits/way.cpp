@@ -104,6 +104,9 @@ std::optional<Wait> gate_wait(const Look& look) {
       wait.next_action_at = gate.until;
       wait.health = Health::degraded;
       return wait;
+    case GateKind::same_size:
+      wait.next_action_at = look.stages.next_poll_at;
+      return wait;
     case GateKind::sending:
     case GateKind::operator_pause:
     case GateKind::unexplained:

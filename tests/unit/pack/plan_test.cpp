@@ -214,6 +214,17 @@ TEST(Packer, CountsOfUnsettledIntentsAreNotUsedAgain) {
   EXPECT_TRUE(plan_batch({waiting(1, {run(1, 0, 1)})}, taken, sizes).empty());
 }
 
+TEST(Packer, WhatCannotGoYetKeepsNobodyBehindItWaiting) {
+  EqualSizes sizes(100);
+  auto taken = limits(10);
+  taken.taken_counts = {1};
+  auto halved = run(1, 0, 1, 500);
+  halved.most_together = 1;
+  const auto plan = plan_batch({waiting(1, {halved}, 5), waiting(2, {run(2, 0, 3)})}, taken, sizes);
+  EXPECT_EQ(plan.requests, 3u);
+  EXPECT_EQ(of_job(plan, 2), 3u);
+}
+
 TEST(Packer, AnyMixKeepsTheLimitsAndTakesNothingTwice) {
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     SeededRandom random(seed);
