@@ -27,10 +27,9 @@ struct AuditArguments {
 
 std::string audit_text(const JsonView& report) {
   std::string text;
-  for (const auto& problem : report.array("problems")) {
-    text += escape_for_display(json_decode_string(problem.raw()), 500) + '\n';
-  }
-  const auto more = report.integer("problem_count") - static_cast<std::int64_t>(report.array("problems").size());
+  const auto problems = report.texts("problems");
+  for (const auto& problem : problems) text += escape_for_display(problem, 500) + '\n';
+  const auto more = report.integer("problem_count") - static_cast<std::int64_t>(problems.size());
   if (more > 0) text += fmt::format("... and {} more\n", human_count(more));
   text += fmt::format("{}: {} requests = {} outcomes + {} waiting, {} batches{}\n", report.flag("ok") ? "ok" : "NOT OK",
                       human_count(report.integer("requests")), human_count(report.integer("outcomes")),

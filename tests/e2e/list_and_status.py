@@ -172,19 +172,17 @@ class Waits(Scripted):
         (daemon.spool / "away").rename(daemon.incoming)
         daemon.wait_status(lambda status: status["health"] == "ok", "it is well again", SOON)
 
-    @unittest.expectedFailure  # not mended yet
     def test_a_results_folder_that_cannot_be_written(self):
         daemon = self.daemon()
         daemon.results.rmdir()
         daemon.results.write_bytes(b"")
         self.drop(daemon, "a", [request("a")])
-        self.wait_said(daemon, ["results"], "a")
+        self.wait_said(daemon, ["the results cannot be written"], "a")
         self.assert_waits_aloud(daemon, "a")
         self.assertNotEqual(daemon.status()["health"], "ok")
         daemon.results.unlink()
         daemon.wait_results("a", seconds=SOON)
 
-    @unittest.expectedFailure  # not mended yet
     def test_an_audit_prints_what_it_finds(self):
         daemon = self.daemon()
         self.drop(daemon, "a", [request("a")])
