@@ -116,13 +116,14 @@ Task<> Settler::look(Intent intent) {
     co_await database_.run([id, reason, next_look](Queue& queue) { queue.note_intent(id, reason, next_look); });
     co_return;
   }
-  if (listed.value().unreadable_entries > 0 && config_.provider.exclusive) {
-    const auto reason =
-        fmt::format("{} entries of the list cannot be read, and one may be it", listed.value().unreadable_entries);
+  const auto unreadable = listed.value().unreadable_entries;
+  const auto found = co_await compare(intent, std::move(listed.value()));
+  // Whoever else works in this workspace: an entry without an id may be this very batch.
+  if (unreadable > 0 && found.equal.empty() && found.possible.empty()) {
+    const auto reason = fmt::format("{} entries of the list cannot be read, and one may be it", unreadable);
     co_await database_.run([id, reason, next_look](Queue& queue) { queue.note_intent(id, reason, next_look); });
     co_return;
   }
-  const auto found = co_await compare(intent, std::move(listed.value()));
   const auto decision = decide(found, seen_[id], asked_at, config_.provider.settle_unknown);
   co_await show(intent, found.equal);
   switch (decision.step) {

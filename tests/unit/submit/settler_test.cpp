@@ -38,6 +38,22 @@ TEST_F(SettlerTest, AdoptsTheOneBatchThatCanBeIt) {
   EXPECT_FALSE(world.queue.batch("msgbatch_other"));
 }
 
+// It may be this very batch, whoever else works in the workspace.
+TEST_F(SettlerTest, AnEntryWithoutAnIdForbidsTheVerdictAndNothingElse) {
+  for (const bool exclusive : {true, false}) {
+    world.config.provider.exclusive = exclusive;
+    const auto lost = lose_one(exclusive ? 3 : 4);
+    provider.unreadable = 1;
+    if (exclusive) start();
+    world.clock.advance(20h);
+    EXPECT_EQ(state(lost.id), IntentState::unknown);
+    EXPECT_NE(world.queue.intent(lost.id)->reason.value_or("").find("cannot be read"), std::string::npos);
+    provider.add(exclusive ? "msgbatch_3" : "msgbatch_4", exclusive ? 3 : 4);
+    world.clock.advance(2min);
+    EXPECT_EQ(state(lost.id), IntentState::created) << "what can be read is read";
+  }
+}
+
 TEST_F(SettlerTest, ABatchThatIsKnownAlreadyIsNoCandidate) {
   world.add_job(3, "known");
   world.submit(true, "msgbatch_known");

@@ -49,6 +49,7 @@ class CreatingProvider final : public FakeProvider {
   std::vector<std::string> bodies;                  // as they were sent
   std::function<void(const std::string&)> on_step;  // "body sent", "last byte"
   std::size_t page_most = 1000;                     // batches a page
+  std::uint64_t unreadable = 0;                     // entries of each page without an id
   bool endless = false;                             // every page says that there is more
   bool later_pages_fail = false;
   bool without_cursor = false;  // has_more, but no last_id
@@ -117,6 +118,7 @@ class CreatingProvider final : public FakeProvider {
     if (!page.batches.empty() && !without_cursor) page.last_id = page.batches.back().id;
     if (endless) page.last_id = "msgbatch_more";
     page.has_more = page.has_more || endless;
+    page.unreadable_entries = unreadable;
     page.date = clock_.now();
     called.answer = std::move(page);
     co_return called;
