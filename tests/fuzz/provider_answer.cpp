@@ -6,6 +6,7 @@
 
 #include "fuzz.hpp"
 #include "provider/failure.hpp"
+#include "provider/list_walk.hpp"
 #include "provider/retry_after.hpp"
 #include "provider/verdict.hpp"
 #include "provider/wire.hpp"
@@ -148,7 +149,9 @@ void check_list(std::string_view body) {
   for (const auto& cursor : {page->first_id, page->last_id}) {
     if (cursor) require(is_path_id(*cursor), "a cursor is safe in a query", body);
   }
-  require(page->batches.empty() || (page->first_id && page->last_id), "a page with batches has cursors", body);
+  if (!page->has_more || (!page->batches.empty() && page->last_id)) return;
+  ListJoin walk{ListFloor()};
+  require(!walk.take(*page), "a page that does not say how to go on ends no walk", body);
 }
 
 void check_error(std::string_view body) {

@@ -217,7 +217,7 @@ TEST_F(CollectorTest, AProvenBatchOfStrangersIsNeverDisproved) {
   world.clock.advance(5h);
   EXPECT_EQ(world.batch(sent).state, BatchState::ended);
   EXPECT_EQ(count(job, RequestState::submitted), 1);
-  world.clock.advance(40h);
+  world.clock.advance(9 * 24h);
   EXPECT_EQ(world.batch(sent).state, BatchState::collected);
   EXPECT_NE(world.result_of(job, 0).find(missing_error_type), std::string::npos);
 }
@@ -270,6 +270,25 @@ TEST_F(CollectorTest, AnEmptyDownloadIsNoResult) {
   world.end(sent, {succeeded_value()}, false);
   world.clock.advance(1min);
   EXPECT_EQ(world.batch(sent).state, BatchState::collected);
+}
+
+// faults.md 35. Served by something on the way, however often: what the batch paid for is still there behind it.
+TEST_F(CollectorTest, APageInPlaceOfTheResultsEndsNoRequest) {
+  const auto job = world.add_job(2);
+  const auto sent = world.submit();
+  world.end_with(sent, {succeeded_value(), succeeded_value()}, "");
+  world.start(collector.run());
+  for (const std::string page : {"<html>\r\n<body>\r\nmaintenance\r\n</body>\r\n</html>\r\n",
+                                 "{\"message\":\"maintenance\"}\n{\"retry\":true}\n", "try again later\n"}) {
+    world.end_with(sent, {succeeded_value(), succeeded_value()}, page, false);
+    world.clock.advance(40h);
+    EXPECT_EQ(world.batch(sent).state, BatchState::ended) << page;
+    EXPECT_EQ(count(job, RequestState::submitted), 2) << page;
+  }
+  world.end(sent, {succeeded_value(), succeeded_value()}, false);
+  world.clock.advance(2h);
+  EXPECT_EQ(world.batch(sent).state, BatchState::collected);
+  EXPECT_EQ(count(job, RequestState::succeeded), 2);
 }
 
 // faults.md 26

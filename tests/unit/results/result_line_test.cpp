@@ -361,11 +361,22 @@ TEST(CollectDecisions, EveryFailureOfACallIsOneEndOfTheTransfer) {
 TEST(CollectDecisions, WhatIsInDoubtIsDownloadedAFewTimesAndWhatIsMissingForADay) {
   ReadTally unreadable;
   unreadable.by_type = {1, 0, 0, 0};
+  unreadable.own = 1;
   unreadable.unreadable_own = 1;
   EXPECT_EQ(downloads_needed(2, unreadable), downloads_of_doubt);
   EXPECT_EQ(downloads_needed(3, unreadable), downloads_of_missing) << "a line is missing";
   unreadable.nameless = 1;
   EXPECT_EQ(downloads_needed(3, unreadable), downloads_of_doubt) << "it may be the one without a name";
+}
+
+TEST(CollectDecisions, AFileWithoutALineOfOursIsDownloadedForAWeek) {
+  ReadTally page;
+  EXPECT_EQ(downloads_needed(1, page), downloads_of_nothing) << "an empty one";
+  page.lines = page.unreadable = page.nameless = 7;
+  EXPECT_EQ(downloads_needed(1, page), downloads_of_nothing) << "a page of something on the way";
+  EXPECT_EQ(downloads_needed(9, page), downloads_of_nothing);
+  page.foreign = 1;
+  EXPECT_EQ(downloads_needed(1, page), downloads_of_nothing) << "the results of another batch";
 }
 
 // The provider's counts are its bill.
