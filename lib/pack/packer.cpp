@@ -4,6 +4,7 @@
 
 #include "base/backoff.hpp"
 #include "model/limits.hpp"
+#include "queue/strangers.hpp"
 
 namespace offpeak {
 
@@ -24,23 +25,30 @@ class QueueSizes final : public Sizes {
   Queue& queue_;
 };
 
-// The newest batch that says who it is and since when: what follows it in the list was there before.
-const ProviderBatch* watermark_of(const ListPage& newest) {
-  const auto found = std::find_if(newest.batches.begin(), newest.batches.end(),
-                                  [](const ProviderBatch& batch) { return batch.created_at_known; });
-  return found != newest.batches.end() ? &*found : nullptr;
+struct Watermark {
+  std::string id;
+  Instant created_at{};  // or earlier than all that is made from now on
+};
+
+// The newest batch that says who it is and since when: what follows it in the list was there before. Where none says
+// since when, the clock of the answer does: what is made from now on is not older.
+std::optional<Watermark> watermark_of(const ListPage& newest) {
+  const auto found = std::ranges::find_if(newest.batches, &ProviderBatch::created_at_known);
+  if (found != newest.batches.end()) return Watermark{found->id, found->created_at};
+  if (newest.batches.empty() || !newest.date) return std::nullopt;
+  return Watermark{newest.batches.front().id, *newest.date - date_slack};
 }
 
 // A workspace that has batches and shows none of them readably is not an empty one.
 bool hides_its_newest(const ListPage& newest) {
   const bool shows_something = !newest.batches.empty() || newest.unreadable_entries > 0 || newest.has_more;
-  return shows_something && watermark_of(newest) == nullptr;
+  return shows_something && !watermark_of(newest);
 }
 
 CallFailure without_watermark() {
   CallFailure failure;
   failure.kind = CallFailureKind::unreadable;
-  failure.message = "list: none of the newest batches has an id and a date that can be read; nothing is sent without";
+  failure.message = "list: none of the newest batches has an id that can be read; nothing is sent without";
   return failure;
 }
 
@@ -51,7 +59,7 @@ NewIntent to_intent(Plan plan, std::string nonce, const ListPage& newest) {
   intent.parts = std::move(plan.parts);
   intent.requests = plan.requests;
   intent.bytes = plan.bytes;
-  if (const auto* watermark = watermark_of(newest)) {
+  if (const auto watermark = watermark_of(newest)) {
     intent.watermark = watermark->id;
     intent.watermark_at = watermark->created_at;
   }

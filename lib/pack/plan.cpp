@@ -177,7 +177,7 @@ std::uint32_t requests_max_of(const Lane& lane, const PackLimits& limits) {
   return lane.most_together == 0 ? limits.requests : std::min(limits.requests, lane.most_together);
 }
 
-Plan plan_distinct(const std::vector<PackJob>& jobs, const Lane& lane, const PackLimits& limits, Sizes& sizes) {
+Plan plan_lane(const std::vector<PackJob>& jobs, const Lane& lane, const PackLimits& limits, Sizes& sizes) {
   Plan plan;
   const auto requests_max = requests_max_of(lane, limits);
   if (requests_max == 0) return plan;
@@ -200,26 +200,11 @@ Plan plan_distinct(const std::vector<PackJob>& jobs, const Lane& lane, const Pac
       // Several sizes are taken: the next free one below, by planning for it.
       auto smaller = limits;
       smaller.requests = taken - 1;
-      return plan_distinct(jobs, lane, smaller, sizes);
+      return plan_lane(jobs, lane, smaller, sizes);
     }
   }
   write_parts(plan, cursors);
   return plan;
-}
-
-Plan plan_lane(const std::vector<PackJob>& jobs, const Lane& lane, const PackLimits& limits, Sizes& sizes) {
-  // One verdict of "not created" may have come too early, and is worth a batch of what is left over. After several in a
-  // row something else is the matter: batches that get smaller and smaller would only hide it.
-  const auto plain = [&] { return plan_distinct(jobs, lane, limits, sizes); };
-  if (limits.avoided_counts.empty()) return plain();
-  if (limits.avoided_counts.size() > 1) {
-    auto whole = plain();
-    if (!whole.full) return whole;
-  }
-  auto strict = limits;
-  strict.taken_counts.insert(limits.avoided_counts.begin(), limits.avoided_counts.end());
-  auto plan = plan_distinct(jobs, lane, strict, sizes);
-  return plan.empty() ? plain() : plan;
 }
 
 }  // namespace
@@ -285,7 +270,6 @@ PackLimits limits_for(const PackView& view, const BatchConfig& config) {
   limits.bytes = config.max_bytes;
   if (view.learned_max_bytes != 0) limits.bytes = std::min(limits.bytes, view.learned_max_bytes);
   limits.taken_counts = view.unsettled_counts;
-  limits.avoided_counts = view.audited_counts;
   limits.prefer_never_refused = view.account.paused || view.refused_last;
   limits.refused_headers = view.refused_headers;
   return limits;

@@ -39,18 +39,23 @@ Result<ListJoin::Next> ListJoin::take(ListPage page) {
   list_.unreadable_entries += page.unreadable_entries;
   for (auto& batch : page.batches) {
     if (!joins(batch)) return unreadable(fmt::format("page {} does not join the one before at {}", pages_, batch.id));
-    if (is_older(batch) && !floor_.to_the_end) return Next::done;
+    if (is_older(batch) && !floor_.to_the_end) {
+      list_.older = std::move(batch);
+      return Next::done;
+    }
     reached_ = reached_ || is_floor(batch) || is_older(batch);
     seen_.insert(batch.id);
     if (batch.created_at_known) oldest_ = batch.created_at;
     after_id_ = batch.id;
-    if (!floor_.id || batch.id != *floor_.id) list_.newest_first.push_back(std::move(batch));
+    const bool is_behind = passed_ && !batch.created_at_known && !floor_.to_the_end;
+    passed_ = passed_ || batch.id == floor_.id;
+    if (batch.id != floor_.id && !is_behind) list_.newest_first.push_back(std::move(batch));
   }
   return page.has_more ? at_end_of_page(page) : at_end_of_list();
 }
 
 Result<ListJoin::Next> ListJoin::at_end_of_list() const {
-  if (reached_ || (!floor_.id && !floor_.created_at)) return Next::done;
+  if (reached_ || floor_.may_end || (!floor_.id && !floor_.created_at)) return Next::done;
   return unreadable(
       fmt::format("it ends before {}, which offpeak knows; is it the list of another workspace, or was that deleted?",
                   floor_.id ? "batch " + *floor_.id : "what was made at " + to_rfc3339(*floor_.created_at)));

@@ -17,11 +17,13 @@ struct ListFloor {
   std::optional<std::string> id;
   std::optional<Instant> created_at;
   bool to_the_end = false;  // it must be shown, and everything older is wanted, too
+  bool may_end = false;     // nothing that old needs to be there
 };
 
 // Everything newer than the floor, and what was made in its own moment.
 struct WholeList {
   std::vector<ProviderBatch> newest_first;
+  std::optional<ProviderBatch> older;    // the first that is older, where the walk ended there
   std::optional<Instant> date;           // the provider's clock when it began to answer
   std::uint64_t unreadable_entries = 0;  // without an id: whose they are cannot be told
 };
@@ -51,6 +53,7 @@ class ListJoin {
   std::optional<Instant> oldest_;  // of those that have a time
   std::string after_id_;
   bool reached_ = false;  // the floor, or what was made in its own moment
+  bool passed_ = false;   // the floor's own id: what says no date and stands behind it is older
   int pages_ = 0;
 };
 

@@ -41,7 +41,7 @@ void read_jobs(Sql& sql, PackView& view, Instant now, std::uint32_t most_ranges)
   if (row.step()) view.next_ready_at = row.maybe_time(0);
 }
 
-void read_in_flight(Sql& sql, PackView& view, Instant now) {
+void read_in_flight(Sql& sql, PackView& view) {
   {
     auto row = sql.query(
         "SELECT state, requests FROM intent WHERE state IN ('uploading', 'committing', 'unknown') AND intact");
@@ -57,13 +57,6 @@ void read_in_flight(Sql& sql, PackView& view, Instant now) {
     auto row =
         sql.query("SELECT requests FROM batch WHERE state <> 'collected' AND intact AND proven = 0 AND twin = 0");
     while (row.step()) view.unsettled_counts.insert(static_cast<std::uint32_t>(row.integer(0)));
-  }
-  {
-    auto row = sql.query(
-        "SELECT requests FROM intent WHERE state = 'not_created' AND settled_at >= ? AND intact AND NOT EXISTS "
-        "(SELECT 1 FROM batch WHERE batch.intent = intent.id)",
-        now - audit_time);
-    while (row.step()) view.audited_counts.insert(static_cast<std::uint32_t>(row.integer(0)));
   }
   auto row = sql.query(
       "SELECT count(*), coalesce(sum(requests), 0) FROM batch WHERE state <> 'collected' AND state IN ('in_progress', "
@@ -93,7 +86,7 @@ void insert_assignments(Sql& sql, IntentId id, const NewIntent& intent) {
 
 PackView Queue::pack_view(Instant now, std::uint32_t most_ranges_a_job) {
   PackView view;
-  read_in_flight(*sql_, view, now);
+  read_in_flight(*sql_, view);
   view.account = account();
   view.delay = create_delay();
   view.refused_last = was_refused_last(*sql_);

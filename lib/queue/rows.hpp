@@ -139,7 +139,6 @@ struct PackView {
   std::int64_t queued_requests = 0;          // in unsettled intents and batches in processing
   std::int64_t open_batches = 0;             // not ended, unsettled intents included
   std::set<std::uint32_t> unsettled_counts;  // request counts of unsettled intents
-  std::set<std::uint32_t> audited_counts;    // of intents whose batch may still come late
   AccountState account;
   CreateDelay delay;
   bool submitting_paused = false;       // by the operator
@@ -257,6 +256,7 @@ struct AuditFloor {
   std::optional<std::string> id;
   std::optional<Instant> created_at;  // neither: the workspace was empty then
   bool to_the_end = false;            // what is older is wanted, too
+  bool copies_only = false;           // no verdict is compared with it: what may be there is a second copy of a create
 };
 
 // What was sent by one key and is not settled: nobody else's list may settle it.

@@ -33,7 +33,7 @@ void add_disk(std::vector<Wait>& waits, const Look& look) {
     Wait wait{WaitKind::disk,
               fmt::format("the disk is full: {} waits for space and goes on by itself once some is free", stage),
               since};
-    wait.health = look.now - since >= patience ? Health::needs_human : Health::degraded;
+    wait.health = has_lasted(since, look.now, patience) ? Health::needs_human : Health::degraded;
     wait.command = fmt::format("df -h {}", look.config.paths.state);
     waits.push_back(std::move(wait));
   }

@@ -60,9 +60,8 @@ Wait missing_batch(const WaitingBatch& batch, Instant since, const Look& look) {
       batch.provider_id, requests_text(batch.requests));
   wait.since = since;
   wait.next_action_at = look.stages.next_poll_at;
-  const auto lasted = look.now - since;
-  if (lasted >= patience) wait.health = Health::degraded;
-  if (lasted >= missing_patience) wait.health = Health::needs_human;
+  wait.health = after_patience(since, look.now);
+  if (has_lasted(since, look.now, missing_patience)) wait.health = Health::needs_human;
   wait.command = gone_command(batch);
   return wait;
 }
@@ -109,7 +108,11 @@ std::string_view to_text(WaitKind kind) { return kind_words.at(static_cast<std::
 
 std::string requests_text(std::int64_t count) { return fmt::format("{} request{}", count, count == 1 ? "" : "s"); }
 
-Health after_patience(Instant since, Instant now) { return now - since >= patience ? Health::degraded : Health::ok; }
+bool has_lasted(Instant since, Instant now, Duration least) { return now - since >= least || since - now > most_ahead; }
+
+Health after_patience(Instant since, Instant now) {
+  return has_lasted(since, now, patience) ? Health::degraded : Health::ok;
+}
 
 std::optional<Instant> sooner(std::optional<Instant> a, std::optional<Instant> b, Instant now) {
   if (a && *a <= now) a.reset();
@@ -149,6 +152,7 @@ Wait batch_wait(const WaitingBatch& batch, const Look& look) {
 Wait unknown_create_wait(const WaitingIntent& intent, const Look& look) {
   Wait wait;
   wait.kind = WaitKind::unknown_create;
+  wait.health = Health::degraded;
   wait.what = fmt::format(
       "the answer to a create of {} was lost: lists decide whether the batch exists, and nothing is sent twice; "
       "`offpeak reconcile intent-{}` decides sooner",

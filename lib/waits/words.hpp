@@ -16,6 +16,9 @@ inline constexpr Duration patience = std::chrono::minutes(1);
 // A batch of ours that is unknown to the provider for so long does not come back by itself.
 inline constexpr Duration missing_patience = std::chrono::minutes(10);
 
+// A time so far ahead of now was made by a clock that was set back since: how long ago it was is not known.
+inline constexpr Duration most_ahead = std::chrono::minutes(10);
+bool has_lasted(Instant since, Instant now, Duration least);
 // `degraded` once it has lasted longer than `patience`.
 Health after_patience(Instant since, Instant now);
 

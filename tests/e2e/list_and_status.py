@@ -69,11 +69,9 @@ class OddLists(Scripted):
     def test_a_stranger_without_counts_stops_nothing(self):
         self.goes_on_beside(stranger(request_counts=None))
 
-    @unittest.expectedFailure  # not mended yet
     def test_a_stranger_without_created_at_stops_nothing(self):
         self.goes_on_beside(stranger(created_at=...))
 
-    @unittest.expectedFailure  # not mended yet
     def test_a_stranger_of_another_type_stops_nothing(self):
         self.goes_on_beside(stranger(type="message_batch_v2"))
 
@@ -119,7 +117,6 @@ class Refusals(Scripted):
         refusals = [post for post in self.api.posts if post["status"] == 400]
         self.assertLessEqual(len(refusals), 2 * math.log2(64) + 10, refusals)
 
-    @unittest.expectedFailure  # not mended yet
     def test_a_403_of_the_edge_is_said_at_once(self):
         """Without the API's outer shape it proves nothing; what it says must be read all the same."""
         self.api.create_answer = (403, {"error": {"type": "forbidden", "message": "Request not allowed"}}, {})

@@ -189,7 +189,7 @@ TEST_F(StatusWorld, NamesWhatNeedsAHumanWithItsCommand) {
 TEST_F(StatusWorld, UnknownIntentsNeedNoHuman) {
   status.unknown_intents = 1;
   status.unsettled = {{IntentId{3}, IntentState::unknown, now, now, "cut \"off\"", now, 5}};
-  EXPECT_THAT(json(), HasSubstr(R"("health":"ok")"));
+  EXPECT_THAT(json(), HasSubstr(R"("health":"degraded")"));
   EXPECT_THAT(json(), HasSubstr(R"("needs_human":[])"));
   EXPECT_THAT(json(), HasSubstr(R"("kind":"unknown_create")"));
   EXPECT_THAT(json(), HasSubstr(R"("next_poll_at":null)"));

@@ -189,20 +189,6 @@ TEST(Packer, WhileItsHeadersMayBeAtFaultNothingNewIsTriedWithThem) {
   EXPECT_EQ(of_job(plan_batch({both.back()}, suspected, sizes), 2), 500u) << "nothing that was refused can tell";
 }
 
-TEST(Packer, ACountThatMayComeLateIsAvoidedOnce) {
-  EqualSizes sizes(100);
-  const auto jobs = std::vector{waiting(1, {run(1, 0, 10)})};
-  auto one = limits(100);
-  one.avoided_counts = {10};
-  EXPECT_EQ(plan_batch(jobs, one, sizes).requests, 9u);
-  auto several = limits(100);
-  several.avoided_counts = {10, 9, 1};
-  EXPECT_EQ(plan_batch(jobs, several, sizes).requests, 10u) << "sizes do not crumble";
-  several.requests = 10;
-  several.avoided_counts = {10, 7};
-  EXPECT_EQ(plan_batch({waiting(1, {run(1, 0, 30)})}, several, sizes).requests, 9u) << "the one left over has company";
-}
-
 TEST(Packer, CountsOfUnsettledIntentsAreNotUsedAgain) {
   EqualSizes sizes(100);
   auto taken = limits(10);

@@ -109,6 +109,39 @@ TEST(ListJoin, AnEntryWithoutADateEndsNothing) {
   EXPECT_EQ(shown(join), 2u);
 }
 
+// In the order of the list it is older than the known one, which is all that is asked.
+TEST(ListJoin, AnEntryWithoutADateBehindTheKnownOneIsOlder) {
+  auto odd = batch("odd", 0);
+  odd.created_at_known = false;
+  ListJoin join(floor);
+  EXPECT_EQ(join.take(page({batch("b", 3000), batch("w", 1000), odd}, false)).value(), ListJoin::Next::done);
+  EXPECT_EQ(shown(join), 1u);
+  ListJoin whole(ListFloor{"w", from_millis(1000), true});
+  EXPECT_EQ(whole.take(page({batch("b", 3000), batch("w", 1000), odd}, false)).value(), ListJoin::Next::done);
+  EXPECT_EQ(shown(whole), 2u) << "what is older is wanted, too";
+}
+
+// The known one says no date; its time is a bound from below of what came after it.
+TEST(ListJoin, AKnownOneWithoutADateIsReachedAllTheSame) {
+  auto known = batch("w", 0);
+  known.created_at_known = false;
+  ListJoin join(floor);
+  EXPECT_EQ(join.take(page({batch("b", 3000), known}, false)).value(), ListJoin::Next::done);
+  EXPECT_EQ(shown(join), 1u);
+  ListJoin gone(floor);
+  EXPECT_FALSE(gone.take(page({batch("b", 3000)}, false))) << "it was deleted, and nothing older is left";
+}
+
+TEST(ListJoin, WhereNothingOlderNeedsToBeThereTheListMayEnd) {
+  const ListFloor may_end{std::nullopt, from_millis(1000), false, true};
+  ListJoin join(may_end);
+  EXPECT_EQ(join.take(page({batch("b", 3000)}, false)).value(), ListJoin::Next::done);
+  EXPECT_FALSE(join.take_list().older);
+  ListJoin older(may_end);
+  EXPECT_EQ(older.take(page({batch("b", 3000), batch("a", 900)}, true)).value(), ListJoin::Next::done);
+  EXPECT_EQ(older.take_list().older->id, "a");
+}
+
 TEST(ListJoin, EntriesWithoutAnIdAreCounted) {
   auto odd = page({batch("w", 1000)}, false);
   odd.unreadable_entries = 2;

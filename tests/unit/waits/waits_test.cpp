@@ -1,6 +1,7 @@
 #include <functional>
 
 #include "unit/waits/look_world.hpp"
+#include "waits/words.hpp"
 
 namespace offpeak {
 namespace {
@@ -97,7 +98,7 @@ const std::vector<Case>& cases() {
              {IntentId{4}, IntentState::unknown, w.now - 2min, w.now - 1min, "cut", w.now + 1min, 50}};
          w.stages.verdict_at[IntentId{4}] = w.now + 15min;
        },
-       WaitKind::unknown_create, Health::ok, "`offpeak reconcile intent-4`", ""},
+       WaitKind::unknown_create, Health::degraded, "`offpeak reconcile intent-4`", ""},
       {"a create has just failed",
        [](LookWorld& w) {
          w.pending(5);
@@ -283,6 +284,15 @@ TEST(Waits, AStrangerIsNothingToAWorkspaceThatIsShared) {
   world.config.provider.exclusive = false;
   world.status.strangers = {stranger("seen")};
   EXPECT_THAT(world.waits(), ::testing::IsEmpty());
+}
+
+// faults.md 20: a clock that is set back makes no wait look short.
+TEST(Waits, WhatBeganWellAheadOfNowHasLasted) {
+  const auto now = from_millis(1'767'225'600'000);
+  EXPECT_EQ(after_patience(now - 59s, now), Health::ok);
+  EXPECT_EQ(after_patience(now - 1min, now), Health::degraded);
+  EXPECT_EQ(after_patience(now + 1min, now), Health::ok) << "another machine's clock";
+  EXPECT_EQ(after_patience(now + 24h, now), Health::degraded) << "ours, before it was set back";
 }
 
 TEST(Facts, NameMoneyThatMayHaveBeenPaidTwiceAndWhatWasNoted) {
