@@ -33,6 +33,9 @@ inline constexpr std::chrono::milliseconds settle_unknown_least =
 
 // After a "not created" verdict every list is compared with it for so long: a batch lives 24 hours at most.
 inline constexpr std::chrono::hours audit_time{26};
+// A second copy of a create is looked for as long after its answer. Where the answer was lost, the results of the batch
+// that was adopted come up to 24 hours later, and only then a copy can be told from it.
+inline constexpr std::chrono::hours copies_time{50};
 
 // After retention has purged a job, the same content is still refused as a duplicate for so long.
 inline constexpr int digests_kept_days = 366;

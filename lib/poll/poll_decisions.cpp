@@ -12,6 +12,8 @@ namespace offpeak {
 
 namespace {
 
+// A second copy costs what it costs: that it is told within the hour is soon enough.
+constexpr Duration copies_interval = std::chrono::hours(1);
 constexpr Duration shortest = Duration(1);  // durations in the configuration have no lower bound
 
 // What it says of a batch that was `known` to be so.
@@ -89,8 +91,13 @@ CallFailure bounded(CallFailure failure, const RetryConfig& retry) {
   return failure;
 }
 
-Duration audit_interval(const PollConfig& config) {
-  return std::max<Duration>(std::chrono::minutes(5), config.max_interval);
+Duration audit_interval(const PollConfig& config, const AuditFloor& floor) {
+  const Duration least = floor.copies_only ? copies_interval : std::chrono::minutes(5);
+  return std::max(least, config.max_interval);
+}
+
+Duration alone_interval(const PollConfig& config, const AuditFloor& floor) {
+  return std::max(floor.copies_only ? copies_interval : shortest, config.max_interval);
 }
 
 bool reaches(const std::vector<ProviderBatch>& page, const AuditFloor& floor) {

@@ -40,8 +40,10 @@ std::string unknown_at_provider(const Batch& known);
 // Whatever the provider asks for, nothing waits longer than [retry] max_backoff.
 CallFailure bounded(CallFailure failure, const RetryConfig& retry);
 
-// How often the list is read as far down as the oldest verdict that is compared with it.
-Duration audit_interval(const PollConfig& config);
+// How often the list is read as far down as what is compared with it.
+Duration audit_interval(const PollConfig& config, const AuditFloor& floor);
+// The same while nothing is in flight, and it is read for that alone.
+Duration alone_interval(const PollConfig& config, const AuditFloor& floor);
 // Does this page, newest first, show all that is newer than the floor?
 bool reaches(const std::vector<ProviderBatch>& page, const AuditFloor& floor);
 

@@ -98,6 +98,7 @@ Task<Poller::Round> Poller::poll(std::vector<Batch> open) {
   });
   ListQuery query;
   query.limit = page_limit(open.size());
+  listed_at_ = doors_.clock.steady_now();
   auto listed = co_await doors_.provider.list(query);
   if (!listed.ok()) {
     round.failure = listed.failure();
@@ -116,18 +117,21 @@ Task<Poller::Round> Poller::poll(std::vector<Batch> open) {
   co_return co_await retrieve(std::move(asked), std::move(round));
 }
 
-// While nothing is in flight, the list is read for the audit alone: at max_interval, and only for as long as there is a
-// verdict to compare with. False where there is none.
+// While nothing is in flight, the list is read for the audit alone, and only for as long as there is something to
+// compare it with. False where there is nothing.
 Task<bool> Poller::audit_alone() {
   const auto floor =
       co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.audit_floor(now); });
   if (!floor) co_return false;
-  if (doors_.clock.steady_now() < alone_due_) {
-    next_poll_at_ = doors_.clock.now() + std::chrono::ceil<Duration>(alone_due_ - doors_.clock.steady_now());
-    co_await bell_.wait_until(alone_due_);
+  const auto now = doors_.clock.steady_now();
+  const auto due = listed_at_ + alone_interval(doors_.config.poll, *floor);
+  if (now < due) {
+    next_poll_at_.reset();
+    if (!floor->copies_only) next_poll_at_ = doors_.clock.now() + std::chrono::ceil<Duration>(due - now);
+    co_await bell_.wait_until(due);
     co_return true;
   }
-  alone_due_ = doors_.clock.steady_now() + std::max(doors_.config.poll.max_interval, Duration(1));
+  listed_at_ = now;
   ListQuery query;
   query.limit = page_limit_least;
   auto listed = co_await doors_.provider.list(query);
@@ -137,16 +141,21 @@ Task<bool> Poller::audit_alone() {
   co_return true;
 }
 
-// A page shows the newest batches only. What an older verdict is compared with may stand behind it, so now and then the
+// A page shows the newest batches only. What an older create is compared with may stand behind it, so now and then the
 // list is read as far down as the oldest of them.
 Task<> Poller::audit(std::vector<ProviderBatch> page) {
-  if (doors_.clock.steady_now() < audit_due_) co_return;
+  const auto now = doors_.clock.steady_now();
+  const auto is_due = [&](const AuditFloor& floor) {
+    return now >= audited_at_ + audit_interval(doors_.config.poll, floor);
+  };
+  if (!is_due(AuditFloor())) co_return;
   const auto floor =
       co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.audit_floor(now); });
-  if (!floor) co_return;
-  audit_due_ = doors_.clock.steady_now() + audit_interval(doors_.config.poll);
+  if (!floor || !is_due(*floor)) co_return;
+  audited_at_ = now;
   if (reaches(page, *floor)) co_return;
-  auto listed = co_await walk_list(doors_.provider, {floor->id, floor->created_at, floor->to_the_end});
+  auto listed =
+      co_await walk_list(doors_.provider, {floor->id, floor->created_at, floor->to_the_end, floor->copies_only});
   if (listed.ok()) {
     audit_problem_.clear();
     co_await see(std::move(listed.value().newest_first), listed.value().date);

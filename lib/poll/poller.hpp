@@ -42,6 +42,8 @@ class Poller {
   Poller(PollerDoors doors, Wakeup& bell)
       : doors_(doors),
         bell_(bell),
+        listed_at_(doors.clock.steady_now()),
+        audited_at_(doors.clock.steady_now()),
         failing_(doors.log, doors.clock, LogLevel::warning, "poll.failed", "poll.works_again"),
         full_(doors.log, doors.clock, LogLevel::error, "poll.disk_full", "poll.goes_on") {}
   Poller(const Poller&) = delete;
@@ -92,8 +94,8 @@ class Poller {
   PollPace pace_;
   SteadyTime due_{};
   SteadyTime polled_at_{};
-  SteadyTime alone_due_{};
-  SteadyTime audit_due_{};
+  SteadyTime listed_at_;   // a page; at first by the start-up guard
+  SteadyTime audited_at_;  // as far down as what is compared with it
   std::string audit_problem_;  // said already
   SteadyTime not_before_{};    // what a 429 or 5xx asked for
   std::optional<Instant> next_poll_at_;

@@ -101,7 +101,10 @@ void insert_made_outcomes(Sql& sql, JobId id, const std::vector<MadeOutcome>& ou
 
 // Why the job is held from the start, if it is.
 std::optional<std::string_view> held_because(Sql& sql, const NewJob& wanted) {
-  const bool recovered = wanted.job.file.starts_with(recovered_prefix) && integer_fact(sql, "restored_at");
+  const bool elsewhere = integer_fact(sql, "restored_elsewhere").has_value();
+  const bool recovered =
+      wanted.job.file.starts_with(recovered_prefix) && (elsewhere || integer_fact(sql, "restored_at"));
+  if (recovered && elsewhere) return recovered_for_operator;
   if (wanted.hold) return recovered ? recovered_for_operator : held_by_options;
   return recovered ? std::optional(recovered_reason) : std::nullopt;
 }
@@ -161,7 +164,10 @@ void Queue::skip_job_ids(const std::set<JobId>& taken, Instant now) {
   } else if (*last < highest.value) {
     sql_->run("UPDATE sqlite_sequence SET seq = ? WHERE name = 'intake'", highest);
   }
-  if (last.value_or(0) < highest.value) set_fact(*sql_, "restored_at", to_millis(now));
+  if (last.value_or(0) < highest.value) {
+    set_fact(*sql_, "restored_at", to_millis(now));
+    clear_fact(*sql_, "restored_elsewhere");
+  }
   transaction.commit();
 }
 

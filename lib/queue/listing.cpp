@@ -55,6 +55,19 @@ void add_copied(Sql& sql, const ProviderBatch& strange, std::vector<Found>& ids)
           ids);
 }
 
+// Is a cancel under way of a batch that nothing but its size and time has made ours?
+bool waits_for_proof(Sql& sql) {
+  for (const std::string_view text :
+       {"SELECT 1 FROM unexplained WHERE state = 'claiming' AND copy_of IS NOT NULL AND cancel_state <> 'no' "
+        "AND intact LIMIT 1",
+        "SELECT 1 FROM batch WHERE state <> 'collected' AND twin = 1 AND proven = 0 AND cancel_state <> 'no' "
+        "AND intact LIMIT 1"}) {
+    auto row = sql.query(text);
+    if (row.step()) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::vector<MayExplain> Queue::may_explain(const std::vector<ProviderBatch>& strange, Instant now) {
@@ -96,6 +109,8 @@ std::vector<Stranger> Queue::see_list(const std::vector<ProviderBatch>& listed, 
   if (strange.empty()) return {};
   if (const auto at = integer_fact(*sql_, "stranger_seen_at")) known.stranger_seen_at = from_millis(*at);
   known.intents = may_explain(strange, moment.now);
+  known.undecided = waits_for_proof(*sql_);
+  known.may_have_forgotten = look == ListLook::start || integer_fact(*sql_, "restored_at").has_value();
   auto found = strangers_of(strange, known, moment);
   Transaction transaction(*sql_);
   for (const auto& one : found) record_stranger(one, moment, look);
@@ -175,6 +190,7 @@ void Queue::take_as_known(const std::vector<ProviderBatch>& newest, const ListMo
   set_fact(*sql_, "newest_known_id", std::string_view(first.id));
   set_fact(*sql_, "newest_known_at", to_millis(first.created_at));
   set_fact(*sql_, "known_from", to_millis(first.created_at));
+  clear_fact(*sql_, "list_forgotten");
   if (!newest.empty() && moment.exclusive) {
     UnexplainedBatch row;
     row.provider_id = first.id;
@@ -192,12 +208,19 @@ void Queue::take_as_known(const std::vector<ProviderBatch>& newest, const ListMo
 }
 
 std::optional<AuditFloor> Queue::audit_floor(Instant now) {
+  {
+    auto row = sql_->query(
+        "SELECT watermark, watermark_at FROM intent WHERE state = 'not_created' AND settled_at >= ? AND intact "
+        "AND NOT EXISTS (SELECT 1 FROM batch WHERE batch.intent = intent.id) ORDER BY watermark_at LIMIT 1",
+        now - audit_time);
+    if (row.step()) return AuditFloor{row.maybe_text(0), row.maybe_time(1)};
+  }
   auto row = sql_->query(
-      "SELECT watermark, watermark_at FROM intent WHERE state = 'not_created' AND settled_at >= ? AND intact "
-      "AND NOT EXISTS (SELECT 1 FROM batch WHERE batch.intent = intent.id) ORDER BY watermark_at LIMIT 1",
-      now - audit_time);
+      "SELECT watermark, watermark_at FROM intent WHERE state = 'created' AND settled_at >= ? AND intact "
+      "ORDER BY settled_at LIMIT 1",
+      now - copies_time);
   if (!row.step()) return std::nullopt;
-  return AuditFloor{row.maybe_text(0), row.maybe_time(1)};
+  return AuditFloor{row.maybe_text(0), row.maybe_time(1), false, true};
 }
 
 AuditFloor Queue::start_floor(Instant now) {

@@ -142,7 +142,8 @@ class Queue {
   std::vector<Stranger> see_list(const std::vector<ProviderBatch>& listed, const ListMoment& moment, ListLook look);
   // The intents that may have made a batch which is none of ours.
   std::vector<MayExplain> may_explain(const std::vector<ProviderBatch>& strange, Instant now);
-  // How far down lists must be read so that no late twin is missed; nothing: there is none to look for.
+  // How far down lists must be read so that no late twin, and no second copy, is missed; nothing: there is none to look
+  // for.
   std::optional<AuditFloor> audit_floor(Instant now);
   // How far down the first list after a start must be read: to the newest batch that is known, and to the watermarks of
   // the last day's creates, of which there may be a twin or a second copy.
@@ -173,7 +174,10 @@ class Queue {
   // ---- start-up guard
   bool is_new();                             // no batch was ever known here
   std::optional<Instant> newest_known_at();  // created_at of the newest batch that we know, or took as known
-  // Of an empty state: the newest listed batches as the provider shows them, or none.
+  // Of a state that has never seen a list: since when what is listed may be its work all the same, because it was put
+  // back and has forgotten it. Nothing: it has no jobs, or the operator has said that batches of ours were deleted.
+  std::optional<Instant> work_since();
+  // The newest listed batches that are not of our work as the provider shows them, or none.
   void take_as_known(const std::vector<ProviderBatch>& newest, const ListMoment& moment);
 
   // ---- whose list it is
@@ -183,6 +187,9 @@ class Queue {
   std::optional<ProviderIdentity> sender();
   // From now on everything is sent so.
   void become_sender(const ProviderIdentity& identity);
+  // Another workspace from now on: batches of the one before prove nothing of it. Where this state was put back, jobs
+  // that it had forgotten stay held until the operator releases them.
+  void begin_workspace();
   // A batch that another key can show whether it sees the same workspace; the newest.
   std::optional<std::string> batch_to_prove_by();
   // What would be settled by somebody else's list: unknown creates, open batches, verdicts that are still audited.
@@ -205,7 +212,7 @@ class Queue {
   // The claim cannot be carried out: open again, and a human must decide otherwise.
   void give_up_claim(const std::string& provider_id, const std::string& reason);
   // Nothing that waits here was run by it.
-  void end_claim(const std::string& provider_id, std::uint64_t unmatched, const std::string& reason);
+  void end_claim(const std::string& provider_id, std::uint64_t unmatched, const std::string& reason, Instant now);
   // Its requests wait until its results are recorded; what it paid for is used, and it sends nothing again. Where an
   // intent has its nonce, that one knows what it carries. Nobody's, and nothing happened: no intent has it, and there
   // are no assignments; or the operator has decided otherwise meanwhile.

@@ -147,11 +147,17 @@ void Queue::give_up_claim(const std::string& provider_id, const std::string& rea
       provider_id, reason);
 }
 
-void Queue::end_claim(const std::string& provider_id, std::uint64_t unmatched, const std::string& reason) {
+void Queue::end_claim(const std::string& provider_id, std::uint64_t unmatched, const std::string& reason,
+                      Instant now) {
+  Transaction transaction(*sql_);
+  // What was taken for a copy of ours is somebody else's: we are not alone here.
+  const auto claim = unexplained(provider_id);
+  if (claim && claim->copy_of) set_fact(*sql_, "stranger_seen_at", to_millis(now));
   sql_->run(
       "UPDATE unexplained SET state = CASE WHEN copy_of IS NULL THEN 'claimed' ELSE 'seen' END, unmatched = ?2, "
       "reason = ?3, next_action_at = NULL WHERE provider_id = ?1 AND state = 'claiming'",
       provider_id, unmatched, reason);
+  transaction.commit();
 }
 
 Booked Queue::record_claim(const ClaimedBatch& claimed, Instant now) {

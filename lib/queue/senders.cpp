@@ -40,8 +40,28 @@ void Queue::become_sender(const ProviderIdentity& identity) {
   transaction.commit();
 }
 
+void Queue::begin_workspace() {
+  std::int64_t newest = 0;
+  {
+    auto row = sql_->query("SELECT coalesce(max(id), 0) FROM batch");
+    if (row.step()) newest = row.integer(0);
+  }
+  Transaction transaction(*sql_);
+  set_fact(*sql_, "workspace_after_batch", newest);
+  if (integer_fact(*sql_, "restored_at")) {
+    // What was forgotten may have been sent in the workspace before, which no list shows any more.
+    set_fact(*sql_, "restored_elsewhere", 1);
+    sql_->run("UPDATE job SET reason = ?2 WHERE state IN ('queued', 'running', 'held', 'canceling') AND state = 'held' "
+              "AND reason = ?1",
+              recovered_reason, recovered_for_operator);
+  }
+  transaction.commit();
+}
+
 std::optional<std::string> Queue::batch_to_prove_by() {
-  auto row = sql_->query("SELECT provider_id FROM batch WHERE intact AND proven = 1 ORDER BY id DESC LIMIT 1");
+  const auto after = integer_fact(*sql_, "workspace_after_batch").value_or(0);
+  auto row = sql_->query(
+      "SELECT provider_id FROM batch WHERE intact AND proven = 1 AND id > ? ORDER BY id DESC LIMIT 1", after);
   if (!row.step()) return std::nullopt;
   return row.text(0);
 }
@@ -108,6 +128,7 @@ void Queue::forget_newest_known() {
   Transaction transaction(*sql_);
   clear_fact(*sql_, "newest_known_id");
   clear_fact(*sql_, "newest_known_at");
+  set_fact(*sql_, "list_forgotten", 1);
   transaction.commit();
 }
 

@@ -15,6 +15,7 @@ void take_batch_away(Sql& sql, const Batch& wrong, Instant now) {
   } else {
     set_intent_state(sql, wrong.intent, IntentState::unknown, "the adopted batch was not ours: its results say so",
                      now);
+    sql.run("UPDATE intent SET next_action_at = ?2 WHERE id = ?1", wrong.intent, now);
     move_intent(sql, wrong.intent, RequestState::submitted, RequestState::assigned);
   }
   sql.run("DELETE FROM attempt WHERE batch = ?", wrong.id);
@@ -92,6 +93,14 @@ BatchId Queue::adopt_twin(IntentId id, const Batch& twin, bool cancel, Instant n
 }
 
 bool Queue::is_new() { return !integer_fact(*sql_, "newest_known_at").has_value(); }
+
+std::optional<Instant> Queue::work_since() {
+  if (integer_fact(*sql_, "list_forgotten")) return std::nullopt;
+  if (integer_fact(*sql_, "restored_at")) return Instant();
+  auto row = sql_->query("SELECT min(created_at) FROM job");
+  if (!row.step()) return std::nullopt;
+  return row.maybe_time(0);
+}
 
 std::optional<Instant> Queue::newest_known_at() { return time_fact(*sql_, "newest_known_at"); }
 

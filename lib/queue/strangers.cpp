@@ -8,19 +8,20 @@ namespace offpeak {
 
 namespace {
 
-// An adopted batch may still be disproved: then another one is the intent's.
-bool is_unsettled(const MayExplain& one) {
+// An adopted batch may still be disproved: then another one is the intent's. But an intent explains one batch, so where
+// others may be of work that was forgotten, it explains the one that it has.
+bool is_unsettled(const MayExplain& one, bool may_have_forgotten) {
   const auto state = one.intent.state;
-  if (state == IntentState::created) return !one.own_proven;
+  if (state == IntentState::created) return !one.own_proven && !may_have_forgotten;
   return state == IntentState::uploading || state == IntentState::committing || state == IntentState::unknown;
 }
 
 // Something on the way may send a request again at once, or when it has waited for an answer.
 bool is_near(Instant a, Instant b) { return std::max(a, b) - std::min(a, b) <= arrival_window; }
 
-std::optional<StrangerIs> as_of(const ProviderBatch& batch, const MayExplain& one) {
+std::optional<StrangerIs> as_of(const ProviderBatch& batch, const MayExplain& one, bool may_have_forgotten) {
   if (one.excluded.contains(batch.id)) return std::nullopt;
-  if (is_unsettled(one)) {
+  if (is_unsettled(one, may_have_forgotten)) {
     if (may_be(batch, one.intent, CountRule::equal_or_untold)) return StrangerIs::unsettled;
     return std::nullopt;
   }
@@ -57,7 +58,7 @@ class Explaining {
     Stranger stranger{batch, StrangerIs::stranger, IntentId(), false};
     for (const auto weight : by_weight) {
       for (const auto& one : known_.intents) {
-        if (as_of(batch, one) != weight) continue;
+        if (as_of(batch, one, known_.may_have_forgotten) != weight) continue;
         if (!stranger.intent) stranger.intent = one.intent.id;
         if (!explained_.insert(one.intent.id).second) continue;  // one intent explains one batch
         stranger.is = weight;
@@ -79,7 +80,7 @@ class Explaining {
 };
 
 bool is_alone(const std::vector<Stranger>& found, const ListKnowledge& known, const ListMoment& moment) {
-  if (!moment.exclusive) return false;
+  if (!moment.exclusive || known.undecided) return false;
   const bool strange = std::ranges::any_of(found, [](const Stranger& one) { return one.is == StrangerIs::stranger; });
   return !strange && (!known.stranger_seen_at || moment.now - *known.stranger_seen_at >= alone_after);
 }
@@ -120,8 +121,9 @@ std::vector<Stranger> strangers_of(const std::vector<ProviderBatch>& listed, con
     if (one.is != StrangerIs::late_twin && one.is != StrangerIs::second_copy) continue;
     const auto* const intent = explaining.intent(one.intent);
     // What an unsettled intent may have made is its only batch, perhaps: never canceled before it is settled.
-    const bool awaited = std::ranges::any_of(
-        known.intents, [&](const MayExplain& other) { return as_of(one.batch, other) == StrangerIs::unsettled; });
+    const bool awaited = std::ranges::any_of(known.intents, [&](const MayExplain& other) {
+      return as_of(one.batch, other, false) == StrangerIs::unsettled;
+    });
     one.may_cancel = intent != nullptr && !awaited && arrived_in_time(one.batch, *intent, moment);
   }
   return found;

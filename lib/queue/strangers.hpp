@@ -38,8 +38,10 @@ struct ListKnowledge {
   std::set<std::string> ours;               // listed ids of our batches
   std::map<std::string, std::string> told;  // listed ids that were seen before, and what was decided (UnexplainedBatch)
   std::vector<MayExplain> intents;
+  bool may_have_forgotten = false;          // at a start, and of a state that was put back: see StrangerIs::unsettled
   Instant known_from{};                     // what is not newer was there before this state, or has left it
   std::optional<Instant> stranger_seen_at;  // when a stranger was seen last, by our clock
+  bool undecided = false;                   // one was canceled as ours, and its results have not shown yet whose it is
 };
 
 // When, and in what kind of workspace, the list was read.
@@ -50,7 +52,8 @@ struct ListMoment {
 };
 
 enum class StrangerIs : std::uint8_t {
-  unsettled,    // it may be the batch of an intent that is being sent or settled: the settler finds out
+  unsettled,    // it may be the batch of an intent that is being sent or settled: the settler finds out. Also of one
+                // whose batch was adopted and is not proven, but not where the state may have forgotten what it sent
   late_twin,    // it may be the batch of an intent that was taken as not created
   second_copy,  // it may be another copy of a create that has its batch: something on the way repeats requests
   stranger,     // nothing here explains it

@@ -339,7 +339,9 @@ Task<> Claimer::end(ClaimedBatch claimed, Booked booked) {
 Task<> Claimer::end_without(UnexplainedBatch claim, std::uint64_t lines, std::string reason) {
   doors_.log.warning("claim.nothing_ours", {{"batch", claim.provider_id}, {"lines", lines}, {"reason", reason}});
   co_await doors_.database.run(
-      [id = claim.provider_id, lines, reason](Queue& queue) { queue.end_claim(id, lines, reason); });
+      [id = claim.provider_id, lines, reason, now = doors_.clock.now()](Queue& queue) {
+        queue.end_claim(id, lines, reason, now);
+      });
 }
 
 Task<> Claimer::wait(UnexplainedBatch claim, std::string reason, Duration pause) {

@@ -31,6 +31,13 @@ std::string describe_old_work(const OldWork& work, const ProviderIdentity& sent,
       "a batch of ours", problem, work.requests, work.open_batches, work.unknown_intents, whose);
 }
 
+Instant floor_of_work(Instant work_since, const ListMoment& moment) {
+  // It came before now: our clock was set back since.
+  if (work_since > moment.now) return Instant();
+  const auto ahead = moment.date ? *moment.date - moment.now : Duration(0);
+  return std::max(Instant(), work_since + ahead - date_slack);
+}
+
 Task<> Guard::pass() {
   co_await repeat(&Guard::prove_and_compare);
   waiting_.reset();
@@ -114,6 +121,7 @@ Task<Guard::Step> Guard::begin_anew(ProviderIdentity asking, std::uint64_t gener
     co_return Step::again;
   }
   if (co_await take_as_known() == Step::again) co_return Step::again;
+  co_await doors_.database.run([](Queue& queue) { queue.begin_workspace(); });
   doors_.log.warning("workspace.changed", {{"origin", asking.origin}});
   co_return co_await open_gate(generation);
 }
@@ -132,7 +140,11 @@ Task<Guard::Step> Guard::open_gate(std::uint64_t generation) {
 Task<Guard::Step> Guard::compare() {
   const auto generation = doors_.provider.generation();
   if (!doors_.gate.is_proven()) co_return Step::again;
-  if (co_await doors_.database.run([](Queue& queue) { return queue.is_new(); })) co_return co_await take_as_known();
+  if (co_await doors_.database.run([](Queue& queue) { return queue.is_new(); })) {
+    const auto since = co_await doors_.database.run([](Queue& queue) { return queue.work_since(); });
+    if (since) co_return co_await take_what_is_older(*since);
+    co_return co_await take_as_known();
+  }
   const auto floor =
       co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.start_floor(now); });
   auto listed = co_await walk_list(doors_.provider, {floor.id, floor.created_at, floor.to_the_end});
@@ -168,6 +180,37 @@ Task<Guard::Step> Guard::take_as_known() {
                          "[provider] exclusive = false"}});
   }
   co_await doors_.database.run([batches, at](Queue& queue) { queue.take_as_known(batches, at); });
+  co_return Step::done;
+}
+
+// It has jobs and has never seen a list: it is new, or it was put back and has forgotten what it sent since. What was
+// made after its first job came may be that.
+// Model: T16.
+Task<Guard::Step> Guard::take_what_is_older(Instant work_since) {
+  const auto generation = doors_.provider.generation();
+  ListQuery query;
+  query.limit = 1;
+  auto newest = co_await doors_.provider.list(query);
+  if (!newest.ok()) {
+    wait_because("the provider's first list of batches: " + newest.failure().message);
+    co_return Step::again;
+  }
+  const auto floor = floor_of_work(work_since, moment(newest.value().date));
+  auto listed = co_await walk_list(doors_.provider, {std::nullopt, floor, false, true});
+  if (!listed.ok()) {
+    wait_because("the provider's first list of batches: " + listed.failure().message,
+                 listed.failure().kind == CallFailureKind::unreadable ? "list" : "");
+    co_return Step::again;
+  }
+  if (doors_.provider.generation() != generation) co_return Step::again;
+  const auto at = moment(listed.value().date);
+  const auto found = co_await doors_.database.run([list = std::move(listed.value()), at](Queue& queue) {
+    std::vector<ProviderBatch> known;
+    if (list.older) known.push_back(*list.older);
+    queue.take_as_known(known, at);
+    return queue.see_list(list.newest_first, at, Queue::ListLook::start);
+  });
+  report_strangers(doors_.log, found, at.exclusive);
   co_return Step::done;
 }
 

@@ -5,7 +5,8 @@
 //           batches newer than the newest that we know, and explained by no intent, hold submitting (6.7)
 // When it fails  it waits and tries again, and says what for
 //
-// I/O thread. A new, empty state takes the newest listed batch as known.
+// I/O thread. A new, empty state takes the newest listed batch as known; one that has jobs, and has never seen a list,
+// the newest that is older than the first of them.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +31,9 @@ enum class SenderIs : std::uint8_t {
   another,  // it has to show that it sees the same workspace
 };
 SenderIs compare_sender(const std::optional<ProviderIdentity>& sent, const ProviderIdentity& asking);
+
+// Since when, by the provider's clock, what is listed may be of our work. `work_since` is by ours. Pure.
+Instant floor_of_work(Instant work_since, const ListMoment& moment);
 
 // What to do about a key that has not shown that it sees what another one sent. Pure.
 std::string describe_old_work(const OldWork& work, const ProviderIdentity& sent, const std::string& problem);
@@ -73,6 +77,7 @@ class Guard {
   Task<Step> begin_anew(ProviderIdentity asking, std::uint64_t generation);
   Task<Step> compare();
   Task<Step> take_as_known();
+  Task<Step> take_what_is_older(Instant work_since);
   Task<Step> open_gate(std::uint64_t generation);
   void wait_because(std::string what, std::string id = "");
   ListMoment moment(std::optional<Instant> date) const;

@@ -40,7 +40,8 @@
  *   T14 a look interval passes                            Settler::run                               6.5
  *   T15 an ended batch: outcomes, or another attempt,     Collector::collect, Collector::disprove,   6.5, 7
  *       or not ours: created -> unknown                   Queue::disprove_batch, Queue::rebook_batch
- *   T16 the start-up guard                                Guard::compare, Queue::see_list            6.7
+ *   T16 the start-up guard                                Guard::compare, Queue::see_list,           6.7
+ *                                                         Guard::take_what_is_older
  *   T17 a backup is made
  *   T18 it is put back                                                                           6.7
  *   T19 a job is canceled: what is proven ours                                                   6.6

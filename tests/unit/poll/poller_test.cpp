@@ -273,6 +273,7 @@ TEST_F(ListedTest, ALateTwinIsCanceledAtOnce) {
   const auto lost = lose_one(3);
   list_newest("msgbatch_twin", 3);
   world.start(poller.run());
+  world.clock.advance(world.config.poll.max_interval);
   EXPECT_TRUE(world.log.has("batch.came_late"));
   EXPECT_EQ(world.provider.count("cancel msgbatch_twin"), 1u);
   EXPECT_EQ(world.queue.batch("msgbatch_twin")->intent, lost);
@@ -329,6 +330,26 @@ TEST_F(ListedTest, ASecondCopyOfACreateIsSeenAndItsResultsWillProveIt) {
   EXPECT_EQ(copy->state, "claiming");
   EXPECT_TRUE(copy->cancel_wanted);
   EXPECT_FALSE(world.queue.pack_view(world.clock.now(), 10).unexplained_batches);
+}
+
+// faults.md 74: listed hours late, when all is done and there is nothing else to read a list for.
+TEST_F(ListedTest, ASecondCopyIsLookedForWhileNothingIsInFlight) {
+  world.add_job(4);
+  const auto sent = world.submit();
+  list_newest("msgbatch_copy", 4);
+  const auto with_copy = std::exchange(world.provider.batches, {});
+  world.queue.results_lost(sent.id, "{}", "{}", world.clock.now());
+  world.start(poller.run());
+  world.clock.advance(4h);
+  EXPECT_GE(world.provider.count("list"), 3u);
+  EXPECT_LE(world.provider.count("list"), 12u) << "each time a page, and the list down to its watermark";
+  world.provider.batches = with_copy;
+  world.clock.advance(61min);
+  EXPECT_TRUE(world.queue.unexplained("msgbatch_copy"));
+  world.clock.advance(50h);
+  const auto asked = world.provider.count("list");
+  world.clock.advance(26h);
+  EXPECT_EQ(world.provider.count("list"), asked) << "not for ever";
 }
 
 // faults.md 73

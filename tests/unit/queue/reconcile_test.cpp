@@ -237,7 +237,7 @@ TEST_F(ReconcileTest, WithoutAnIntentAndWithoutRequestsNothingHappens) {
   nothing.assignments.clear();
   EXPECT_EQ(queue->record_claim(nothing, now).as, BookedAs::nobodys);
   EXPECT_EQ(queue->unexplained("msgbatch_a")->state, "claiming");
-  queue->end_claim("msgbatch_a", 5, "nothing of ours");
+  queue->end_claim("msgbatch_a", 5, "nothing of ours", now);
   EXPECT_EQ(queue->unexplained("msgbatch_a")->state, "claimed");
   EXPECT_FALSE(queue->pack_view(now, 10).unexplained_batches);
 }

@@ -131,6 +131,22 @@ TEST(Strangers, ATwinIsNotCanceledWhere) {
   EXPECT_FALSE(seen(12s, moment, std::nullopt, {batch("whose", 5, 3min)})) << "one intent has one twin at most";
 }
 
+// What was taken for ours before may prove to be somebody else's: then we are not alone.
+TEST(Strangers, OneIsCanceledOnlyWhenWhatWasCanceledBeforeHasShownWhoseItIs) {
+  auto known = knowing({intent(1, IntentState::not_created, 5)});
+  known.undecided = true;
+  EXPECT_FALSE(only(strangers_of({batch("twin", 5, 12s)}, known, moment)).may_cancel);
+}
+
+// A state that was put back may have forgotten its batch.
+TEST(Strangers, WhereWorkMayBeForgottenAnIntentThatHasABatchExplainsNoOther) {
+  auto one = intent(1, IntentState::created, 5);
+  one.own_proven = false;
+  auto known = knowing({one});
+  known.may_have_forgotten = true;
+  EXPECT_EQ(only(strangers_of({batch("b", 5, 6min)}, known, moment)).is, StrangerIs::stranger);
+}
+
 TEST(Strangers, NeitherClockNeedsToBeRight) {
   // Ours is three hours behind the provider's.
   auto one = intent(1, IntentState::not_created, 5);

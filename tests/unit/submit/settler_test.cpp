@@ -289,6 +289,57 @@ TEST_F(GuardTest, ANewStateTakesTheNewestListedBatchAsKnown) {
   EXPECT_EQ(world.queue.strangers(10).size(), 1u) << "who else is here?";
 }
 
+// faults.md 18. A copy of the state from before its first list, put back when its work had been sent.
+TEST_F(GuardTest, AStateWithJobsAndWithoutAListTakesForKnownWhatIsOlderThanItsJobs) {
+  provider.add("msgbatch_others", 5);
+  world.clock.advance(1min);
+  world.add_job(2);
+  world.clock.advance(1min);
+  provider.add("msgbatch_ours_forgotten", 2);
+  world.clock.advance(1h);
+  pass();
+  ASSERT_EQ(world.queue.unexplained().size(), 1u);
+  EXPECT_EQ(world.queue.unexplained()[0].provider_id, "msgbatch_ours_forgotten");
+  EXPECT_EQ(world.queue.strangers(10).size(), 1u) << "who else is here?";
+  Guard again(guard_doors(), world.bells.of(Stage::guard));
+  world.start(again.pass());
+  EXPECT_FALSE(again.waiting());
+}
+
+TEST_F(GuardTest, AStateWithJobsInAnEmptyWorkspaceStaysReadable) {
+  world.add_job(2);
+  pass();
+  EXPECT_TRUE(world.queue.unexplained().empty());
+  Guard again(guard_doors(), world.bells.of(Stage::guard));
+  world.start(again.pass());
+  EXPECT_FALSE(again.waiting());
+}
+
+TEST(Guard, WhatIsOlderThanTheWorkIsToldByTheProvidersClock) {
+  const auto at = [](std::int64_t seconds) { return from_millis(seconds * 1000); };
+  ListMoment moment{at(1000), at(1000), true};
+  EXPECT_EQ(floor_of_work(at(500), moment), at(495));
+  moment.date = at(3000);
+  EXPECT_EQ(floor_of_work(at(500), moment), at(2495)) << "our clock is late";
+  moment.date.reset();
+  EXPECT_EQ(floor_of_work(at(500), moment), at(495));
+  EXPECT_EQ(floor_of_work(at(2), moment), at(0));
+  EXPECT_EQ(floor_of_work(at(1001), moment), at(0)) << "our clock was set back: all of it may be of our work";
+}
+
+// faults.md 67. The restored state has adopted a batch by its count, and not read its results: that is the one batch which the intent
+// explains.
+TEST_F(GuardTest, AnIntentThatHasItsBatchExplainsNoOther) {
+  world.add_job(2);
+  world.submit(false, "msgbatch_adopted");
+  provider.add("msgbatch_adopted", 2);
+  world.clock.advance(10min);
+  provider.add("msgbatch_forgotten", 2);
+  pass();
+  ASSERT_EQ(world.queue.unexplained().size(), 1u);
+  EXPECT_EQ(world.queue.unexplained()[0].provider_id, "msgbatch_forgotten");
+}
+
 TEST_F(GuardTest, AnEmptyWorkspaceIsKnownToBeEmptyFromThenOn) {
   pass();
   EXPECT_FALSE(world.queue.is_new());
@@ -461,6 +512,23 @@ TEST_F(SenderTest, AKeyThatIsChangedWhileTheFirstListIsReadIsProvenItself) {
   world.start(restarted.pass());
   world.clock.advance(1h);
   EXPECT_FALSE(gate.is_proven());
+}
+
+// The newest batch of ours is of the workspace before: a key that sees it need not see what was sent since.
+TEST_F(SenderTest, ABatchOfTheWorkspaceBeforeProvesNothing) {
+  know_one();
+  world.queue.results_lost(world.queue.open_batches().front().id, "{}", "{}", world.clock.now());
+  pass_and_watch();
+  const auto first = std::exchange(provider.batches, {});
+  change_key("other");
+  ASSERT_TRUE(gate.is_proven());
+  const auto lost = lose_one(3);
+  provider.batches = first;
+  change_key("first again");
+  EXPECT_FALSE(gate.is_proven());
+  ASSERT_TRUE(guard.waiting());
+  EXPECT_EQ(guard.waiting()->id, "key");
+  EXPECT_EQ(state(lost.id), IntentState::unknown);
 }
 
 TEST_F(SenderTest, WithoutOldWorkAnotherWorkspaceBeginsAsANewState) {
