@@ -320,6 +320,21 @@ def check_found_at_start(place):
     assert custom_ids(daemon.wait_results("early")) == ["early-0", "early-1"]
 
 
+def check_open_when_renamed(place):
+    """No event says that the file was moved in whole, and the kernel says that somebody writes it: it is left until its
+    writer has closed it."""
+    daemon = place.daemon
+    lines = lines_of("late", 2)
+    aside = daemon.spool / ".late"
+    with open(aside, "wb", buffering=0) as file:
+        file.write(lines[0])
+        os.rename(aside, daemon.incoming / "late.jsonl")
+        time.sleep(8 * SETTLE)
+        assert "late" not in [job["name"] for job in daemon.jobs()], "taken while its writer has it open"
+        file.write(lines[1])
+    assert custom_ids(daemon.wait_results("late")) == ["late-0", "late-1"]
+
+
 def check_late_bytes(place):
     """Renamed into incoming/ and taken at once; its writer goes on through the handle it has kept."""
     daemon = place.daemon
@@ -351,7 +366,7 @@ def check_place(kind):
     failed = True
     try:
         check_every_writer(place)
-        check_late_bytes(place)
+        (check_open_when_renamed if kind == "blind" else check_late_bytes)(place)
         check_found_at_start(place)
         failed = False
     finally:

@@ -27,6 +27,7 @@ class Bill {
   enum class Why : std::uint8_t {
     listed_too_late,  // later than the provider promises (most_lag)
     copied,           // something between has sent the create's body once more
+    forgotten,        // by a state that was put back, where a batch that nothing explains holds nothing (not exclusive)
   };
   void forgive(const sim::Batch& batch, Why why);
   void must_be_told(const std::string& id, Why why) { forgiven_batches_.push_back({id, why}); }

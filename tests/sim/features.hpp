@@ -36,6 +36,6 @@ class Features {
 };
 
 // What runs where nothing is asked for: what the code is known to withstand.
-inline constexpr std::string_view default_features = "none";
+inline constexpr std::string_view default_features = "all";
 
 }  // namespace offpeak::simtest

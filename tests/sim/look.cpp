@@ -61,8 +61,8 @@ class Look {
     ask("SELECT id FROM job WHERE state = 'held' AND coalesce(reason, '') = ''", "held job {} has no reason");
     ask("SELECT id FROM intent WHERE state = 'unknown' AND coalesce(reason, '') = ''",
         "unknown intent {} has no reason");
-    // One that has just ended is due at once, in its turn.
-    ask("SELECT id FROM batch WHERE state = 'ended' AND reason IS NOT NULL AND next_action_at IS NULL",
+    // One that has just ended is due at once, in its turn, whatever the poll found odd in it.
+    ask("SELECT id FROM batch WHERE state = 'ended' AND failures > 0 AND next_action_at IS NULL",
         "ended batch {} waits and has no next action");
     ask("SELECT count(*) FROM intent WHERE state IN ('uploading', 'committing') HAVING count(*) > 1",
         "{} intents are being sent at once");

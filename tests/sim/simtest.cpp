@@ -28,7 +28,7 @@ constexpr const char* usage = R"(usage: offpeak-simtest MODE [OPTION]...
   --trace          with --seed: prints the event log as it happens
   --small          with --seed and --seeds: fewer requests and waits, for builds with sanitizers
   --features LIST  what else may go wrong: all, none, or of single, strangers, lists, gateway, workspaces, backups, waits,
-                   with commas between them (features.hpp; default: none)
+                   with commas between them (features.hpp; default: all)
   --jobs J         processes, for --seeds and --minutes (default 1)
   --first N        with --minutes: the first seed (default: chosen by the clock)
   --stride K       with --io-points: every K-th operation only (default 1)

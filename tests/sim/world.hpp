@@ -61,6 +61,7 @@ struct RunCounts {
   std::uint64_t forgiven = 0;            // batches that might be paid for twice: Bill::Why
   std::uint64_t strangers = 0;           // batches of others
   std::uint64_t strangers_canceled = 0;  // of these, by offpeak
+  std::uint64_t lookalikes_canceled = 0;  // not in these: nothing in a list tells them from a second copy
   std::uint64_t silent = 0;              // waits, and overlaps, of which nothing was said
   std::uint64_t undone = 0;              // jobs that were complete for a minute and not done
   std::uint64_t lost = 0;
@@ -159,6 +160,8 @@ class World {
   void when_unknown(int tries, Act act);
   bool has_unknown();
   bool ours_are_explained();
+  bool sent_elsewhere();
+  void forgive_forgotten(Instant since);
 
   // world_judge.cpp
   void check_strangers();
@@ -216,13 +219,16 @@ class World {
   std::uint64_t batches_seen_ = 0;
   std::uint64_t other_batches_seen_ = 0;
   std::uint64_t foreign_canceled_seen_ = 0;
+  std::set<std::string> canceled_told_;
   std::map<std::int64_t, SteadyTime> complete_since_;  // by job
   std::map<std::string, SteadyTime> silent_since_;     // by what waits
   std::uint64_t disk_faults_seen_ = 0;
   SteadyTime disk_trouble_until_{};
   std::vector<std::pair<std::uint32_t, SteadyTime>> not_created_;  // counts, as the log told them
   std::optional<std::string> snapshot_;
+  Instant snapshot_at_{};
   std::optional<SimDisk::Tree> backup_;
+  Instant backup_at_{};
   std::vector<std::string> complaints_;
   RunCounts counts_;
 };

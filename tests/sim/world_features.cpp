@@ -157,6 +157,7 @@ void World::take_snapshot(int tries) {
     return;
   }
   snapshot_ = read_file(snapshot_path);
+  snapshot_at_ = true_clock_.now();
   const auto unknown = daemon_->queue.unknown_intents();
   trace_.add("world snapshot unknown={}", unknown.size());
   DropWishes wishes;
@@ -184,6 +185,7 @@ void World::restore_snapshot() {
   look_for_fates();
   end_life(Ending::graceful);
   trace_.add("world restore");
+  forgive_forgotten(snapshot_at_);
   const auto path = config_.paths.database();
   auto tree = disk_.copy_tree(config_.paths.state);
   tree["offpeak.db"] = *snapshot_;
@@ -212,6 +214,19 @@ bool World::ours_are_explained() {
     }
   }
   return explained;
+}
+
+// Batches of ours that the state does not know and will not be told of: the present key cannot see them, or they were
+// taken as known when this workspace began anew.
+bool World::sent_elsewhere() {
+  if (weather_.workspace_changes == 0) return false;
+  const auto is_forgotten = [&](const auto& batch) {
+    return !batch->foreign && batch->copy_of == 0 && !daemon_->queue.batch(batch->id) &&
+           !daemon_->queue.unexplained(batch->id);
+  };
+  const auto& here = service_.store().batches();
+  const auto& there = other_service_.store().batches();
+  return std::any_of(here.begin(), here.end(), is_forgotten) || std::any_of(there.begin(), there.end(), is_forgotten);
 }
 
 }  // namespace offpeak::simtest

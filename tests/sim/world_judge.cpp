@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "base/json.hpp"
+#include "queue/strangers.hpp"
 #include "sim/look.hpp"
 #include "sim/waits.hpp"
 #include "sim/world_daemon.hpp"
@@ -54,15 +55,36 @@ void World::note_new_batches(sim::Service& service, std::uint64_t& seen) {
   seen = batches.size();
 }
 
+namespace {
+
+// By everything that a list shows, the second copy of a create of ours: of its size, made within minutes of it, in a
+// workspace in which nobody else was ever seen. That one may be canceled (product contract 6.6) is a risk that is taken.
+bool looks_like_a_copy(const sim::Store& store, const sim::Batch& stranger) {
+  const auto& batches = store.batches();
+  const bool alone = std::none_of(batches.begin(), batches.end(), [&](const auto& other) {
+    return other->foreign && other->number != stranger.number && other->created_at <= stranger.created_at;
+  });
+  return alone && std::any_of(batches.begin(), batches.end(), [&](const auto& ours) {
+           return !ours->foreign && ours->requests().size() == stranger.requests().size() &&
+                  stranger.created_at <= ours->created_at + arrival_window &&
+                  stranger.created_at >= ours->created_at - arrival_window;
+         });
+}
+
+}  // namespace
+
 // A stranger is nobody of ours: whatever is thought of its batch, it runs on.
 void World::check_strangers() {
   if (!weather_.features.any()) return;
   const auto canceled = service_.store().totals.foreign_canceled + other_service_.store().totals.foreign_canceled;
   if (canceled == foreign_canceled_seen_) return;
   foreign_canceled_seen_ = canceled;
-  ++counts_.strangers_canceled;
   for (const auto& batch : service_.store().batches()) {
-    if (batch->foreign && batch->cancel_at) {
+    if (!batch->foreign || !batch->cancel_at || !canceled_told_.insert(batch->id).second) continue;
+    if (looks_like_a_copy(service_.store(), *batch)) {
+      ++counts_.lookalikes_canceled;
+    } else {
+      ++counts_.strangers_canceled;
       complain(fmt::format("a batch that is not ours was canceled: {} of {}", batch->id,
                            batch->maker == sim::Maker::offpeak ? "a second offpeak" : "another program"));
     }
@@ -117,6 +139,8 @@ void World::check_waits() {
 void World::judge_forgiven() {
   // A clock that was far off ends what is looked for, and removes what is old: the faults page says so.
   if (!weather_.features.any() || weather_.clock_jumps > 0) return;
+  // What a state has forgotten, and then began its workspace anew, is known to nobody but the operator.
+  if (weather_.workspace_changes > 0 && counts_.restores > 0) return;
   const SimDisk::Aside aside(disk_);
   auto* database = mount_.connection(config_.paths.database());
   for (const auto& [id, why] : bill_.forgiven()) {
@@ -128,7 +152,10 @@ void World::judge_forgiven() {
     if (!overlaps) continue;
     ++counts_.silent;
     complain(fmt::format("{} ran requests of ours that another batch ran too ({}), and the state does not know of it",
-                         id, why == Bill::Why::copied ? "its POST was repeated" : "it was listed late"));
+                         id,
+                         why == Bill::Why::copied      ? "its POST was repeated"
+                         : why == Bill::Why::forgotten ? "the state was put back"
+                                                       : "it was listed late"));
   }
 }
 
@@ -231,7 +258,10 @@ bool World::all_done() {
   look_for_fates();
   const SimDisk::Aside aside(disk_);
   const auto status = daemon_->queue.status(clock_.now());
-  if (status.jobs_open > std::ssize(jobs_without_file_) || status.intakes > 0 || status.open_batches > 0) return false;
+  if (status.jobs_open > std::ssize(jobs_without_file_) || status.intakes > 0) return false;
+  // A stranger of today may pass for a late twin: its results will tell, and nothing waits for it here.
+  const auto open = daemon_->queue.open_batches();
+  if (std::any_of(open.begin(), open.end(), [](const Batch& batch) { return !batch.twin; })) return false;
   const auto waiting = names_in(config_.paths.incoming());
   return std::none_of(waiting.begin(), waiting.end(), [](const auto& name) { return !name.starts_with("."); });
 }

@@ -226,7 +226,14 @@ void World::tend() {
     const bool explained = ours_are_explained();
     for (const auto& job : queue.jobs(held)) {
       // Released before every forgotten batch was claimed, a recovered job is sent again beside it: nobody does that.
-      if (explained || !job.file.starts_with("recovered-")) end_hold(job);
+      if (job.file.starts_with("recovered-") && sent_elsewhere()) {
+        trace_.add("world command: cancel {}, it was sent in another workspace", job.id.value);
+        static_cast<void>(queue.cancel_job(job.id, clock_.now()));
+        note_recovered(job);
+        for (auto& drop : drops_) drop.canceled = drop.canceled || drop.name == job.file;
+      } else if (explained || !job.file.starts_with("recovered-")) {
+        end_hold(job);
+      }
     }
     for (const auto& batch : queue.unexplained()) reconcile(batch);
   });
@@ -273,7 +280,18 @@ void World::take_backup() {
   trace_.add("world backup");
   end_life(Ending::graceful);
   backup_ = disk_.copy_tree(config_.paths.state);
+  backup_at_ = true_clock_.now();
   start();
+}
+
+// In a workspace of several programs a batch that nothing explains is told and holds nothing: product contract 6.7.
+void World::forgive_forgotten(Instant since) {
+  if (config_.provider.exclusive) return;
+  for (auto* service : {&service_, &other_service_}) {
+    for (const auto& batch : service->store().batches()) {
+      if (batch->created_at >= since) bill_.forgive(*batch, Bill::Why::forgotten);
+    }
+  }
 }
 
 // The state of then, the spool of now. Job files that the old state does not know come back by themselves.
@@ -283,6 +301,7 @@ void World::restore_backup() {
   look_for_fates();
   end_life(Ending::graceful);
   trace_.add("world restore");
+  forgive_forgotten(backup_at_);
   disk_.replace_tree(config_.paths.state, *backup_);
   backup_.reset();
   at(clock_.steady_now() + restore_takes, [this] { start(); });
