@@ -120,9 +120,10 @@ Task<Poller::Round> Poller::poll(std::vector<Batch> open) {
 // While nothing is in flight, the list is read for the audit alone, and only for as long as there is something to
 // compare it with. False where there is nothing.
 Task<bool> Poller::audit_alone() {
-  const auto floor =
-      co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.audit_floor(now); });
+  auto floor = co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.audit_floor(now); });
   if (!floor) co_return false;
+  // A provider that has failed is asked again sooner: until it answers, the status says that it fails.
+  if (alone_failed_) floor->copies_only = false;
   const auto now = doors_.clock.steady_now();
   const auto due = listed_at_ + alone_interval(doors_.config.poll, *floor);
   if (now < due) {
@@ -135,6 +136,7 @@ Task<bool> Poller::audit_alone() {
   ListQuery query;
   query.limit = page_limit_least;
   auto listed = co_await doors_.provider.list(query);
+  alone_failed_ = !listed.ok();
   if (!listed.ok()) co_return true;
   co_await see(listed.value().batches, listed.value().date);
   co_await audit(listed.value().batches);

@@ -97,6 +97,7 @@ class Poller {
   SteadyTime listed_at_;   // a page; at first by the start-up guard
   SteadyTime audited_at_;  // as far down as what is compared with it
   std::string audit_problem_;  // said already
+  bool alone_failed_ = false;  // the last list that was read while nothing was in flight
   SteadyTime not_before_{};    // what a 429 or 5xx asked for
   std::optional<Instant> next_poll_at_;
   BatchId last_asked_;  // by id, going round

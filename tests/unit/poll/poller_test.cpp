@@ -352,6 +352,21 @@ TEST_F(ListedTest, ASecondCopyIsLookedForWhileNothingIsInFlight) {
   EXPECT_EQ(world.provider.count("list"), asked) << "not for ever";
 }
 
+TEST_F(ListedTest, AProviderThatFailsWhileNothingIsInFlightIsAskedAgainSoon) {
+  world.add_job(4);
+  world.queue.results_lost(world.submit().id, "{}", "{}", world.clock.now());
+  world.provider.list_failures = {failed_call(CallFailureKind::unreachable, 0)};
+  world.start(poller.run());
+  EXPECT_FALSE(poller.next_poll_at());
+  world.clock.advance(1h);
+  EXPECT_EQ(world.provider.count("list"), 1u);
+  ASSERT_TRUE(poller.next_poll_at());
+  EXPECT_LE(*poller.next_poll_at(), world.clock.now() + world.config.poll.max_interval);
+  world.clock.advance(world.config.poll.max_interval);
+  EXPECT_GE(world.provider.count("list"), 2u);
+  EXPECT_FALSE(poller.next_poll_at());
+}
+
 // faults.md 73
 TEST_F(ListedTest, ABatchThatNothingProvesOursIsNeverCanceledWithItsJob) {
   const auto job = world.add_job(2);
