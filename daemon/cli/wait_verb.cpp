@@ -108,10 +108,14 @@ class Waiter {
       one.since = Steady::now();
       one.told = false;
     }
-    if (one.told || cli_.json || Steady::now() - one.since < told_after) return;
+    if (Steady::now() - one.since >= told_after) say_why(one, job);
+  }
+
+  void say_why(Waiting& one, const JobView& job) {
+    if (one.told || cli_.json) return;
     one.told = true;
     const auto times = times_text(job.wait, SystemClock().now());
-    cli_.out.talk(fmt::format("Job {} ({}) waits for {}{}", job.id, job.name, job.reason,
+    cli_.out.talk(fmt::format("Job {} ({}) waits: {}{}", job.id, job.name, job.reason,
                               times.empty() ? "" : fmt::format(" ({})", times)));
   }
 
@@ -123,6 +127,9 @@ class Waiter {
 
   int timed_out(Duration timeout) {
     cli_.out.talk(fmt::format("offpeak: still not over after {}", to_text(timeout)));
+    for (auto& one : jobs_) {
+      if (!one.settled && !one.json.empty()) say_why(one, parse_job(JsonView(one.json)));
+    }
     return exit_timed_out;
   }
 

@@ -143,6 +143,8 @@ class Cli(TestCase):
         wait_until(lambda: world.sim.totals()["batches"] == 1, "it is sent")
         code, _, err = world.cli("wait", "1", "--timeout", "300ms")
         self.assertEqual(code, TIMED_OUT, err)
+        self.assertIn("Job 1 (", err, "for what it waits is said at the end, too")
+        self.assertIn("waits: the provider works on b1", err)
         world.sim.end_all()
         self.assertEqual(world.cli("wait", "1", "--timeout", "2m")[0], DONE)
         self.assertEqual(world.cli("release", "1")[0], REFUSED)

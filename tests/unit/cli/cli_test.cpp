@@ -192,7 +192,10 @@ TEST_F(Commands, ChangesOfAJob) {
 
 TEST_F(Commands, WaitTellsHowItEnded) {
   run_here({"submit", "-"}, two_lines);
-  EXPECT_EQ(run_here({"wait", "1", "--timeout", "10ms"}).code, 7);
+  const auto waited = run_here({"wait", "1", "--timeout", "10ms"});
+  EXPECT_EQ(waited.code, 7);
+  EXPECT_THAT(waited.err, HasSubstr("still not over after 10ms\nJob 1 ("));
+  EXPECT_THAT(waited.err, HasSubstr(") waits: "));
   EXPECT_EQ(run_here({"wait", "1", "--timeout", "soon"}).code, 2);
   EXPECT_EQ(run_here({"wait", "8"}).code, 4);
   std::thread later([this] {
