@@ -45,6 +45,22 @@ bool hides_its_newest(const ListPage& newest) {
   return shows_something && !watermark_of(newest);
 }
 
+bool lacks(const ListPage& newest, const ListedBatch& known) {
+  if (std::ranges::find(newest.batches, known.id, &ProviderBatch::id) != newest.batches.end()) return false;
+  const auto is_older = [&](const ProviderBatch& batch) {
+    return batch.created_at_known && batch.created_at < known.created_at;
+  };
+  return !newest.has_more || std::ranges::any_of(newest.batches, is_older);
+}
+
+CallFailure without_known(const std::string& id) {
+  CallFailure failure;
+  failure.kind = CallFailureKind::unreadable;
+  failure.message =
+      "list: it does not show batch " + id + ", which exists: nothing is sent by a list that is not whole";
+  return failure;
+}
+
 CallFailure without_watermark() {
   CallFailure failure;
   failure.kind = CallFailureKind::unreadable;
@@ -131,6 +147,21 @@ Task<Packer::Look> Packer::look() {
   });
 }
 
+// What a list does not show that must be in it cannot be told from a create that came to nothing. A batch may have been
+// deleted: then the provider does not know it any more.
+Task<std::optional<CallFailure>> Packer::missing_from(ListPage newest) {
+  const auto before = newest.date.value_or(clock_.now()) - config_.provider.settle_unknown;
+  const auto known =
+      co_await database_.run([before](Queue& queue) { return queue.must_be_listed(Instant(), before, 1); });
+  if (known.empty() || !lacks(newest, known.front())) co_return std::nullopt;
+  const auto told = co_await provider_.retrieve(known.front().id);
+  if (!told.ok() && told.failure().kind == CallFailureKind::not_found) co_return std::nullopt;
+  if (!told.ok()) co_return told.failure();
+  // The time that is recorded may be ours.
+  if (!lacks(newest, {known.front().id, told.value().created_at})) co_return std::nullopt;
+  co_return without_known(known.front().id);
+}
+
 // The watermark is read before anything becomes an intent. What waits may have changed meanwhile (a job was canceled),
 // so the plan is made in the transaction's own function.
 // Model: T1.
@@ -139,6 +170,9 @@ Task<> Packer::send() {
   query.limit = watermark_page_batches;
   auto newest = co_await provider_.list(query);
   if (newest.ok() && hides_its_newest(newest.value())) newest.answer = without_watermark();
+  if (newest.ok()) {
+    if (auto problem = co_await missing_from(newest.value())) newest.answer = std::move(*problem);
+  }
   if (!newest.ok()) {
     ++list_failures_;
     const auto pause =

@@ -48,6 +48,7 @@ class Packer {
   Task<Look> look();
   void tell(const Look& seen);
   Task<> send();
+  Task<std::optional<CallFailure>> missing_from(ListPage newest);
   Task<> wait_until(std::optional<Instant> at);
 
   Database& database_;

@@ -120,7 +120,8 @@ Task<Poller::Round> Poller::poll(std::vector<Batch> open) {
 // While nothing is in flight, the list is read for the audit alone, and only for as long as there is something to
 // compare it with. False where there is nothing.
 Task<bool> Poller::audit_alone() {
-  auto floor = co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.audit_floor(now); });
+  auto floor =
+      co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.audit_floor(now); });
   if (!floor) co_return false;
   // A provider that has failed is asked again sooner: until it answers, the status says that it fails.
   if (alone_failed_) floor->copies_only = false;

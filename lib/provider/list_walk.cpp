@@ -32,11 +32,22 @@ bool ListJoin::joins(const ProviderBatch& batch) const {
   return !oldest_ || !batch.created_at_known || batch.created_at <= *oldest_;
 }
 
+// What stands above the known batch is newer, whatever it says.
+void ListJoin::forget_odd_dates(ListPage& page) const {
+  if (!floor_.id || passed_) return;
+  const auto floor = std::ranges::find(page.batches, *floor_.id, &ProviderBatch::id);
+  if (floor == page.batches.end()) return;
+  for (auto above = page.batches.begin(); above != floor; ++above) {
+    if (is_older(*above)) above->created_at_known = false;
+  }
+}
+
 Result<ListJoin::Next> ListJoin::take(ListPage page) {
   if (pages_ == 0) list_.date = page.date;
   ++pages_;
   // Wherever on the page they stand: one may be newer than the floor.
   list_.unreadable_entries += page.unreadable_entries;
+  forget_odd_dates(page);
   for (auto& batch : page.batches) {
     if (!joins(batch)) return unreadable(fmt::format("page {} does not join the one before at {}", pages_, batch.id));
     if (is_older(batch) && !floor_.to_the_end) {

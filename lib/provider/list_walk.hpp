@@ -44,6 +44,7 @@ class ListJoin {
   bool is_older(const ProviderBatch& batch) const;
   bool is_floor(const ProviderBatch& batch) const;
   bool joins(const ProviderBatch& batch) const;
+  void forget_odd_dates(ListPage& page) const;
   Result<Next> at_end_of_list() const;
   Result<Next> at_end_of_page(const ListPage& page);
 

@@ -57,15 +57,10 @@ void add_copied(Sql& sql, const ProviderBatch& strange, std::vector<Found>& ids)
 
 // Is a cancel under way of a batch that nothing but its size and time has made ours?
 bool waits_for_proof(Sql& sql) {
-  for (const std::string_view text :
-       {"SELECT 1 FROM unexplained WHERE state = 'claiming' AND copy_of IS NOT NULL AND cancel_state <> 'no' "
-        "AND intact LIMIT 1",
-        "SELECT 1 FROM batch WHERE state <> 'collected' AND twin = 1 AND proven = 0 AND cancel_state <> 'no' "
-        "AND intact LIMIT 1"}) {
-    auto row = sql.query(text);
-    if (row.step()) return true;
-  }
-  return false;
+  auto row = sql.query(
+      "SELECT 1 FROM batch WHERE state <> 'collected' AND twin = 1 AND proven = 0 AND cancel_state <> 'no' AND intact "
+      "LIMIT 1");
+  return row.step();
 }
 
 }  // namespace
@@ -139,7 +134,6 @@ void Queue::record_stranger(const Stranger& stranger, const ListMoment& moment, 
     case StrangerIs::second_copy:
       // Its results are read as an operator's claim would read them: their nonce proves whose it is.
       row.state = "claiming";
-      row.cancel_wanted = stranger.may_cancel;
       row.copy_of = stranger.intent;
       row.reason = fmt::format("it may be a second copy of intent {}, made by something that repeats requests",
                                stranger.intent.value);
@@ -221,6 +215,20 @@ std::optional<AuditFloor> Queue::audit_floor(Instant now) {
       now - copies_time);
   if (!row.step()) return std::nullopt;
   return AuditFloor{row.maybe_text(0), row.maybe_time(1), false, true};
+}
+
+std::vector<ListedBatch> Queue::must_be_listed(Instant from, Instant before, std::uint32_t most) {
+  const auto after = integer_fact(*sql_, "workspace_after_batch").value_or(0);
+  const auto known_from = from_millis(integer_fact(*sql_, "known_from").value_or(0));
+  std::vector<ListedBatch> found;
+  auto row = sql_->query(
+      "SELECT provider_id, created_at FROM batch WHERE intact AND id > ?1 AND created_at BETWEEN ?2 AND ?3 "
+      "UNION ALL SELECT provider_id, created_at FROM unexplained WHERE intact AND created_at BETWEEN max(?2, ?4) AND "
+      "?3 "
+      "ORDER BY created_at DESC LIMIT ?5",
+      after, from, before, known_from, most);
+  while (row.step()) found.push_back({row.text(0), row.time(1)});
+  return found;
 }
 
 AuditFloor Queue::start_floor(Instant now) {

@@ -145,6 +145,9 @@ class Queue {
   // How far down lists must be read so that no late twin, and no second copy, is missed; nothing: there is none to look
   // for.
   std::optional<AuditFloor> audit_floor(Instant now);
+  // What every list of this workspace must show, down to what was made at `from`, unless it was deleted: batches of
+  // ours made no later than `before`, and of strangers what a list has shown. The newest first, `most` at most.
+  std::vector<ListedBatch> must_be_listed(Instant from, Instant before, std::uint32_t most);
   // How far down the first list after a start must be read: to the newest batch that is known, and to the watermarks of
   // the last day's creates, of which there may be a twin or a second copy.
   AuditFloor start_floor(Instant now);

@@ -251,6 +251,12 @@ struct Batch {
   std::string nonce;
 };
 
+// A batch that every list must show, or something older than it, unless it was deleted.
+struct ListedBatch {
+  std::string id;
+  Instant created_at{};
+};
+
 // Lists are read down to the oldest watermark that something is still compared with.
 struct AuditFloor {
   std::optional<std::string> id;

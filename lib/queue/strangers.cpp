@@ -19,14 +19,27 @@ bool is_unsettled(const MayExplain& one, bool may_have_forgotten) {
 // Something on the way may send a request again at once, or when it has waited for an answer.
 bool is_near(Instant a, Instant b) { return std::max(a, b) - std::min(a, b) <= arrival_window; }
 
-std::optional<StrangerIs> as_of(const ProviderBatch& batch, const MayExplain& one, bool may_have_forgotten) {
+// Was it made when the bytes of this create can have arrived? Our clock is compared with the provider's by the Date of
+// the list, so neither needs to be right. One that was made after the verdict was not only listed late: it may be
+// anybody's. Nothing: it cannot be told.
+std::optional<bool> arrived_in_time(const ProviderBatch& batch, const Intent& intent, const ListMoment& moment) {
+  if (!moment.date || !batch.created_at_known || !intent.committed_at) return std::nullopt;
+  const auto created_at = batch.created_at - (*moment.date - moment.now);
+  auto until = *intent.committed_at + arrival_window;
+  if (intent.state == IntentState::not_created && intent.settled_at) until = std::min(until, *intent.settled_at);
+  return created_at >= *intent.committed_at - date_slack && created_at <= until;
+}
+
+std::optional<StrangerIs> as_of(const ProviderBatch& batch, const MayExplain& one, const ListMoment& moment,
+                                bool may_have_forgotten) {
   if (one.excluded.contains(batch.id)) return std::nullopt;
-  if (is_unsettled(one, may_have_forgotten)) {
-    if (may_be(batch, one.intent, CountRule::equal_or_untold)) return StrangerIs::unsettled;
-    return std::nullopt;
-  }
   if (!may_be(batch, one.intent, CountRule::equal_or_untold)) return std::nullopt;
+  // Where any batch may be of work that was forgotten, a count alone explains none: it must have been made when the
+  // bytes of this create arrived.
+  if (may_have_forgotten && arrived_in_time(batch, one.intent, moment) == false) return std::nullopt;
+  if (is_unsettled(one, may_have_forgotten)) return StrangerIs::unsettled;
   const bool not_created = one.intent.state == IntentState::not_created;
+  if (may_have_forgotten && !not_created) return std::nullopt;
   const bool near = one.own_created_at && batch.created_at_known && is_near(batch.created_at, *one.own_created_at);
   if (!not_created && !near) return std::nullopt;
   // Its counts will tell whether it is one.
@@ -35,30 +48,18 @@ std::optional<StrangerIs> as_of(const ProviderBatch& batch, const MayExplain& on
   return not_created ? StrangerIs::late_twin : StrangerIs::second_copy;
 }
 
-// Was it made when the bytes of this create can have arrived? Our clock is compared with the provider's by the Date of
-// the list, so neither needs to be right. One that was made after the verdict was not only listed late: it may be
-// anybody's. A copy is made before the answer comes, or with it.
-bool arrived_in_time(const ProviderBatch& batch, const Intent& intent, const ListMoment& moment) {
-  if (!moment.date || !batch.created_at_known || !intent.committed_at || !intent.settled_at) return false;
-  const auto created_at = batch.created_at - (*moment.date - moment.now);
-  const bool not_created = intent.state == IntentState::not_created;
-  const auto until = std::min(*intent.committed_at + arrival_window,
-                              not_created ? *intent.settled_at : *intent.settled_at + date_slack);
-  return created_at >= *intent.committed_at - date_slack && created_at <= until;
-}
-
 // Explanations in the order of what they mean: an unsettled intent's own batch comes before a copy of another's.
 constexpr StrangerIs by_weight[] = {StrangerIs::unsettled, StrangerIs::late_twin, StrangerIs::second_copy};
 
 class Explaining {
  public:
-  explicit Explaining(const ListKnowledge& known) : known_(known) {}
+  Explaining(const ListKnowledge& known, const ListMoment& moment) : known_(known), moment_(moment) {}
 
   Stranger explain(const ProviderBatch& batch) {
     Stranger stranger{batch, StrangerIs::stranger, IntentId(), false};
     for (const auto weight : by_weight) {
       for (const auto& one : known_.intents) {
-        if (as_of(batch, one, known_.may_have_forgotten) != weight) continue;
+        if (as_of(batch, one, moment_, known_.may_have_forgotten) != weight) continue;
         if (!stranger.intent) stranger.intent = one.intent.id;
         if (!explained_.insert(one.intent.id).second) continue;  // one intent explains one batch
         stranger.is = weight;
@@ -76,6 +77,7 @@ class Explaining {
 
  private:
   const ListKnowledge& known_;
+  const ListMoment& moment_;
   std::set<IntentId> explained_;
 };
 
@@ -113,18 +115,19 @@ std::vector<Stranger> strangers_of(const std::vector<ProviderBatch>& listed, con
     strange.push_back(batch);
   }
   std::ranges::stable_sort(strange, {}, &ProviderBatch::created_at);
-  Explaining explaining(known);
+  Explaining explaining(known, moment);
   std::vector<Stranger> found;
   for (const auto& batch : strange) found.push_back(explaining.explain(batch));
   if (!is_alone(found, known, moment)) return found;
   for (auto& one : found) {
-    if (one.is != StrangerIs::late_twin && one.is != StrangerIs::second_copy) continue;
+    // Never a second copy: two offpeaks that send batches of one size at one time would cancel each other's.
+    if (one.is != StrangerIs::late_twin) continue;
     const auto* const intent = explaining.intent(one.intent);
     // What an unsettled intent may have made is its only batch, perhaps: never canceled before it is settled.
     const bool awaited = std::ranges::any_of(known.intents, [&](const MayExplain& other) {
-      return as_of(one.batch, other, false) == StrangerIs::unsettled;
+      return as_of(one.batch, other, moment, false) == StrangerIs::unsettled;
     });
-    one.may_cancel = intent != nullptr && !awaited && arrived_in_time(one.batch, *intent, moment);
+    one.may_cancel = intent != nullptr && !awaited && arrived_in_time(one.batch, *intent, moment) == true;
   }
   return found;
 }
@@ -164,14 +167,16 @@ void report_strangers(Log& log, const std::vector<Stranger>& found, bool exclusi
                     "again"}});
         break;
       case StrangerIs::second_copy:
-        log.error("batch.second_copy",
-                  {{"batch", id},
-                   {"intent", one.intent},
-                   {"requests", one.batch.counts.total()},
-                   {"canceled", one.may_cancel},
-                   {"hint",
-                    "something between offpeak and the provider repeats requests: it must not; what the copy ran "
-                    "is paid for twice"}});
+        log.error(
+            "batch.second_copy",
+            {{"batch", id},
+             {"intent", one.intent},
+             {"requests", one.batch.counts.total()},
+             {"hint",
+              fmt::format("its results will tell. Either another program makes batches here, or something between "
+                          "offpeak and the provider repeats requests, and what it runs is paid for twice: offpeak "
+                          "reconcile {} cancel stops it",
+                          id)}});
         break;
       case StrangerIs::stranger:
         report_stranger(log, one.batch, exclusive);

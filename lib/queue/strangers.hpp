@@ -38,7 +38,9 @@ struct ListKnowledge {
   std::set<std::string> ours;               // listed ids of our batches
   std::map<std::string, std::string> told;  // listed ids that were seen before, and what was decided (UnexplainedBatch)
   std::vector<MayExplain> intents;
-  bool may_have_forgotten = false;          // at a start, and of a state that was put back: see StrangerIs::unsettled
+  // At a start, and of a state that was put back: a batch may be of work that it does not know. Then it is explained
+  // only by an intent without a batch, and only where it was made when the bytes of that create arrived.
+  bool may_have_forgotten = false;
   Instant known_from{};                     // what is not newer was there before this state, or has left it
   std::optional<Instant> stranger_seen_at;  // when a stranger was seen last, by our clock
   bool undecided = false;                   // one was canceled as ours, and its results have not shown yet whose it is
@@ -53,7 +55,7 @@ struct ListMoment {
 
 enum class StrangerIs : std::uint8_t {
   unsettled,    // it may be the batch of an intent that is being sent or settled: the settler finds out. Also of one
-                // whose batch was adopted and is not proven, but not where the state may have forgotten what it sent
+                // whose batch was adopted and is not proven
   late_twin,    // it may be the batch of an intent that was taken as not created
   second_copy,  // it may be another copy of a create that has its batch: something on the way repeats requests
   stranger,     // nothing here explains it
@@ -63,7 +65,7 @@ struct Stranger {
   ProviderBatch batch;
   StrangerIs is = StrangerIs::stranger;
   IntentId intent;          // that may explain it; of a stranger: the one that another batch explains already, or none
-  bool may_cancel = false;  // a twin or copy that may be canceled before its results prove it
+  bool may_cancel = false;  // a twin that may be canceled before its results prove it
 };
 
 // May this batch be the intent's, by all that the list shows? `count_needed`: an entry whose counts are not there, or

@@ -33,16 +33,20 @@ SettleDecision wait_for_nonce(const std::vector<ProviderBatch>& batches, std::st
 
 // Model: T13.
 Candidates candidates(const WholeList& list, const Intent& intent, const std::set<std::string>& known_ids,
-                      bool exclusive) {
+                      const std::set<std::string>& open_ids, bool exclusive) {
   Candidates found;
+  std::vector<ProviderBatch> open;
   for (const auto& batch : list.newest_first) {
     if (known_ids.contains(batch.id)) continue;
     if (may_be(batch, intent, CountRule::equal)) {
-      found.equal.push_back(batch);
+      (open_ids.contains(batch.id) ? open : found.equal).push_back(batch);
     } else if (may_be(batch, intent, exclusive ? CountRule::any : CountRule::equal_or_untold)) {
       found.possible.push_back(batch);
     }
   }
+  // Beside another one they are several, and the first that ends shows its nonce; alone, none is adopted before that.
+  auto& together = found.equal.empty() ? found.possible : found.equal;
+  together.insert(together.end(), open.begin(), open.end());
   return found;
 }
 
@@ -59,7 +63,7 @@ SettleDecision decide(const Candidates& found, Observation& seen, SteadyTime now
     return wait_for_nonce(
         found.possible,
         fmt::format(
-            "batch {} was made since, and may be it although its counts are not ours; its results will show, or: "
+            "batch {} was made since, and nothing else explains it; its results will show whether it is this one, or: "
             "offpeak reconcile {} dismiss",
             found.possible.front().id, found.possible.front().id));
   }

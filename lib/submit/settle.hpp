@@ -31,8 +31,10 @@ struct Candidates {
   // there is one the create may have worked.
   std::vector<ProviderBatch> possible;
 };
+// `open_ids`: batches that hold submitting because nothing explains them. A count alone makes none of them the
+// intent's.
 Candidates candidates(const WholeList& list, const Intent& intent, const std::set<std::string>& known_ids,
-                      bool exclusive);
+                      const std::set<std::string>& open_ids, bool exclusive);
 
 enum class SettleStep : std::uint8_t { look_again, adopt, peek, not_created };
 

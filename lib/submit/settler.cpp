@@ -14,6 +14,7 @@ namespace offpeak {
 
 namespace {
 
+constexpr std::uint32_t must_be_listed_most = 1000;
 constexpr std::size_t line_bytes_max = 8 * 1024 * 1024;  // what is longer is cut, and then unreadable
 
 // Looks through a results stream for a line that carries a nonce, and stops there. Odd lines prove nothing: they may
@@ -117,6 +118,9 @@ Task<> Settler::look(Intent intent) {
     co_return;
   }
   const auto unreadable = listed.value().unreadable_entries;
+  const auto date = listed.value().date;
+  std::set<std::string> shown;
+  for (const auto& batch : listed.value().newest_first) shown.insert(batch.id);
   const auto found = co_await compare(intent, std::move(listed.value()));
   // Whoever else works in this workspace: an entry without an id may be this very batch.
   if (unreadable > 0 && found.equal.empty() && found.possible.empty()) {
@@ -138,10 +142,42 @@ Task<> Settler::look(Intent intent) {
       co_await peek(std::move(intent), decision.batches);
       co_return;
     case SettleStep::not_created:
+      if (const auto hidden = co_await hidden_from(intent, std::move(shown), date)) {
+        seen_.erase(id);
+        log_.warning("intent.list_hides", {{"intent", id}, {"batch", *hidden}, {"act", "none: lists are read anew"}});
+        const auto reason = "the list of batches cannot be used: it does not show " + *hidden + ", which exists";
+        co_await database_.run([id, reason, next_look](Queue& queue) { queue.note_intent(id, reason, next_look); });
+        co_return;
+      }
       if (!co_await record_not_created(id)) co_return;
       log_.info("intent.not_created", {{"intent", id}, {"clean_lists", seen_[id].clean_lists}});
       co_return;
   }
+}
+
+// A verdict is as good as its list: one that hides what is known to be there may hide this intent's batch, too. Nothing
+// where it shows all of it, but for what was deleted. Another failure than "not found" is told with the id.
+// Model: T13.
+Task<std::optional<std::string>> Settler::hidden_from(Intent intent, std::set<std::string> shown,
+                                                      std::optional<Instant> date) {
+  const auto from = intent.watermark_at ? *intent.watermark_at + Duration(1) : Instant();
+  const auto before = date.value_or(clock_.now()) - config_.provider.settle_unknown;
+  const auto known = co_await database_.run(
+      [from, before](Queue& queue) { return queue.must_be_listed(from, before, must_be_listed_most); });
+  std::vector<std::string> missing;
+  for (const auto& batch : known) {
+    if (!shown.contains(batch.id)) missing.push_back(batch.id);
+  }
+  // The newest and the oldest of them: a list is cut at one end.
+  if (missing.size() > 2) missing = {missing.front(), missing.back()};
+  for (const auto& id : missing) {
+    const auto told = co_await provider_.retrieve(id);
+    if (!told.ok() && told.failure().kind == CallFailureKind::not_found) continue;
+    // Where the time that is recorded was ours, it may be older than all that is asked for.
+    if (told.ok() && told.value().created_at < from) continue;
+    co_return id;
+  }
+  co_return std::nullopt;
 }
 
 // Read after the list: a batch that was recorded meanwhile is known. What nothing explains is told, whatever the
@@ -150,7 +186,10 @@ Task<Candidates> Settler::compare(Intent intent, WholeList list) {
   const ListMoment moment{clock_.now(), list.date, config_.provider.exclusive};
   auto seen = co_await database_.run([intent, list = std::move(list), moment](Queue& queue) {
     auto strangers = queue.see_list(list.newest_first, moment, Queue::ListLook::running);
-    return std::pair(candidates(list, intent, queue.known_ids(intent.id), moment.exclusive), std::move(strangers));
+    std::set<std::string> open;
+    for (const auto& batch : queue.unexplained()) open.insert(batch.provider_id);
+    return std::pair(candidates(list, intent, queue.known_ids(intent.id), open, moment.exclusive),
+                     std::move(strangers));
   });
   report_strangers(log_, seen.second, moment.exclusive);
   co_return std::move(seen.first);

@@ -30,6 +30,7 @@ class Settler {
   Task<> look(Intent intent);
   Task<Candidates> compare(Intent intent, WholeList list);
   Task<> show(Intent intent, std::vector<ProviderBatch> found);
+  Task<std::optional<std::string>> hidden_from(Intent intent, std::set<std::string> shown, std::optional<Instant> date);
   Task<bool> record_not_created(IntentId id);
   Task<> adopt(Intent intent, ProviderBatch batch, bool proven);
   Task<> exclude(IntentId id, ProviderBatch batch, std::string nonce);

@@ -58,8 +58,13 @@ void add_unexplained(std::vector<Wait>& waits, const Look& look) {
     wait.health = Health::degraded;
     if (batch.copy_of) {
       wait.what =
-          fmt::format("{} may be a second copy of a batch of ours, made behind our back: its results will tell{}",
-                      batch.provider_id, reason);
+          fmt::format("{} may be a second copy of a batch of ours, made behind our back, or another program's: its "
+                      "results will tell; `offpeak reconcile {} cancel` stops it{}",
+                      batch.provider_id, batch.provider_id, reason);
+      if (look.config.provider.exclusive) {
+        wait.health = Health::needs_human;
+        wait.command = fmt::format("offpeak reconcile {}", batch.provider_id);
+      }
     } else if (batch.state == "claiming") {
       wait.what = fmt::format("the results of {} are being claimed; submitting waits{}", batch.provider_id, reason);
     } else {

@@ -79,7 +79,8 @@ std::optional<Wait> unexplained_wait(const Look& look) {
 std::optional<Wait> backoff_wait(const Look& look) {
   const auto& delay = look.status.delay;
   if (delay.tries == 0) return std::nullopt;
-  Wait wait{WaitKind::backoff, "the next create waits a while, since the last one failed: " + delay.reason, delay.since};
+  Wait wait{WaitKind::backoff, "the next create waits a while, since the last one failed: " + delay.reason,
+            delay.since};
   if (delay.not_before > look.now) wait.next_action_at = delay.not_before;
   wait.health = after_patience(delay.since.value_or(look.now), look.now);
   return wait;

@@ -36,7 +36,8 @@
  *   T12 the list is read down to the watermark            Settler::look, walk_list                   6.5
  *   T12_failed  a page of it failed                       Settler::look                              6.5
  *   T13 adopt, peek, look again, or not created           candidates, decide, Settler::adopt,        6.5
- *                                                         Settler::peek, Queue::record_not_created
+ *                                                         Settler::peek, Queue::record_not_created,
+ *                                                         Settler::hidden_from
  *   T14 a look interval passes                            Settler::run                               6.5
  *   T15 an ended batch: outcomes, or another attempt,     Collector::collect, Collector::disprove,   6.5, 7
  *       or not ours: created -> unknown                   Queue::disprove_batch, Queue::rebook_batch

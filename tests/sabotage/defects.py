@@ -301,7 +301,7 @@ DEFECTS = [
            "  if (tally.own + tally.unreadable_own == 0) return downloads_of_nothing;\n", "",
            [("results", "CollectDecisions.*:CollectorTest.APage*")]),
     Defect("adopted_explains_two", "a batch that a put back state forgot passes for that of an adopted one", "18 67",
-           "lib/queue/strangers.cpp", "!one.own_proven && !may_have_forgotten", "!one.own_proven",
+           "lib/queue/strangers.cpp", "  if (may_have_forgotten && !not_created) return std::nullopt;\n", "",
            [("submit", "GuardTest.AnIntentThatHas*")]),
     Defect("work_without_a_list_is_new", "a state that was put back from before its first list takes its own batches as known",
            "18", "lib/submit/guard.cpp", "    if (since) co_return co_await take_what_is_older(*since);\n",

@@ -47,7 +47,8 @@ std::string RunCounts::text() const {
       "operator_commands={} claims={} forgiven_batches={} strangers={} failed_seeds={} lost={} billed_twice={} "
       "strangers_canceled={} lookalikes_canceled={} silent={} undone={}",
       seeds, virtual_minutes / 1440, requests, events, looks, starts, crashes, power_cuts, faults, restores, commands,
-      claims, forgiven, strangers, failed_seeds, lost, billed_twice, strangers_canceled, lookalikes_canceled, silent, undone);
+      claims, forgiven, strangers, failed_seeds, lost, billed_twice, strangers_canceled, lookalikes_canceled, silent,
+      undone);
 }
 
 World::World(std::uint64_t seed, Weather weather, bool trace_to_stderr)

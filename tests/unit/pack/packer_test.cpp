@@ -48,6 +48,27 @@ TEST_F(PackerStage, FewRequestsWaitForMoreUntilTheOldestHasWaitedLongEnough) {
   EXPECT_EQ(world.provider.count("list"), 1u);
 }
 
+// faults.md 69. A create whose answer is lost would be taken as not created by such a list, and sent again.
+TEST_F(PackerStage, NothingIsSentByAListThatHidesABatchOfOurs) {
+  world.add_job(2, "known");
+  const auto known = world.submit();
+  world.queue.results_lost(known.id, "{}", "{}", world.clock.now());
+  world.clock.advance(world.config.provider.settle_unknown + 1s);
+  const auto all = world.provider.batches;
+  world.provider.during = [&](const std::string& call) {
+    world.provider.batches = call.starts_with("list") ? decltype(all)() : all;
+  };
+  world.add_job(3);
+  world.start(packer.run());
+  world.clock.advance(1h);
+  EXPECT_EQ(requests_on_their_way(), 0u);
+  EXPECT_TRUE(world.log.has("it does not show batch " + known.provider_id));
+  world.provider.during = nullptr;
+  world.provider.batches.clear();  // it was deleted
+  world.clock.advance(2h);
+  EXPECT_EQ(requests_on_their_way(), 3u);
+}
+
 TEST_F(PackerStage, AsManyAsABatchMayHaveGoAtOnce) {
   world.config.batch.max_requests = 3;
   world.add_job(7);

@@ -142,6 +142,16 @@ TEST(ListJoin, WhereNothingOlderNeedsToBeThereTheListMayEnd) {
   EXPECT_EQ(older.take_list().older->id, "a");
 }
 
+TEST(ListJoin, AnEntryAboveTheKnownOneIsNewerWhateverItsDateSays) {
+  ListJoin join(floor);
+  EXPECT_EQ(join.take(page({batch("odd", 400), batch("w", 1000), batch("a", 900)}, true)).value(),
+            ListJoin::Next::done);
+  const auto list = join.take_list();
+  ASSERT_EQ(list.newest_first.size(), 1u);
+  EXPECT_EQ(list.newest_first[0].id, "odd");
+  EXPECT_FALSE(list.newest_first[0].created_at_known);
+}
+
 TEST(ListJoin, EntriesWithoutAnIdAreCounted) {
   auto odd = page({batch("w", 1000)}, false);
   odd.unreadable_entries = 2;

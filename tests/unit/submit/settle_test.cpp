@@ -38,8 +38,19 @@ Candidates equal(std::vector<ProviderBatch> batches) { return {std::move(batches
 
 enum class Workspace { exclusive, shared };
 Candidates find(std::vector<ProviderBatch> newest_first, const Intent& intent, const std::set<std::string>& known,
-                Workspace workspace = Workspace::shared) {
-  return candidates(list_of(std::move(newest_first)), intent, known, workspace == Workspace::exclusive);
+                Workspace workspace = Workspace::shared, const std::set<std::string>& open = {}) {
+  return candidates(list_of(std::move(newest_first)), intent, known, open, workspace == Workspace::exclusive);
+}
+
+// It holds submitting, since it may be of work that was forgotten: its count makes it nobody's.
+TEST(Candidates, WhatNothingExplainsIsNotAdoptedByItsCount) {
+  const auto lost = unknown_intent();
+  const auto alone = find({batch("msgbatch_5", 10, 5000)}, lost, {}, Workspace::exclusive, {"msgbatch_5"});
+  EXPECT_TRUE(alone.equal.empty());
+  EXPECT_EQ(alone.possible.size(), 1u);
+  const auto beside = find({batch("msgbatch_5", 10, 5000), batch("msgbatch_4", 10, 4000)}, lost, {},
+                           Workspace::exclusive, {"msgbatch_5"});
+  EXPECT_EQ(beside.equal.size(), 2u) << "the first that ends shows its nonce";
 }
 
 TEST(Candidates, AreNewerThanTheWatermarkUnknownAndOfOurSize) {

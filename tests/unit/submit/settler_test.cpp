@@ -245,6 +245,23 @@ TEST_F(SettlerTest, OddLinesAndHalfDownloadsProveNothing) {
   }
 }
 
+// faults.md 69: nothing older is known that the list would have to reach, and it does not show what it has shown before.
+TEST_F(SettlerTest, AListThatHidesWhatItHasShownIsNoWitness) {
+  world.queue.take_as_known({}, {world.clock.now(), world.clock.now(), true});
+  const auto lost = lose_one(2);
+  provider.add("msgbatch_theirs", 5);
+  start();
+  ASSERT_EQ(world.queue.strangers(10).size(), 1u);
+  world.queue.dismiss_unexplained("msgbatch_theirs");
+  provider.unlisted.insert("msgbatch_theirs");
+  world.clock.advance(2h);
+  EXPECT_EQ(state(lost.id), IntentState::unknown);
+  EXPECT_TRUE(world.log.has("intent.list_hides"));
+  provider.batches.clear();  // it was deleted
+  world.clock.advance(1h);
+  EXPECT_EQ(state(lost.id), IntentState::not_created);
+}
+
 TEST_F(SettlerTest, OneLineOfOursBehindOddOnesIsEnough) {
   const auto lost = lose_one(2);
   ends(provider.add("msgbatch_a", 2), "not json\n" + result_line(lost.nonce, 1, succeeded_value()));

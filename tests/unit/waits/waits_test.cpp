@@ -89,7 +89,7 @@ const std::vector<Case>& cases() {
          w.status.unexplained = {stranger("claiming")};
          w.status.unexplained[0].copy_of = IntentId{4};
        },
-       WaitKind::unexplained_batch, Health::degraded, "second copy", ""},
+       WaitKind::unexplained_batch, Health::needs_human, "second copy", "offpeak reconcile msgbatch_x"},
       {"a stranger", [](LookWorld& w) { w.status.strangers = {stranger("seen")}; }, WaitKind::strange_batch,
        Health::needs_human, "exclusive = false", "offpeak reconcile msgbatch_x dismiss"},
       {"an answer that was lost",
