@@ -32,7 +32,6 @@ void RunCounts::add(const RunCounts& other) {
   forgiven += other.forgiven;
   strangers += other.strangers;
   strangers_canceled += other.strangers_canceled;
-  lookalikes_canceled += other.lookalikes_canceled;
   silent += other.silent;
   undone += other.undone;
   lost += other.lost;
@@ -45,10 +44,9 @@ std::string RunCounts::text() const {
       "seeds={} virtual_days={} requests={} events={} looks={} starts={} crashes={} power_cuts={} faults={} "
       "restores={} "
       "operator_commands={} claims={} forgiven_batches={} strangers={} failed_seeds={} lost={} billed_twice={} "
-      "strangers_canceled={} lookalikes_canceled={} silent={} undone={}",
+      "strangers_canceled={} silent={} undone={}",
       seeds, virtual_minutes / 1440, requests, events, looks, starts, crashes, power_cuts, faults, restores, commands,
-      claims, forgiven, strangers, failed_seeds, lost, billed_twice, strangers_canceled, lookalikes_canceled, silent,
-      undone);
+      claims, forgiven, strangers, failed_seeds, lost, billed_twice, strangers_canceled, silent, undone);
 }
 
 World::World(std::uint64_t seed, Weather weather, bool trace_to_stderr)

@@ -3,7 +3,6 @@
 #include <cstdlib>
 
 #include "base/json.hpp"
-#include "queue/strangers.hpp"
 #include "sim/look.hpp"
 #include "sim/waits.hpp"
 #include "sim/world_daemon.hpp"
@@ -55,24 +54,6 @@ void World::note_new_batches(sim::Service& service, std::uint64_t& seen) {
   seen = batches.size();
 }
 
-namespace {
-
-// By everything that a list shows, the second copy of a create of ours: of its size, made within minutes of it, in a
-// workspace in which nobody else was ever seen. That one may be canceled (product contract 6.6) is a risk that is taken.
-bool looks_like_a_copy(const sim::Store& store, const sim::Batch& stranger) {
-  const auto& batches = store.batches();
-  const bool alone = std::none_of(batches.begin(), batches.end(), [&](const auto& other) {
-    return other->foreign && other->number != stranger.number && other->created_at <= stranger.created_at;
-  });
-  return alone && std::any_of(batches.begin(), batches.end(), [&](const auto& ours) {
-           return !ours->foreign && ours->requests().size() == stranger.requests().size() &&
-                  stranger.created_at <= ours->created_at + arrival_window &&
-                  stranger.created_at >= ours->created_at - arrival_window;
-         });
-}
-
-}  // namespace
-
 // A stranger is nobody of ours: whatever is thought of its batch, it runs on.
 void World::check_strangers() {
   if (!weather_.features.any()) return;
@@ -81,13 +62,9 @@ void World::check_strangers() {
   foreign_canceled_seen_ = canceled;
   for (const auto& batch : service_.store().batches()) {
     if (!batch->foreign || !batch->cancel_at || !canceled_told_.insert(batch->id).second) continue;
-    if (looks_like_a_copy(service_.store(), *batch)) {
-      ++counts_.lookalikes_canceled;
-    } else {
-      ++counts_.strangers_canceled;
-      complain(fmt::format("a batch that is not ours was canceled: {} of {}", batch->id,
-                           batch->maker == sim::Maker::offpeak ? "a second offpeak" : "another program"));
-    }
+    ++counts_.strangers_canceled;
+    complain(fmt::format("a batch that is not ours was canceled: {} of {}", batch->id,
+                         batch->maker == sim::Maker::offpeak ? "a second offpeak" : "another program"));
   }
 }
 
@@ -150,6 +127,8 @@ void World::judge_forgiven() {
     const bool overlaps = std::any_of(batch->requests().begin(), batch->requests().end(),
                                       [&](const auto& request) { return contents[request.content].created > 1; });
     if (!overlaps) continue;
+    // While nothing is in flight a list is read once an hour, or at the longest interval.
+    if (batch->listed_at > true_clock_.now() - config_.poll.max_interval - std::chrono::hours(2)) continue;
     ++counts_.silent;
     complain(fmt::format("{} ran requests of ours that another batch ran too ({}), and the state does not know of it",
                          id,
