@@ -99,7 +99,7 @@ bool is_at_risk(const Batch& batch, Instant now) {
 }
 
 std::uint32_t downloads_needed(std::uint32_t requests, const ReadTally& tally) {
-  // A page of something on the way is no results file, however many lines it has.
+  // A page that a proxy sent in place of the results is not the results, however many lines it has.
   if (tally.own + tally.unreadable_own == 0) return downloads_of_nothing;
   const bool explained = missing_in(tally, requests) <= tally.nameless;
   return explained ? downloads_of_doubt : downloads_of_missing;

@@ -42,7 +42,7 @@ CollectStep after_download(const CollectFacts& facts, const ReadTally& tally);
 
 // What cannot be read, or does not agree with the provider's counts, is downloaded so often. Lines that are simply not
 // there may still come; they are waited for longer, at the longest backoff about a day; and about a week for a file in
-// which not one line is ours, since it may not be the results at all.
+// which no line is ours, since it may not be the results at all.
 inline constexpr std::uint32_t downloads_of_doubt = 3;
 inline constexpr std::uint32_t downloads_of_missing = 24;
 inline constexpr std::uint32_t downloads_of_nothing = 7 * 24;

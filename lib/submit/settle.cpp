@@ -62,10 +62,9 @@ SettleDecision decide(const Candidates& found, Observation& seen, SteadyTime now
   if (!found.possible.empty()) {
     return wait_for_nonce(
         found.possible,
-        fmt::format(
-            "batch {} was made since, and nothing else explains it; its results will show whether it is this one, or: "
-            "offpeak reconcile {} dismiss",
-            found.possible.front().id, found.possible.front().id));
+        fmt::format("batch {} was made since, and may be the one: its results will show that; where it is not yours: "
+                    "offpeak reconcile {} dismiss",
+                    found.possible.front().id, found.possible.front().id));
   }
   if (!seen.first_clean_at) seen.first_clean_at = now;
   // Lists in one moment are one witness: they count only where they are spread.

@@ -272,7 +272,7 @@ TEST_F(CollectorTest, AnEmptyDownloadIsNoResult) {
   EXPECT_EQ(world.batch(sent).state, BatchState::collected);
 }
 
-// faults.md 35. Served by something on the way, however often: what the batch paid for is still there behind it.
+// faults.md 35. A proxy may serve it for days: the results that were paid for are still at the provider.
 TEST_F(CollectorTest, APageInPlaceOfTheResultsEndsNoRequest) {
   const auto job = world.add_job(2);
   const auto sent = world.submit();
