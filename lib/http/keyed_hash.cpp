@@ -7,6 +7,8 @@
 #include <array>
 #include <stdexcept>
 
+#include "http/openssl_start.hpp"
+
 namespace offpeak::http {
 
 namespace {
@@ -16,6 +18,7 @@ constexpr std::size_t kept_bytes = 16;
 }  // namespace
 
 std::string keyed_hash(std::string_view secret, std::string_view salt) {
+  start_openssl();
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;
   const auto* made = HMAC(EVP_sha256(), salt.data(), static_cast<int>(salt.size()),

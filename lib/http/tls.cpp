@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "base/text.hpp"
+#include "http/openssl_start.hpp"
 
 namespace offpeak::http {
 
@@ -68,6 +69,7 @@ void OutgoingRecords::take_over(SSL* ssl) {
 }
 
 boost::asio::ssl::context make_tls_context(const Origin& origin) {
+  start_openssl();
   // Asio's own way to make one goes on with nothing where OpenSSL has no memory.
   SSL_CTX* made = ::SSL_CTX_new(::TLS_client_method());
   if (made == nullptr) throw std::bad_alloc();
