@@ -78,11 +78,15 @@ Wait ended_batch(const WaitingBatch& batch, const Look& look) {
   }
   wait.kind = WaitKind::results;
   wait.what = fmt::format("the results of batch {} cannot be had: {}", batch.provider_id, batch.reason.value_or(""));
-  wait.health = after_patience(batch.ended_at.value_or(batch.created_at), look.now);
-  if (look.now < batch.created_at + std::chrono::days(results_at_risk_days)) return wait;
-  wait.what += fmt::format("; the provider deletes them {} days after the batch was created", results_kept_days);
+  const auto since = batch.ended_at.value_or(batch.created_at);
+  wait.health = after_patience(since, look.now);
+  if (!has_lasted(since, look.now, results_patience)) return wait;
+  wait.what += fmt::format(
+      "; the provider deletes them {} days after the batch was created: look for them in the provider's console; where "
+      "they are gone for good, say so",
+      results_kept_days);
   wait.health = Health::needs_human;
-  wait.command = fmt::format("offpeak show b{}", batch.id.value);
+  wait.command = gone_command(batch);
   return wait;
 }
 

@@ -15,6 +15,8 @@ std::string requests_text(std::int64_t count);
 inline constexpr Duration patience = std::chrono::minutes(1);
 // A batch of ours that is unknown to the provider for so long does not come back by itself.
 inline constexpr Duration missing_patience = std::chrono::minutes(10);
+// Results that cannot be had for so long after the end of their batch do not come by themselves.
+inline constexpr Duration results_patience = std::chrono::hours(24);
 
 // A time so far ahead of now was made by a clock that was set back since: how long ago it was is not known.
 inline constexpr Duration most_ahead = std::chrono::minutes(10);

@@ -159,16 +159,16 @@ const std::vector<Case>& cases() {
          w.status.troubled = {batch};
        },
        WaitKind::results, Health::degraded, "HTTP 500", ""},
-      {"results that will be deleted",
+      {"results that cannot be had for a day",
        [](LookWorld& w) {
-         auto batch = batch_of(1, w.now - 20 * 24h);
+         auto batch = batch_of(1, w.now - 25h);
          batch.state = BatchState::ended;
-         batch.ended_at = w.now - 19 * 24h;
-         batch.failures = 300;
-         batch.reason = "HTTP 500";
+         batch.ended_at = w.now - 24h;
+         batch.failures = 24;
+         batch.reason = "HTTP 404";
          w.status.troubled = {batch};
        },
-       WaitKind::results, Health::needs_human, "29 days", "offpeak show b1"},
+       WaitKind::results, Health::needs_human, "29 days", "offpeak reconcile msgbatch_1 gone"},
       {"a late twin",
        [](LookWorld& w) {
          w.status.troubled = {batch_of(3, w.now - 1h)};
