@@ -32,7 +32,10 @@ BatchId insert_batch(Sql& sql, IntentId id, const Batch& batch, const NewBatch& 
       batch.succeeded, batch.errored, batch.canceled, batch.expired, as.proven, as.twin, as.cancel_state);
   const BatchId inserted{sql.last_id()};
   // It is known now: nobody has to decide about it.
-  sql.run("DELETE FROM unexplained WHERE provider_id = ? AND state IN ('seen', 'open')", batch.provider_id);
+  sql.run(
+      "DELETE FROM unexplained WHERE provider_id = ? AND (state IN ('seen', 'open') "
+      "OR (state = 'claiming' AND copy_of IS NOT NULL))",
+      batch.provider_id);
   return inserted;
 }
 
@@ -100,7 +103,10 @@ void insert_unexplained(Sql& sql, const UnexplainedBatch& batch) {
   sql.run(
       "INSERT INTO unexplained (provider_id, requests, created_at, state, cancel_state, failures, matched, unmatched, "
       "reason, copy_of, seen_at) VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0, ?6, ?7, ?8) ON CONFLICT (provider_id) DO UPDATE "
-      "SET state = excluded.state, reason = excluded.reason WHERE state = 'seen' AND excluded.state = 'open'",
+      "SET state = excluded.state, reason = excluded.reason, copy_of = excluded.copy_of "
+      "WHERE (state = 'seen' AND excluded.state IN ('open', 'claiming', 'claimed')) "
+      "OR (state = 'open' AND excluded.state IN ('claiming', 'claimed')) "
+      "OR (state = 'claiming' AND excluded.state = 'claimed')",
       batch.provider_id, batch.requests, batch.created_at, batch.state, batch.cancel_wanted ? "wanted" : "no",
       batch.reason, batch.copy_of ? std::optional(batch.copy_of) : std::nullopt, batch.seen_at);
 }
@@ -122,6 +128,25 @@ std::string_view to_text(BookedAs as) {
   }
   return "";
 }
+
+namespace {
+
+// What a nonce has proven is not forgotten. `claiming`: it is not known yet what the batch is to be, and its results
+// are asked again until it is.
+void note_proven(Sql& sql, const Batch& batch, IntentId intent, std::string_view state, Instant now) {
+  UnexplainedBatch proven;
+  proven.provider_id = batch.provider_id;
+  proven.requests = batch.requests;
+  proven.created_at = batch.created_at;
+  proven.state = state;
+  proven.copy_of = intent;
+  proven.seen_at = now;
+  proven.reason = fmt::format("its results carry the ids of intent {}, which {}", intent.value,
+                              state == "claiming" ? "is not settled yet" : "has another batch: compare the bill");
+  insert_unexplained(sql, proven);
+}
+
+}  // namespace
 
 Booked book_by_nonce(Sql& sql, const std::string& nonce, const Batch& batch, bool exclusive, Instant now) {
   Booked booked;
@@ -157,10 +182,12 @@ Booked book_by_nonce(Sql& sql, const std::string& nonce, const Batch& batch, boo
   // It was given another one by its count alone, whose results will say whether that is right.
   if (may_be_disproved) {
     booked.as = BookedAs::in_flight;
+    note_proven(sql, batch, booked.intent, "claiming", now);
     return booked;
   }
   if (has_batch) {
     booked.as = BookedAs::duplicate;
+    note_proven(sql, batch, booked.intent, "claimed", now);
     set_fact(sql, "duplicate_batches", integer_fact(sql, "duplicate_batches").value_or(0) + 1);
     return booked;
   }
@@ -182,6 +209,7 @@ Booked book_by_nonce(Sql& sql, const std::string& nonce, const Batch& batch, boo
     case IntentState::uploading:
     case IntentState::committing:
       booked.as = BookedAs::in_flight;
+      note_proven(sql, batch, booked.intent, "claiming", now);
       return booked;
     case IntentState::created:
       booked.as = BookedAs::duplicate;

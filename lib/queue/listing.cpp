@@ -205,7 +205,8 @@ std::optional<AuditFloor> Queue::audit_floor(Instant now) {
   {
     auto row = sql_->query(
         "SELECT watermark, watermark_at FROM intent WHERE state = 'not_created' AND settled_at >= ? AND intact "
-        "AND NOT EXISTS (SELECT 1 FROM batch WHERE batch.intent = intent.id) ORDER BY watermark_at LIMIT 1",
+        "AND NOT EXISTS (SELECT 1 FROM batch WHERE batch.intent = intent.id AND proven = 1) ORDER BY watermark_at "
+        "LIMIT 1",
         now - audit_time);
     if (row.step()) return AuditFloor{row.maybe_text(0), row.maybe_time(1)};
   }

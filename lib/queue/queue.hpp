@@ -158,6 +158,9 @@ class Queue {
   // Provider ids that are not to be taken for this intent's batch: ours, those whose results disproved it, and those
   // that an operator has decided about.
   std::set<std::string> known_ids(IntentId candidate_of);
+  // Provider ids of batches that other intents have by their count alone, but for those that are known not to be of
+  // this one.
+  std::set<std::string> taken_by_count(IntentId except);
   void exclude_candidate(IntentId id, const std::string& provider_id);
   void record_not_created(IntentId id, Instant now);
   // The adopted batch's results carry none of our nonces: its intent is unknown again, this id excluded.

@@ -147,8 +147,7 @@ void Queue::give_up_claim(const std::string& provider_id, const std::string& rea
       provider_id, reason);
 }
 
-void Queue::end_claim(const std::string& provider_id, std::uint64_t unmatched, const std::string& reason,
-                      Instant now) {
+void Queue::end_claim(const std::string& provider_id, std::uint64_t unmatched, const std::string& reason, Instant now) {
   Transaction transaction(*sql_);
   // What was taken for a copy of ours is somebody else's: we are not alone here.
   const auto claim = unexplained(provider_id);

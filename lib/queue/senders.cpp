@@ -51,9 +51,10 @@ void Queue::begin_workspace() {
   if (integer_fact(*sql_, "restored_at")) {
     // What was forgotten may have been sent in the workspace before, which no list shows any more.
     set_fact(*sql_, "restored_elsewhere", 1);
-    sql_->run("UPDATE job SET reason = ?2 WHERE state IN ('queued', 'running', 'held', 'canceling') AND state = 'held' "
-              "AND reason = ?1",
-              recovered_reason, recovered_for_operator);
+    sql_->run(
+        "UPDATE job SET reason = ?2 WHERE state IN ('queued', 'running', 'held', 'canceling') AND state = 'held' "
+        "AND reason = ?1",
+        recovered_reason, recovered_for_operator);
   }
   transaction.commit();
 }

@@ -45,6 +45,16 @@ std::set<std::string> Queue::known_ids(IntentId candidate_of) {
   return ids;
 }
 
+std::set<std::string> Queue::taken_by_count(IntentId except) {
+  std::set<std::string> ids;
+  auto row = sql_->query(
+      "SELECT provider_id FROM batch WHERE state <> 'collected' AND proven = 0 AND intact AND intent <> ?1 AND NOT "
+      "EXISTS (SELECT 1 FROM excluded WHERE excluded.intent = ?1 AND excluded.provider_id = batch.provider_id)",
+      except);
+  while (row.step()) ids.insert(row.text(0));
+  return ids;
+}
+
 void Queue::exclude_candidate(IntentId id, const std::string& provider_id) {
   sql_->run("INSERT OR IGNORE INTO excluded VALUES (?, ?)", id, provider_id);
 }

@@ -61,9 +61,11 @@ class Batch {
   Duration results_kept{0};
   bool never_ends = false;
   Maker maker = Maker::client;
-  bool foreign = false;       // a stranger's
-  std::uint64_t copy_of = 0;  // the number of the batch whose POST something between has repeated, or 0
-  Instant tallied_at{};       // request_counts are all zero before
+  bool foreign = false;              // a stranger's
+  std::uint64_t copy_of = 0;         // the number of the batch whose POST something between has repeated, or 0
+  Instant tallied_at{};              // request_counts are all zero before
+  bool shown = false;                // by a list
+  std::optional<Instant> hidden_at;  // when a list ended before it last, from listed_at on
   bool deleted = false;
   bool settled = false;  // its end is in the ledger
   std::optional<Instant> cancel_at;

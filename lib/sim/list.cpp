@@ -25,6 +25,13 @@ Page older_page(const std::vector<std::shared_ptr<Batch>>& all, std::size_t from
   return page;
 }
 
+// What a list has shown, and what one that says that it is at its end has not.
+void note_shown(const std::vector<std::shared_ptr<Batch>>& all, std::size_t from, const Page& page, Instant at) {
+  for (const auto& batch : page.batches) batch->shown = true;
+  if (page.has_more) return;
+  for (auto i = from + page.batches.size(); i < all.size(); ++i) all[i]->hidden_at = at;
+}
+
 // The page that ends just before `to`, going newer.
 Page newer_page(const std::vector<std::shared_ptr<Batch>>& all, std::size_t to, std::size_t limit) {
   Page page;
@@ -66,10 +73,10 @@ Answer Exchange::list(Instant at) const {
 
   if (const auto most = service_.settings().page_limit; most > 0) limit = std::min<std::size_t>(limit, most);
   auto page = Page{};
+  auto from = cursor_at.value_or(0);
   if (before) {
-    page = newer_page(listed, *cursor_at, limit);
+    page = newer_page(listed, from, limit);
   } else {
-    auto from = cursor_at.value_or(0);
     if (cursor_at && from < listed.size() && listed[from]->id == *cursor) ++from;
     page = older_page(listed, from, limit);
   }
@@ -80,6 +87,7 @@ Answer Exchange::list(Instant at) const {
     if (cut->as == ShortList::As::empty) page.batches.clear();
     if (cut->as == ShortList::As::ends && page.batches.size() > cut->entries) page.batches.resize(cut->entries);
   }
+  if (!before) note_shown(listed, from, page, at);
   std::string body = R"({"data":[)";
   for (std::size_t i = 0; i < page.batches.size(); ++i) {
     if (i > 0) body += ',';

@@ -32,15 +32,18 @@ SettleDecision wait_for_nonce(const std::vector<ProviderBatch>& batches, std::st
 }  // namespace
 
 // Model: T13.
-Candidates candidates(const WholeList& list, const Intent& intent, const std::set<std::string>& known_ids,
-                      const std::set<std::string>& open_ids, bool exclusive) {
+Candidates candidates(const WholeList& list, const Intent& intent, const KnownIds& known, bool exclusive) {
+  const auto loosely = exclusive ? CountRule::any : CountRule::equal_or_untold;
   Candidates found;
   std::vector<ProviderBatch> open;
   for (const auto& batch : list.newest_first) {
-    if (known_ids.contains(batch.id)) continue;
-    if (may_be(batch, intent, CountRule::equal)) {
-      (open_ids.contains(batch.id) ? open : found.equal).push_back(batch);
-    } else if (may_be(batch, intent, exclusive ? CountRule::any : CountRule::equal_or_untold)) {
+    if (known.anothers.contains(batch.id)) {
+      if (may_be(batch, intent, loosely)) found.anothers.push_back(batch);
+    } else if (known.decided.contains(batch.id)) {
+      continue;
+    } else if (may_be(batch, intent, CountRule::equal)) {
+      (known.open.contains(batch.id) ? open : found.equal).push_back(batch);
+    } else if (may_be(batch, intent, loosely)) {
       found.possible.push_back(batch);
     }
   }
@@ -52,7 +55,7 @@ Candidates candidates(const WholeList& list, const Intent& intent, const std::se
 
 // Model: T13.
 SettleDecision decide(const Candidates& found, Observation& seen, SteadyTime now, Duration settle_unknown) {
-  if (!found.equal.empty() || !found.possible.empty()) seen = Observation();
+  if (!found.equal.empty() || !found.possible.empty() || !found.anothers.empty()) seen = Observation();
   if (found.equal.size() == 1) return {SettleStep::adopt, found.equal, "one batch in the list can be it", {}};
   if (found.equal.size() > 1) {
     return wait_for_nonce(
@@ -66,17 +69,32 @@ SettleDecision decide(const Candidates& found, Observation& seen, SteadyTime now
                     "offpeak reconcile {} dismiss",
                     found.possible.front().id, found.possible.front().id));
   }
-  if (!seen.first_clean_at) seen.first_clean_at = now;
+  if (!found.anothers.empty()) {
+    const auto& batch = found.anothers.front();
+    return {
+        SettleStep::look_again,
+        {},
+        fmt::format("batch {} was taken for that of another create by its size alone: its results will show whose it "
+                    "is",
+                    batch.id),
+        batch.expires_at};
+  }
   // Lists in one moment are one witness: they count only where they are spread.
   const bool spread = !seen.last_clean_at || now - *seen.last_clean_at >= look_interval(settle_unknown) / 2;
   if (spread) {
+    const auto between = std::chrono::floor<Duration>(now - seen.last_clean_at.value_or(now));
+    seen.watched += std::min(between, most_watched(settle_unknown));
     seen.last_clean_at = now;
     ++seen.clean_lists;
   }
-  if (seen.clean_lists >= clean_lists_min && now - *seen.first_clean_at >= settle_unknown) {
+  if (seen.clean_lists >= clean_lists_min && seen.watched >= settle_unknown) {
     return {SettleStep::not_created, {}, "no list showed it", {}};
   }
   return {SettleStep::look_again, {}, fmt::format("{} clean lists did not show it", seen.clean_lists), {}};
+}
+
+Duration most_watched(Duration settle_unknown) {
+  return std::max<Duration>(settle_unknown / clean_lists_min, Duration(1));
 }
 
 Duration look_interval(Duration settle_unknown) {

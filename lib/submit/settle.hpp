@@ -19,9 +19,20 @@ inline constexpr int clean_lists_min = 5;
 
 // What we have seen of one unknown intent in this process. A restart begins anew: that only waits longer.
 struct Observation {
-  std::optional<SteadyTime> first_clean_at;  // the first clean list without a candidate
-  std::optional<SteadyTime> last_clean_at;
-  int clean_lists = 0;  // without a candidate, in a row
+  std::optional<SteadyTime> last_clean_at;  // the last clean list that counts
+  Duration watched{};                       // by clean lists that follow one another closely
+  int clean_lists = 0;                      // without a candidate, in a row
+  std::string hidden;                       // a batch that exists, and that lists with a verdict did not show
+};
+
+// What the state says of listed batches.
+struct KnownIds {
+  std::set<std::string> decided;  // ours, claimed, dismissed, or known not to be this intent's
+  // They hold submitting because nothing explains them. A count alone makes none of them the intent's.
+  std::set<std::string> open;
+  // Another intent has them by their count alone, and lists have told wrong counts: their results will show whose they
+  // are. Not those that are known not to be this intent's.
+  std::set<std::string> anothers;
 };
 
 // Of the batches newer than the watermark, those that may be this intent's.
@@ -30,11 +41,9 @@ struct Candidates {
   // Their counts do not say that they are not ours: not told yet, or, where nobody else makes batches, wrong. While
   // there is one the create may have worked.
   std::vector<ProviderBatch> possible;
+  std::vector<ProviderBatch> anothers;  // the same, of KnownIds::anothers
 };
-// `open_ids`: batches that hold submitting because nothing explains them. A count alone makes none of them the
-// intent's.
-Candidates candidates(const WholeList& list, const Intent& intent, const std::set<std::string>& known_ids,
-                      const std::set<std::string>& open_ids, bool exclusive);
+Candidates candidates(const WholeList& list, const Intent& intent, const KnownIds& known, bool exclusive);
 
 enum class SettleStep : std::uint8_t { look_again, adopt, peek, not_created };
 
@@ -44,6 +53,10 @@ struct SettleDecision {
   std::string reason;
   std::optional<Instant> until;  // at the latest then it is known
 };
+
+// Two clean lists say of the time between them as much as this, however long it was: while the provider or the right
+// key was away, nobody has looked.
+Duration most_watched(Duration settle_unknown);
 
 // After a clean list (every page came). Updates the observation.
 SettleDecision decide(const Candidates& found, Observation& seen, SteadyTime now, Duration settle_unknown);

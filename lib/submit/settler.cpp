@@ -71,6 +71,11 @@ class NonceSearch final : public ResultsSink {
   std::string others_nonce_;
 };
 
+// Said until a verdict finds it shown, or the intent is settled.
+std::string hides_reason(const std::string& hidden) {
+  return "the list of batches cannot be used: it does not show " + hidden + ", which exists";
+}
+
 bool is_unknown(Queue& queue, IntentId id) {
   const auto intent = queue.intent(id);
   return intent && intent->state == IntentState::unknown;
@@ -98,9 +103,10 @@ std::map<IntentId, Instant> Settler::verdict_at() const {
   const auto settle = config_.provider.settle_unknown;
   std::map<IntentId, Instant> verdicts;
   for (const auto& [id, seen] : seen_) {
-    if (!seen.first_clean_at) continue;
-    const auto left = std::chrono::ceil<Duration>(*seen.first_clean_at - clock_.steady_now()) + settle;
-    verdicts[id] = clock_.now() + left + look_interval(settle);
+    if (!seen.last_clean_at) continue;
+    const auto since = std::chrono::floor<Duration>(clock_.steady_now() - *seen.last_clean_at);
+    const auto left = settle - seen.watched - std::min(since, most_watched(settle));
+    verdicts[id] = clock_.now() + std::max(left, Duration(0)) + look_interval(settle);
   }
   return verdicts;
 }
@@ -123,7 +129,7 @@ Task<> Settler::look(Intent intent) {
   for (const auto& batch : listed.value().newest_first) shown.insert(batch.id);
   const auto found = co_await compare(intent, std::move(listed.value()));
   // Whoever else works in this workspace: an entry without an id may be this very batch.
-  if (unreadable > 0 && found.equal.empty() && found.possible.empty()) {
+  if (unreadable > 0 && found.equal.empty() && found.possible.empty() && found.anothers.empty()) {
     const auto reason = fmt::format("{} entries of the list cannot be read, and one may be it", unreadable);
     co_await database_.run([id, reason, next_look](Queue& queue) { queue.note_intent(id, reason, next_look); });
     co_return;
@@ -131,10 +137,12 @@ Task<> Settler::look(Intent intent) {
   const auto decision = decide(found, seen_[id], asked_at, config_.provider.settle_unknown);
   co_await show(intent, found.equal);
   switch (decision.step) {
-    case SettleStep::look_again:
-      co_await database_.run(
-          [id, reason = decision.reason, next_look](Queue& queue) { queue.note_intent(id, reason, next_look); });
+    case SettleStep::look_again: {
+      const auto& hidden = seen_[id].hidden;
+      const auto reason = hidden.empty() ? decision.reason : hides_reason(hidden);
+      co_await database_.run([id, reason, next_look](Queue& queue) { queue.note_intent(id, reason, next_look); });
       co_return;
+    }
     case SettleStep::adopt:
       co_await adopt(std::move(intent), decision.batches.front(), false);
       co_return;
@@ -143,10 +151,15 @@ Task<> Settler::look(Intent intent) {
       co_return;
     case SettleStep::not_created:
       if (const auto hidden = co_await hidden_from(intent, std::move(shown), date)) {
-        seen_.erase(id);
-        log_.warning("intent.list_hides", {{"intent", id}, {"batch", *hidden}, {"act", "none: lists are read anew"}});
-        const auto reason = "the list of batches cannot be used: it does not show " + *hidden + ", which exists";
-        co_await database_.run([id, reason, next_look](Queue& queue) { queue.note_intent(id, reason, next_look); });
+        auto& seen = seen_[id];
+        if (seen.hidden != *hidden) {
+          log_.warning("intent.list_hides", {{"intent", id}, {"batch", *hidden}, {"act", "none: lists are read anew"}});
+        }
+        seen = Observation();
+        seen.hidden = *hidden;
+        co_await database_.run([id, reason = hides_reason(*hidden), next_look](Queue& queue) {
+          queue.note_intent(id, reason, next_look);
+        });
         co_return;
       }
       if (!co_await record_not_created(id)) co_return;
@@ -186,10 +199,9 @@ Task<Candidates> Settler::compare(Intent intent, WholeList list) {
   const ListMoment moment{clock_.now(), list.date, config_.provider.exclusive};
   auto seen = co_await database_.run([intent, list = std::move(list), moment](Queue& queue) {
     auto strangers = queue.see_list(list.newest_first, moment, Queue::ListLook::running);
-    std::set<std::string> open;
-    for (const auto& batch : queue.unexplained()) open.insert(batch.provider_id);
-    return std::pair(candidates(list, intent, queue.known_ids(intent.id), open, moment.exclusive),
-                     std::move(strangers));
+    KnownIds known{queue.known_ids(intent.id), {}, queue.taken_by_count(intent.id)};
+    for (const auto& batch : queue.unexplained()) known.open.insert(batch.provider_id);
+    return std::pair(candidates(list, intent, known, moment.exclusive), std::move(strangers));
   });
   report_strangers(log_, seen.second, moment.exclusive);
   co_return std::move(seen.first);

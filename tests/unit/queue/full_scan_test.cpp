@@ -48,6 +48,7 @@ const std::vector<Asked>& asked_all_the_time() {
       {"uploading_intent", [](Queue& q) { q.uploading_intent(); }},
       {"unknown_intents", [](Queue& q) { q.unknown_intents(); }},
       {"audit_floor", [](Queue& q) { q.audit_floor(world_now); }},
+      {"taken_by_count", [](Queue& q) { q.taken_by_count(IntentId{1}); }},
       {"may_explain", [](Queue& q) { q.may_explain({}, world_now); }},
       {"old_work", [](Queue& q) { q.old_work(world_now); }},
       {"unexplained", [](Queue& q) { q.unexplained(); }},

@@ -355,6 +355,48 @@ TEST_F(ReconcileTest, ASecondBatchOfAnIntentIsCountedAndNotBooked) {
   made.provider_id = "msgbatch_2";
   EXPECT_EQ(queue->book_candidate(other, "ours", made, true, now).as, BookedAs::duplicate);
   EXPECT_FALSE(queue->batch("msgbatch_2"));
+  const auto known = queue->unexplained("msgbatch_2");
+  ASSERT_TRUE(known) << "a list must not make it a third intent's";
+  EXPECT_EQ(known->state, "claimed");
+  EXPECT_EQ(known->copy_of, id);
+}
+
+// Its nonce is proof, but its intent was given another one by its count: it waits until that one is disproved.
+TEST_F(ReconcileTest, WhatANonceHasProvenWaitsForItsIntent) {
+  const auto late = unknown(0, 2, "late");
+  queue->record_not_created(late, now);
+  Batch strange;
+  strange.provider_id = "msgbatch_by_count";
+  const auto by_count = queue->adopt_twin(late, strange, false, now);
+  EXPECT_TRUE(queue->audit_floor(now)) << "the batch that it has may not be its own";
+  const auto other = unknown(5, 2, "other");
+  Batch found;
+  found.provider_id = "msgbatch_true";
+  found.requests = 2;
+  EXPECT_EQ(queue->book_candidate(other, "late", found, true, now).as, BookedAs::in_flight);
+  ASSERT_TRUE(queue->unexplained("msgbatch_true"));
+  EXPECT_EQ(queue->unexplained("msgbatch_true")->state, "claiming");
+  EXPECT_FALSE(queue->pack_view(now, 10).unexplained_batches) << "it is known whose it is";
+  queue->disprove_batch(by_count, now);
+  EXPECT_EQ(queue->record_claim(claimed("msgbatch_true", 0, 2, "late"), now).as, BookedAs::twin);
+  EXPECT_TRUE(queue->batch("msgbatch_true")->proven);
+  EXPECT_FALSE(queue->unexplained("msgbatch_true")) << "it is a batch of ours now";
+}
+
+TEST_F(ReconcileTest, ABatchThatAnotherIntentHasByItsCountIsTakenByCount) {
+  const auto first = unknown(0, 2, "first");
+  const auto second = unknown(5, 3, "second");
+  Batch found;
+  found.provider_id = "msgbatch_x";
+  const auto adopted = queue->record_created(first, found, false, now);
+  EXPECT_TRUE(queue->taken_by_count(first).empty()) << "its own";
+  EXPECT_TRUE(queue->taken_by_count(second).contains("msgbatch_x"));
+  queue->exclude_candidate(second, "msgbatch_x");
+  EXPECT_TRUE(queue->taken_by_count(second).empty()) << "it is known not to be this one's";
+  const auto third = unknown(8, 1, "third");
+  EXPECT_FALSE(queue->taken_by_count(third).empty());
+  queue->prove_batch(adopted);
+  EXPECT_TRUE(queue->taken_by_count(third).empty()) << "its results have shown whose it is";
 }
 
 TEST_F(ReconcileTest, JobIdsSkipWhatTheFoldersHold) {

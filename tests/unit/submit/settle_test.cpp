@@ -34,12 +34,14 @@ WholeList list_of(std::vector<ProviderBatch> newest_first) {
   return list;
 }
 
-Candidates equal(std::vector<ProviderBatch> batches) { return {std::move(batches), {}}; }
+Candidates equal(std::vector<ProviderBatch> batches) { return {std::move(batches), {}, {}}; }
 
 enum class Workspace { exclusive, shared };
 Candidates find(std::vector<ProviderBatch> newest_first, const Intent& intent, const std::set<std::string>& known,
-                Workspace workspace = Workspace::shared, const std::set<std::string>& open = {}) {
-  return candidates(list_of(std::move(newest_first)), intent, known, open, workspace == Workspace::exclusive);
+                Workspace workspace = Workspace::shared, const std::set<std::string>& open = {},
+                const std::set<std::string>& anothers = {}) {
+  return candidates(list_of(std::move(newest_first)), intent, {known, open, anothers},
+                    workspace == Workspace::exclusive);
 }
 
 // It holds submitting, since it may be of work that was forgotten: its count makes it nobody's.
@@ -92,6 +94,54 @@ TEST(Candidates, InASharedWorkspaceOnlyCountsThatAreNotToldYetLeaveItOpen) {
   EXPECT_TRUE(find({batch("msgbatch_2", 9, 4000)}, unknown_intent(), {}).possible.empty());
 }
 
+// A list told a wrong count, another create took the batch by it, and its results are not there yet.
+TEST(Candidates, WhatAnotherIntentHasByItsCountAloneMayBeThisOnes) {
+  const auto theirs = batch("msgbatch_1", 9, 4000);
+  EXPECT_EQ(find({theirs}, unknown_intent(), {"msgbatch_1"}, Workspace::exclusive, {}, {"msgbatch_1"}).anothers.size(),
+            1u);
+  EXPECT_TRUE(find({theirs}, unknown_intent(), {"msgbatch_1"}, Workspace::shared, {}, {"msgbatch_1"}).anothers.empty());
+  const auto alike = find({batch("msgbatch_1", 10, 4000)}, unknown_intent(), {}, Workspace::shared, {}, {"msgbatch_1"});
+  EXPECT_EQ(alike.anothers.size(), 1u);
+  EXPECT_TRUE(alike.equal.empty()) << "one batch is not adopted twice";
+}
+
+TEST(Settle, NoVerdictWhileAnotherIntentHasItByItsCountAlone) {
+  Observation seen;
+  const Candidates found{{}, {}, {batch("msgbatch_1", 9, 2000, ProcessingStatus::ended)}};
+  for (int i = 0; i < 60; ++i) {
+    const auto decision = decide(found, seen, at(std::chrono::minutes(i)), settle_time);
+    EXPECT_EQ(decision.step, SettleStep::look_again);
+    EXPECT_NE(decision.reason.find("msgbatch_1"), std::string::npos);
+  }
+  EXPECT_EQ(decide({}, seen, at(std::chrono::hours(1)), settle_time).step, SettleStep::look_again) << "begins anew";
+}
+
+// The provider was away, or the key was another one: nobody has looked in the time between.
+TEST(Settle, AGapCountsForLittle) {
+  Observation seen;
+  decide({}, seen, at(Duration(0)), settle_time);
+  const auto after = std::chrono::hours(21);
+  const auto left = settle_time - most_watched(settle_time);
+  for (Duration passed{0}; passed < left; passed += std::chrono::minutes(1)) {
+    EXPECT_EQ(decide({}, seen, at(after + passed), settle_time).step, SettleStep::look_again) << passed.count();
+  }
+  EXPECT_EQ(decide({}, seen, at(after + left), settle_time).step, SettleStep::not_created);
+}
+
+// As long as it is looked for now and then, it is decided.
+TEST(Settle, WhatIsWatchedInPartsIsDecided) {
+  Observation seen;
+  auto step = SettleStep::look_again;
+  int parts = 0;
+  for (; parts < 20 && step == SettleStep::look_again; ++parts) {
+    for (int i = 0; i < 5 && step == SettleStep::look_again; ++i) {
+      step = decide({}, seen, at(std::chrono::hours(6 * parts) + std::chrono::minutes(i)), settle_time).step;
+    }
+  }
+  EXPECT_EQ(step, SettleStep::not_created);
+  EXPECT_EQ(parts, 3);
+}
+
 TEST(Settle, OneCandidateIsAdopted) {
   Observation seen;
   EXPECT_EQ(decide(equal({batch("msgbatch_1", 10, 2000)}), seen, at(Duration(0)), settle_time).step, SettleStep::adopt);
@@ -99,13 +149,13 @@ TEST(Settle, OneCandidateIsAdopted) {
 
 TEST(Settle, NoVerdictWhileABatchMayBeItThatItsCountsDoNotShow) {
   Observation seen;
-  const Candidates odd{{}, {batch("msgbatch_1", 0, 2000)}};
+  const Candidates odd{{}, {batch("msgbatch_1", 0, 2000)}, {}};
   for (int i = 0; i < 60; ++i) {
     const auto decision = decide(odd, seen, at(std::chrono::minutes(i)), settle_time);
     EXPECT_EQ(decision.step, SettleStep::look_again);
     EXPECT_NE(decision.reason.find("msgbatch_1"), std::string::npos);
   }
-  const Candidates over{{}, {batch("msgbatch_1", 9, 2000, ProcessingStatus::ended)}};
+  const Candidates over{{}, {batch("msgbatch_1", 9, 2000, ProcessingStatus::ended)}, {}};
   EXPECT_EQ(decide(over, seen, at(std::chrono::hours(2)), settle_time).step, SettleStep::peek);
   EXPECT_EQ(decide({}, seen, at(std::chrono::hours(3)), settle_time).step, SettleStep::look_again) << "begins anew";
 }
