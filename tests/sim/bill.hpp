@@ -25,7 +25,7 @@ class Bill {
   // Why what a batch ran may be paid for once more. There is no other reason: what offpeak could have known is its own
   // fault, and is not forgiven. Of each the state must tell (World::judge_forgiven).
   enum class Why : std::uint8_t {
-    listed_too_late,  // later than the provider promises (most_lag)
+    listed_too_late,  // later than the provider promises (most_lag), or in no list of that time
     copied,           // something between has sent the create's body once more
     forgotten,        // by a state that was put back, where a batch that nothing explains holds nothing (not exclusive)
   };

@@ -193,6 +193,8 @@ std::vector<std::int64_t> complete_jobs(sqlite3* db) {
   return found;
 }
 
+std::int64_t rows_written(sqlite3* db) { return sqlite3_total_changes64(db); }
+
 bool names_batch(sqlite3* db, const std::string& provider_id) {
   std::vector<std::string> columns;
   each_row(

@@ -17,6 +17,9 @@ std::vector<std::string> look_into(sqlite3* db);
 // Jobs that nobody holds, all of whose requests have outcomes, and that are neither done nor canceled.
 std::vector<std::int64_t> complete_jobs(sqlite3* db);
 
+// Rows that this connection has written since it was opened.
+std::int64_t rows_written(sqlite3* db);
+
 // Does the state say anything of this batch? Not as a mere candidate, nor as one that is not some intent's.
 bool names_batch(sqlite3* db, const std::string& provider_id);
 

@@ -163,6 +163,7 @@ class World {
   void forgive_forgotten(Instant since);
 
   // world_judge.cpp
+  void forgive_hidden();
   void check_strangers();
   void check_complete(sqlite3* db);
   void check_waits();
@@ -218,6 +219,8 @@ class World {
   std::uint64_t batches_seen_ = 0;
   std::uint64_t other_batches_seen_ = 0;
   std::uint64_t foreign_canceled_seen_ = 0;
+  std::set<std::string> hidden_judged_;
+  std::optional<std::pair<std::uint64_t, std::int64_t>> looked_into_;  // a life, and what was written in it
   std::set<std::string> canceled_told_;
   std::map<std::int64_t, SteadyTime> complete_since_;  // by job
   std::map<std::string, SteadyTime> silent_since_;     // by what waits

@@ -22,6 +22,7 @@ constexpr std::string_view recovered_prefix = "recovered-";
 
 void World::check_cheap() {
   note_new_batches();
+  forgive_hidden();
   check_strangers();
   for (auto& complaint : bill_.check(true_clock_.now())) {
     if (complaint.starts_with("billed twice")) ++counts_.billed_twice;
@@ -52,6 +53,22 @@ void World::note_new_batches(sim::Service& service, std::uint64_t& seen) {
     if (batch->listed_at - true_clock_.now() > weather_.most_lag) bill_.forgive(*batch, Bill::Why::listed_too_late);
   }
   seen = batches.size();
+}
+
+// Lists that end before a batch, all of them and for longer than the provider promises, are as good as its absence. Not
+// so where the state knows it.
+void World::forgive_hidden() {
+  if (!weather_.features.has(Feature::lists) || !daemon_ || disk_.dead()) return;
+  for (auto* service : {&service_, &other_service_}) {
+    for (const auto& batch : service->store().batches()) {
+      if (batch->foreign || batch->shown || !batch->hidden_at) continue;
+      if (*batch->hidden_at - batch->created_at <= weather_.most_lag) continue;
+      if (!hidden_judged_.insert(batch->id).second) continue;
+      const SimDisk::Aside aside(disk_);
+      if (names_batch(mount_.connection(config_.paths.database()), batch->id)) continue;
+      bill_.forgive(*batch, Bill::Why::listed_too_late);
+    }
+  }
 }
 
 // A stranger is nobody of ours: whatever is thought of its batch, it runs on.
@@ -128,7 +145,8 @@ void World::judge_forgiven() {
                                       [&](const auto& request) { return contents[request.content].created > 1; });
     if (!overlaps) continue;
     // While nothing is in flight a list is read once an hour, or at the longest interval.
-    if (batch->listed_at > true_clock_.now() - config_.poll.max_interval - std::chrono::hours(2)) continue;
+    const auto lately = true_clock_.now() - config_.poll.max_interval - std::chrono::hours(2);
+    if (!batch->shown || batch->listed_at > lately) continue;
     ++counts_.silent;
     complain(fmt::format("{} ran requests of ours that another batch ran too ({}), and the state does not know of it",
                          id,
@@ -144,7 +162,12 @@ void World::check_deep() {
   look_for_fates();
   auto* database = mount_.connection(config_.paths.database());
   if (database == nullptr) return complain("the daemon runs without its database");
-  for (auto& complaint : look_into(database)) complain(std::move(complaint));
+  // What it finds stands in the database: nothing new where nothing was written.
+  const std::pair state(counts_.starts, rows_written(database));
+  if (looked_into_ != state) {
+    for (auto& complaint : look_into(database)) complain(std::move(complaint));
+    looked_into_ = state;
+  }
   ++counts_.looks;
   check_complete(database);
   check_waits();
@@ -255,6 +278,12 @@ void World::judge() {
     const auto status = daemon_->queue.status(clock_.now());
     complain(fmt::format("not done in time: {} jobs, {} intakes, {} batches, {} unknown intents", status.jobs_open,
                          status.intakes, status.open_batches, status.unknown_intents));
+    ListOptions all;
+    all.limit = 1000;
+    for (const auto& job : daemon_->queue.jobs(all)) {
+      if (job.done_at) continue;
+      trace_.add("judge {} is {} ({})", job.file, to_text(job.state), job.reason.value_or(""));
+    }
     return;
   }
   judge_forgiven();

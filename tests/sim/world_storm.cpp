@@ -224,10 +224,12 @@ void World::tend() {
     held.limit = 1000;
     held.state = "held";
     const bool explained = ours_are_explained();
+    // A clock that was years off ends what is looked for; then nobody is told any more, and the human decides without.
+    const bool given_up = !explained && weather_.clock_jumps > 0 && clock_.steady_now() > storm_end_ + hours(72);
     for (const auto& job : queue.jobs(held)) {
       // Released before every forgotten batch was claimed, a recovered job is sent again beside it: nobody does that.
-      if (job.file.starts_with("recovered-") && sent_elsewhere()) {
-        trace_.add("world command: cancel {}, it was sent in another workspace", job.id.value);
+      if (job.file.starts_with("recovered-") && (given_up || sent_elsewhere())) {
+        trace_.add("world command: cancel {}, it may have been sent, and nothing will tell", job.id.value);
         static_cast<void>(queue.cancel_job(job.id, clock_.now()));
         note_recovered(job);
         for (auto& drop : drops_) drop.canceled = drop.canceled || drop.name == job.file;
