@@ -61,24 +61,7 @@ patiently "$build/offpeak" status
 echo "offpeakd --root $folder"
 
 step "A job file of $requests requests is dropped into $folder/spool/incoming"
-python3 - "$requests" >"$folder/spool/.reviews" <<'PYTHON'
-import json, random, sys
-
-dice = random.Random(7)
-things = ["kettle", "rucksack", "desk lamp", "raincoat", "headphones", "teapot", "café chair", "日本茶"]
-moods = ["I love this", "It broke after", "Not bad, but this", "My children want another", "Never again such a"]
-print(json.dumps({"offpeak": {"name": "reviews", "defaults": {"max_tokens": 200}}}))
-for number in range(int(sys.argv[1])):
-    review = f"{dice.choice(moods)} {dice.choice(things)}, number {number}. " + "Really! " * dice.randrange(30)
-    params = {"model": dice.choice(["claude-haiku-5-5", "claude-haiku-5-5", "claude-sonnet-5-5"]),
-              "messages": [{"role": "user", "content": f"Is this review kind? Answer yes or no.\n\n{review}"}]}
-    if dice.random() < 0.2:
-        params["system"] = "You read reviews for a shop."
-    if dice.random() < 0.1:
-        params["tools"] = [{"name": "rate", "description": "Stores a rating", "input_schema": {
-            "type": "object", "properties": {"stars": {"type": "integer"}}, "required": ["stars"]}}]
-    print(json.dumps({"custom_id": f"review-{number}", "params": params}, ensure_ascii=False))
-PYTHON
+"$repository/tests/e2e/reviews.py" "$requests" >"$folder/spool/.reviews"
 head -c 300 <(sed -n 2p "$folder/spool/.reviews") && echo
 mv "$folder/spool/.reviews" "$folder/spool/incoming/reviews.jsonl"
 patiently "$build/offpeak" show 1
