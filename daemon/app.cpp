@@ -342,7 +342,8 @@ int run_daemon(const DaemonOptions& options, Settings settings, Log& log) {
     return exit_state_in_use;
   } catch (const QueueDamaged& error) {
     log.error("daemon.state_damaged",
-              {{"error", error.what()}, {"act", "restore a backup: see \"Back up and restore\" in README.md"}});
+              {{"error", error.what()},
+               {"act", "restore a backup: \"Restore\" in /usr/share/doc/offpeak/systemd/README.md says how"}});
     return exit_state_damaged;
   } catch (const std::exception& error) {
     log.error("daemon.failed", {{"error", error.what()}, {"act", "see the message; a restart recovers"}});

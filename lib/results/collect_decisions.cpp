@@ -31,7 +31,7 @@ std::string made_result(std::string_view type, const std::string& message) {
       type, json_quote(message));
 }
 
-constexpr std::string_view not_again = "It is not sent again by itself: `offpeak retry` does that.";
+constexpr std::string_view not_again = "It is not sent again by itself: failed.jsonl holds it, to be dropped again.";
 
 }  // namespace
 

@@ -228,10 +228,11 @@ Task<> Collector::give_up(Batch batch) {
   const auto lost = co_await doors_.database.run(std::move(lose));
   doubts_.erase(batch.id);
   end_waiting(batch);
-  doors_.log.error("results.lost", {{"batch", batch.id},
-                                    {"provider_id", batch.provider_id},
-                                    {"requests", lost.missing},
-                                    {"hint", "they may have been paid for; `offpeak retry` sends them again"}});
+  doors_.log.error("results.lost",
+                   {{"batch", batch.id},
+                    {"provider_id", batch.provider_id},
+                    {"requests", lost.missing},
+                    {"hint", "they may have been paid for; failed.jsonl holds them, to be dropped again"}});
 }
 
 Task<> Collector::try_again(Batch batch, std::string reason, std::optional<Duration> retry_after) {

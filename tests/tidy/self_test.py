@@ -10,6 +10,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parent))
 import check  # noqa: E402
+import documents  # noqa: E402
 import model_links  # noqa: E402
 
 
@@ -131,6 +132,40 @@ class Program(unittest.TestCase):
     def test_an_empty_tree_is_no_success(self):
         self.assertEqual(self.run_on({}, "layers").returncode, 2)
         self.assertEqual(self.run_on({}, "nonsense").returncode, 2)
+
+
+class Documents(unittest.TestCase):
+    KNOWN = documents.Known({"status", "wait"}, {"test"}, {"--json"}, {("batch", "linger")}, {"/v1/status", "/v1/jobs/{}"},
+                            {"README.md", "lib/README.md", "lib/pack/plan.cpp", "schema/README.md"})
+
+    def document(self, text, path="README.md"):
+        return [what for _, what in documents.complaints_of_document(path, text, self.KNOWN)]
+
+    def test_what_exists_is_not_complained_about(self):
+        self.assertEqual(self.document("`offpeak status --json`, `./dev test`, `batch.linger`, `/v1/jobs/7`\n"
+                                       "[the rooms](lib/README.md), `lib/pack/plan.cpp`\n"
+                                       "```sh\noffpeak wait 1   # ends when offpeak does\n```\n"), [])
+        self.assertEqual(self.document("`pack/plan` and [formats](../schema/README.md)\n", "lib/README.md"), [])
+
+    def test_what_does_not_exist_is_found(self):
+        for text in ["`offpeak retry 7`", "```\noffpeak retry\n```", "`./dev fly`", "`offpeak status --fast`",
+                     "`batch.size`", "`/v1/events`", "[here](docs/here.md)", "`lib/pack/gone.cpp`"]:
+            self.assertEqual(len(self.document(text + "\n")), 1, text)
+
+    def test_prose_is_not_read(self):
+        self.assertEqual(self.document("offpeak goes on by itself, `offpeak: ok`, `offpeak 0.1.0`\n"), [])
+
+    def test_what_is_not_there_yet_must_not_be_there(self):
+        self.assertEqual(self.document("## Not there yet\n`offpeak retry`, `/v1/events`\n"), [])
+        self.assertEqual(len(self.document("## Not there yet\n`offpeak wait`\n")), 1)
+        self.assertEqual(len(self.document("## Not there yet\n## Next\n`offpeak retry`\n")), 1)
+
+    def test_commands_in_messages_are_read(self):
+        def found(text):
+            return [what for _, what in documents.complaints_of_source(text, self.KNOWN)]
+        self.assertEqual(found('log("hint", "wait, or `offpeak wait {}`"); f("offpeak status"); f("offpeak runs LLMs");'), [])
+        self.assertEqual(len(found('log("hint", "`offpeak retry` does that");')), 1)
+        self.assertEqual(len(found('fmt::format("offpeak retry {}", id)')), 1)
 
 
 class ModelLinks(unittest.TestCase):
