@@ -158,8 +158,12 @@ class DiskFull(TestCase):
         world.sim.end_all()
         # It may start and wait, or end and be started again by the service manager: both are well, nothing is lost.
         world.daemon.start(wait=False)
-        wait_until(lambda: not world.daemon.alive() or "full" in world.daemon.log_text() or "space" in world.daemon.log_text(),
-                   "it found the disk full")
+
+        def found_out():
+            log = world.daemon.log_text()
+            return not world.daemon.alive() or ("daemon.failed" not in log and ("full" in log or "space" in log))
+
+        wait_until(found_out, "it found the disk full")
         if not world.daemon.alive():
             self.assertEqual(world.daemon.process.popen.returncode, 1)
             self.free(world)
