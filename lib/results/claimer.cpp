@@ -57,20 +57,34 @@ struct Claimer::Scan {
   std::optional<Error> damage;  // the first of the job that is being read
 };
 
+namespace {
+
+// The soonest time that a claim waits for.
+std::optional<Instant> next_time(const std::vector<UnexplainedBatch>& batches) {
+  std::optional<Instant> next;
+  for (const auto& batch : batches) {
+    if (batch.state != "claiming" || !batch.next_action_at) continue;
+    next = std::min(next.value_or(*batch.next_action_at), *batch.next_action_at);
+  }
+  return next;
+}
+
+}  // namespace
+
 Task<> Claimer::run() {
   for (;;) {
-    bool waiting = true;
+    std::optional<Duration> pause = look_interval();
     try {
-      waiting = co_await round();
+      pause = co_await round();
     } catch (const QueueDiskFull&) {
       doors_.log.error("claim.disk_full", {{"hint", "free some space; offpeak goes on by itself"}});
     }
-    co_await bell_.wait_for(waiting ? look_interval() : longest_idle_wait);
+    co_await bell_.wait_for(pause.value_or(longest_idle_wait));
   }
 }
 
-// True where something is left to look at again.
-Task<bool> Claimer::round() {
+// When to look again; nothing where nothing is left.
+Task<std::optional<Duration>> Claimer::round() {
   const auto candidates = co_await doors_.database.run([](Queue& queue) { return queue.candidates_to_cancel(); });
   bool left = false;
   // A cancel that is recorded rings this stage: one that failed is not asked for again by that.
@@ -86,7 +100,9 @@ Task<bool> Claimer::round() {
     if (claim.next_action_at && *claim.next_action_at > now && *claim.next_action_at <= now + longest) continue;
     co_await advance(claim);
   }
-  co_return left;
+  const auto next = co_await doors_.database.run([](Queue& queue) { return next_time(queue.unexplained()); });
+  if (next) co_return std::clamp<Duration>(*next - doors_.clock.now(), Duration(1), look_interval());
+  co_return left ? std::optional(look_interval()) : std::nullopt;
 }
 
 Task<bool> Claimer::cancel_candidate(std::string provider_id) {
@@ -338,10 +354,9 @@ Task<> Claimer::end(ClaimedBatch claimed, Booked booked) {
 
 Task<> Claimer::end_without(UnexplainedBatch claim, std::uint64_t lines, std::string reason) {
   doors_.log.warning("claim.nothing_ours", {{"batch", claim.provider_id}, {"lines", lines}, {"reason", reason}});
-  co_await doors_.database.run(
-      [id = claim.provider_id, lines, reason, now = doors_.clock.now()](Queue& queue) {
-        queue.end_claim(id, lines, reason, now);
-      });
+  co_await doors_.database.run([id = claim.provider_id, lines, reason, now = doors_.clock.now()](Queue& queue) {
+    queue.end_claim(id, lines, reason, now);
+  });
 }
 
 Task<> Claimer::wait(UnexplainedBatch claim, std::string reason, Duration pause) {

@@ -63,7 +63,7 @@ class Claimer {
     std::optional<Duration> retry_after;
   };
 
-  Task<bool> round();
+  Task<std::optional<Duration>> round();
   Task<bool> cancel_candidate(std::string provider_id);
   Task<> advance(UnexplainedBatch claim);
   Task<bool> cancel(UnexplainedBatch claim);

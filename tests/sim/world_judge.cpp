@@ -284,6 +284,9 @@ void World::judge() {
       if (job.done_at) continue;
       trace_.add("judge {} is {} ({})", job.file, to_text(job.state), job.reason.value_or(""));
     }
+    for (const auto& batch : daemon_->queue.unexplained()) {
+      trace_.add("judge {} is {} ({})", batch.provider_id, batch.state, batch.reason.value_or(""));
+    }
     return;
   }
   judge_forgiven();

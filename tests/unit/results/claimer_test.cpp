@@ -40,7 +40,7 @@ TEST_F(ClaimCalls, ABatchThatCannotBeAskedForDecidesNothing) {
   for (std::uint32_t failures = 1; failures <= every_failure.size(); ++failures) {
     ASSERT_EQ(claim().failures, failures);
     expect_waits(every_failure[failures - 1].message);
-    world.clock.advance(*claim().next_action_at - world.clock.now() + 1min);
+    world.clock.advance(*claim().next_action_at - world.clock.now() + 1s);
   }
   EXPECT_EQ(world.log.count("warning claim.waiting"), every_failure.size());
   expect_claimed(job, 3);
@@ -56,7 +56,7 @@ TEST_F(ClaimCalls, ResultsThatDoNotComeDecideNothing) {
   start();
   for (const auto& failure : every_failure) {
     expect_waits(failure.message);
-    world.clock.advance(*claim().next_action_at - world.clock.now() + 1min);
+    world.clock.advance(*claim().next_action_at - world.clock.now() + 1s);
   }
   expect_claimed(job, 3);
 }
@@ -100,6 +100,18 @@ TEST_F(ClaimCalls, APauseThatTheProviderAsksForIsKept) {
   }
   EXPECT_EQ(world.provider.count("retrieve"), 1u) << "ringing does not make it come sooner";
   world.clock.advance(2min);
+  expect_claimed(job, 2);
+}
+
+// What the status says of the next try is so, however rarely batches are looked at.
+TEST_F(ClaimCalls, TheTimeThatIsSaidIsKeptWhereBatchesAreRarelyPolled) {
+  world.config.poll.max_interval = 6h;
+  const auto job = lose_job(2);
+  world.provider.retrieve_failures = {failed_call(Kind::unreachable, 0)};
+  start();
+  const auto said = claim().next_action_at.value();
+  EXPECT_LT(said, world.clock.now() + 1min);
+  world.clock.advance(said - world.clock.now() + 1s);
   expect_claimed(job, 2);
 }
 
