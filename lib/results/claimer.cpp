@@ -195,6 +195,16 @@ Task<> Claimer::claim_ended(UnexplainedBatch claim, ProviderBatch told) {
     co_await try_again(std::move(claim), std::move(reason), std::nullopt);
     co_return;
   }
+  // Whoever made the batch, its results have ids: something on the way has answered in the provider's place.
+  if (ids.readable == 0 && requests > 0) {
+    auto reason = fmt::format(
+        "what came in place of its results has {} lines and no id: downloading again; where nothing better comes: "
+        "offpeak "
+        "reconcile {} dismiss",
+        ids.total, claim.provider_id);
+    co_await try_again(std::move(claim), std::move(reason), std::nullopt);
+    co_return;
+  }
   if (is_doubtful(claim.provider_id, requests, ids)) {
     auto reason = fmt::format("its results tell of {} of its {} requests; downloading once more", ids.told(), requests);
     co_await try_again(std::move(claim), std::move(reason), std::nullopt);

@@ -175,7 +175,7 @@ TEST_F(ClaimFiles, ABatchWhoseOnlyLineIsOddIsNotNobodysAtOnce) {
   download_first("{odd\n");
   download_first("{even\n");
   start();
-  expect_waits("0 of its 1 requests");
+  expect_waits("no id");
   mend_and_wait();
   expect_claimed(job, 1);
 }

@@ -103,6 +103,21 @@ TEST_F(ClaimCalls, APauseThatTheProviderAsksForIsKept) {
   expect_claimed(job, 2);
 }
 
+// A proxy's page, as long as the results and twice the same.
+TEST_F(ClaimCalls, APageInPlaceOfTheResultsIsNotTakenForAStrangers) {
+  const auto job = lose_job(3);
+  const std::string page = "<html>\n<head><title>502</title></head>\n<body>\n</body>\n</html>\n";
+  auto& downloads = world.provider.downloads[lost];
+  for (int i = 0; i < 5; ++i) downloads.push_front({page, std::nullopt});
+  start();
+  for (int i = 0; i < 5; ++i) {
+    expect_waits("no id");
+    expect_waits("offpeak reconcile msgbatch_lost dismiss");
+    world.clock.advance(*claim().next_action_at - world.clock.now() + 1s);
+  }
+  expect_claimed(job, 3);
+}
+
 // What the status says of the next try is so, however rarely batches are looked at.
 TEST_F(ClaimCalls, TheTimeThatIsSaidIsKeptWhereBatchesAreRarelyPolled) {
   world.config.poll.max_interval = 6h;
