@@ -198,9 +198,8 @@ Task<> Claimer::claim_ended(UnexplainedBatch claim, ProviderBatch told) {
   // Whoever made the batch, its results have ids: something on the way has answered in the provider's place.
   if (ids.readable == 0 && requests > 0) {
     auto reason = fmt::format(
-        "what came in place of its results has {} lines and no id: downloading again; where nothing better comes: "
-        "offpeak "
-        "reconcile {} dismiss",
+        "what came in place of its results has {} lines and no id, so it is downloaded again; if that does not help: "
+        "offpeak reconcile {} dismiss",
         ids.total, claim.provider_id);
     co_await try_again(std::move(claim), std::move(reason), std::nullopt);
     co_return;

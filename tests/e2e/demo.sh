@@ -29,15 +29,8 @@ trap clean_up EXIT
 
 step() { printf '\n== %s\n' "$*"; }
 
-# Waits up to ten seconds for a command to succeed.
-patiently() {
-  for _ in $(seq 200); do
-    "$@" >/dev/null 2>&1 && return
-    sleep 0.05
-  done
-  echo "demo: still waiting for: $*" >&2
-  return 1
-}
+name=demo
+. "$repository/tests/e2e/patiently.sh"
 
 step "A simulated provider: batches take 4 seconds, a few requests expire or fail"
 cat >"$folder/script.json" <<'JSON'

@@ -22,15 +22,8 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 0' INT TERM
 
-# Waits up to ten seconds for a command to succeed.
-patiently() {
-  for _ in $(seq 200); do
-    "$@" >/dev/null 2>&1 && return
-    sleep 0.05
-  done
-  echo "try: still waiting for: $*; see the logs in $folder" >&2
-  return 1
-}
+name=try
+. "$repository/tests/e2e/patiently.sh"
 
 cat >"$folder/provider.json" <<'JSON'
 {"processing_time": "45s", "progress": true,
