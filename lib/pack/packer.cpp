@@ -122,8 +122,6 @@ Task<Packer::Look> Packer::look() {
   const Config config = config_;
   co_return co_await database_.run([now, config](Queue& queue) {
     Look look;
-    // In a shared workspace nothing tells when all is decided: the jobs wait for the operator.
-    if (config.provider.exclusive) queue.end_restore();
     const auto view = queue.pack_view(now, most_ranges_a_job);
     look.gate = closed_gate(view, config, now);
     look.next_ready_at = view.next_ready_at;

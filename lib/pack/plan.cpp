@@ -236,6 +236,26 @@ std::optional<Instant> send_at(const Plan& plan, Duration linger, Instant now) {
   return std::max(now, plan.oldest + linger);
 }
 
+namespace {
+
+// What is adopted by its count may turn out to be of work that was forgotten, so all waits, not only what came back.
+// Model: GATE_OPEN.
+PackGate restore_gate(Instant restored_at, const Config& config, Instant now) {
+  const auto until = restored_at + config.provider.settle_unknown;
+  if (until > now) {
+    return {GateKind::restored,
+            "the state was put back to an earlier time, and what was sent just before that may not be listed yet: "
+            "nothing is sent before a later list has been read",
+            until};
+  }
+  return {GateKind::restored,
+          "the state was put back to an earlier time: nothing is sent before all creates and batches that it knows are "
+          "settled, and then a list shows no others",
+          std::nullopt};
+}
+
+}  // namespace
+
 std::optional<PackGate> closed_gate(const PackView& view, const Config& config, Instant now) {
   if (view.intent_uploading) return PackGate{GateKind::sending, "another batch is being sent", std::nullopt};
   if (view.submitting_paused)
@@ -244,6 +264,8 @@ std::optional<PackGate> closed_gate(const PackView& view, const Config& config, 
     return PackGate{GateKind::unexplained, "the provider lists batches that nothing here explains: `offpeak reconcile`",
                     std::nullopt};
   }
+  // In a shared workspace no list tells what is ours.
+  if (view.restored_at && config.provider.exclusive) return restore_gate(*view.restored_at, config, now);
   // A wait longer than the longest backoff tells of a clock that was set back.
   const auto due = [&](Instant at) { return at <= now || at > now + 2 * config.retry.max_backoff; };
   if (view.account.paused && !due(view.account.next_try_at)) {

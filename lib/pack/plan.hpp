@@ -27,10 +27,10 @@ class Sizes {
 };
 
 struct PackLimits {
-  std::uint32_t requests = 0;              // in this batch: the batch limit, or what the tier's queue limit leaves
-  std::uint64_t bytes = 0;                 // of the HTTP body
-  std::set<std::uint32_t> taken_counts;    // of unsettled intents: this batch's count must differ
-  bool prefer_never_refused = false;       // try something else than what was refused, where there is something
+  std::uint32_t requests = 0;             // in this batch: the batch limit, or what the tier's queue limit leaves
+  std::uint64_t bytes = 0;                // of the HTTP body
+  std::set<std::uint32_t> taken_counts;   // of unsettled intents: this batch's count must differ
+  bool prefer_never_refused = false;      // try something else than what was refused, where there is something
   std::set<HeaderGroup> refused_headers;  // of these only what was refused is tried, until it is known what is at fault
 };
 

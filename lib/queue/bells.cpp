@@ -35,7 +35,7 @@ constexpr Concern concerns[] = {
     {"batch", "state", {Stage::guard, Stage::pack, Stage::collect}},
     {"batch", "cancel_state", {Stage::poll}},
     {"unexplained", "", {Stage::pack, Stage::claim}},
-    {"unexplained", "state", {Stage::pack, Stage::claim}},
+    {"unexplained", "state", {Stage::guard, Stage::pack, Stage::claim}},
     {"unexplained", "cancel_state", {Stage::claim}},
     {"candidate", "", {Stage::claim}},
     {"candidate", "cancel_state", {Stage::claim}},

@@ -166,6 +166,8 @@ void Queue::skip_job_ids(const std::set<JobId>& taken, Instant now) {
   }
   if (last.value_or(0) < highest.value) {
     set_fact(*sql_, "restored_at", to_millis(now));
+    const auto newest = integer_fact(*sql_, "newest_known_at");
+    if (newest && !integer_fact(*sql_, "restore_floor")) set_fact(*sql_, "restore_floor", *newest);
     clear_fact(*sql_, "restored_elsewhere");
   }
   transaction.commit();

@@ -152,8 +152,9 @@ void Queue::record_stranger(const Stranger& stranger, const ListMoment& moment, 
   }
 }
 
-bool Queue::end_restore() {
-  if (!integer_fact(*sql_, "restored_at")) return false;
+std::optional<Instant> Queue::restored_at() { return time_fact(*sql_, "restored_at"); }
+
+bool Queue::is_restore_decided() {
   for (const std::string_view text :
        {"SELECT 1 FROM intent WHERE state IN ('uploading', 'committing', 'unknown') AND intact LIMIT 1",
         "SELECT 1 FROM batch WHERE state <> 'collected' AND intact AND proven = 0 LIMIT 1",
@@ -161,6 +162,12 @@ bool Queue::end_restore() {
     auto row = sql_->query(text);
     if (row.step()) return false;
   }
+  return true;
+}
+
+// Model: T22.
+bool Queue::end_restore() {
+  if (!restored_at() || !is_restore_decided()) return false;
   Transaction transaction(*sql_);
   std::vector<JobId> recovered;
   {
@@ -172,6 +179,7 @@ bool Queue::end_restore() {
   }
   for (const auto id : recovered) set_job_state(*sql_, id, JobState::queued, std::nullopt);
   clear_fact(*sql_, "restored_at");
+  clear_fact(*sql_, "restore_floor");
   transaction.commit();
   return true;
 }
@@ -184,6 +192,7 @@ void Queue::take_as_known(const std::vector<ProviderBatch>& newest, const ListMo
   set_fact(*sql_, "newest_known_id", std::string_view(first.id));
   set_fact(*sql_, "newest_known_at", to_millis(first.created_at));
   set_fact(*sql_, "known_from", to_millis(first.created_at));
+  if (restored_at()) set_fact(*sql_, "restore_floor", to_millis(first.created_at));
   clear_fact(*sql_, "list_forgotten");
   if (!newest.empty() && moment.exclusive) {
     UnexplainedBatch row;
@@ -234,8 +243,10 @@ std::vector<ListedBatch> Queue::must_be_listed(Instant from, Instant before, std
 
 AuditFloor Queue::start_floor(Instant now) {
   AuditFloor floor;
+  // What a restored state has adopted since may be of work that it has forgotten: it hides nothing below.
+  const auto restored = integer_fact(*sql_, "restore_floor");
   // 0: the workspace was empty.
-  const auto newest = integer_fact(*sql_, "newest_known_at").value_or(0);
+  const auto newest = restored ? *restored : integer_fact(*sql_, "newest_known_at").value_or(0);
   if (newest > 0) floor.created_at = from_millis(newest);
   auto row = sql_->query(
       "SELECT min(coalesce(watermark_at, 0)) FROM intent WHERE intact "

@@ -97,6 +97,7 @@ PackView Queue::pack_view(Instant now, std::uint32_t most_ranges_a_job) {
         "SELECT 1 FROM unexplained WHERE intact AND state IN ('open', 'claiming') AND copy_of IS NULL LIMIT 1");
     view.unexplained_batches = row.step();
   }
+  view.restored_at = restored_at();
   view.learned_max_bytes = static_cast<std::uint64_t>(integer_fact(*sql_, "learned_max_bytes").value_or(0));
   {
     auto row = sql_->query("SELECT cost FROM spent WHERE day = ? AND intact", to_millis(now) / 86'400'000);

@@ -57,6 +57,8 @@ void Queue::recover(Instant now) {
         "intact");
     while (row.step()) committing.push_back(IntentId{row.integer(0)});
   }
+  // What a restored state waits for is counted from this start.
+  if (restored_at()) set_fact(*sql_, "restored_at", to_millis(now));
   for (const auto id : committing) {
     mark_unknown(id, "the daemon stopped after the last byte may have left and before an answer was stored", now);
   }

@@ -103,9 +103,6 @@ class Queue {
   bool discard_index(JobId id);
 
   // ---- pack
-  // A state that was put back: true, and the jobs that were recovered go on, once everything is decided that it may
-  // have forgotten: no create is unsettled, no batch unproven, none unexplained. After the start-up guard.
-  bool end_restore();
   PackView pack_view(Instant now, std::uint32_t most_ranges_a_job);
   // Of one request; cheap for neighbours.
   std::uint32_t sent_params_bytes(JobId job, Seq seq);
@@ -140,6 +137,14 @@ class Queue {
   // forgotten.
   enum class ListLook : std::uint8_t { start, running };
   std::vector<Stranger> see_list(const std::vector<ProviderBatch>& listed, const ListMoment& moment, ListLook look);
+  // Since when it is known that the state was put back to an earlier time: found out, or started after that.
+  std::optional<Instant> restored_at();
+  // Is all of it settled that may be of work which such a state has forgotten? No create is unsettled, no batch
+  // unproven, none unexplained.
+  bool is_restore_decided();
+  // Right after a list was compared that was asked for while all was settled, and settle_unknown after the start, so it
+  // shows whatever was sent before: true where all is settled still. Submitting and the jobs that were recovered go on.
+  bool end_restore();
   // The intents that may have made a batch which is none of ours.
   std::vector<MayExplain> may_explain(const std::vector<ProviderBatch>& strange, Instant now);
   // How far down lists must be read so that no late twin, and no second copy, is missed; nothing: there is none to look

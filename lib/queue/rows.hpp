@@ -143,6 +143,7 @@ struct PackView {
   CreateDelay delay;
   bool submitting_paused = false;       // by the operator
   bool unexplained_batches = false;     // the start-up guard holds submitting
+  std::optional<Instant> restored_at;   // Queue::restored_at: not all is decided that it may have forgotten
   std::uint64_t learned_max_bytes = 0;  // 0, or: a 413 taught that bodies must be smaller
   Nanodollars spent_today = 0;
   bool refused_last = false;              // the last create was refused and named nobody: others go in between

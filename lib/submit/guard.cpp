@@ -39,17 +39,29 @@ Instant floor_of_work(Instant work_since, const ListMoment& moment) {
 }
 
 Task<> Guard::pass() {
+  began_ = doors_.clock.steady_now();
   co_await repeat(&Guard::prove_and_compare);
   waiting_.reset();
 }
 
 Task<> Guard::watch() {
   for (;;) {
-    co_await bell_.wait_for(longest_idle_wait);
-    if (doors_.gate.is_proven()) continue;
-    co_await repeat(&Guard::prove);
+    const auto settle = doors_.config.provider.settle_unknown;
+    const auto now = doors_.clock.steady_now();
+    const bool early = now < began_ + settle;
+    co_await bell_.wait_until(early ? began_ + settle : now + std::max(settle, longest_idle_wait));
+    if (!doors_.gate.is_proven()) co_await repeat(&Guard::prove);
+    if (co_await may_end_restore()) co_await repeat(&Guard::compare_after_restore);
     waiting_.reset();
   }
+}
+
+// In a shared workspace no list tells what is ours: the jobs wait for the operator.
+Task<bool> Guard::may_end_restore() {
+  const auto& provider = doors_.config.provider;
+  if (!provider.exclusive || doors_.clock.steady_now() < began_ + provider.settle_unknown) co_return false;
+  co_return co_await doors_.database.run(
+      [](Queue& queue) { return queue.restored_at() && queue.is_restore_decided(); });
 }
 
 // Rung where the configuration was read again: at once.
@@ -75,7 +87,15 @@ Task<Guard::Step> Guard::try_step(Task<Step> (Guard::*step)()) {
 
 Task<Guard::Step> Guard::prove_and_compare() {
   if (co_await prove() == Step::again) co_return Step::again;
-  co_return co_await compare();
+  co_return co_await compare(false);
+}
+
+// Where something has come up, it is decided first; what that writes rings.
+// Model: T22.
+Task<Guard::Step> Guard::compare_after_restore() {
+  if (co_await prove() == Step::again) co_return Step::again;
+  if (!co_await may_end_restore()) co_return Step::done;
+  co_return co_await compare(true);
 }
 
 // Whose workspace? The same key at the same address needs no proof, and asks nobody.
@@ -137,7 +157,7 @@ Task<Guard::Step> Guard::open_gate(std::uint64_t generation) {
 }
 
 // Model: T16.
-Task<Guard::Step> Guard::compare() {
+Task<Guard::Step> Guard::compare(bool ends_restore) {
   const auto generation = doors_.provider.generation();
   if (!doors_.gate.is_proven()) co_return Step::again;
   if (co_await doors_.database.run([](Queue& queue) { return queue.is_new(); })) {
@@ -155,9 +175,12 @@ Task<Guard::Step> Guard::compare() {
   }
   if (doors_.provider.generation() != generation) co_return Step::again;
   const auto at = moment(listed.value().date);
-  const auto found = co_await doors_.database.run([list = std::move(listed.value().newest_first), at](Queue& queue) {
-    return queue.see_list(list, at, Queue::ListLook::start);
-  });
+  auto see = [list = std::move(listed.value().newest_first), at, ends_restore](Queue& queue) {
+    auto strangers = queue.see_list(list, at, Queue::ListLook::start);
+    if (ends_restore) queue.end_restore();
+    return strangers;
+  };
+  const auto found = co_await doors_.database.run(std::move(see));
   report_strangers(doors_.log, found, at.exclusive);
   co_return co_await open_gate(generation);
 }

@@ -63,7 +63,8 @@ class Guard {
   // Returns when it is proven whose workspace it is, and the list was read and compared. Until then nothing may be
   // packed.
   Task<> pass();
-  // From then on, until canceled: a new key or address is proven anew.
+  // From then on, until canceled: a new key or address is proven anew; and where the state was put back to an earlier
+  // time, the list is compared once more when settle_unknown has passed since the start and all is settled.
   Task<> watch();
   const std::optional<Waiting>& waiting() const { return waiting_; }
 
@@ -72,10 +73,12 @@ class Guard {
   Task<> repeat(Task<Step> (Guard::*step)());
   Task<Step> try_step(Task<Step> (Guard::*step)());
   Task<Step> prove_and_compare();
+  Task<Step> compare_after_restore();
+  Task<bool> may_end_restore();
   Task<Step> prove();
   Task<Step> prove_by(ProviderIdentity asking, std::uint64_t generation, std::string batch);
   Task<Step> begin_anew(ProviderIdentity asking, std::uint64_t generation);
-  Task<Step> compare();
+  Task<Step> compare(bool ends_restore);
   Task<Step> take_as_known();
   Task<Step> take_what_is_older(Instant work_since);
   Task<Step> open_gate(std::uint64_t generation);
@@ -87,6 +90,7 @@ class Guard {
   std::optional<Waiting> waiting_;
   std::uint32_t told_ = 0;  // how often in a row it waited for the same
   std::string salt_;
+  SteadyTime began_{};
 };
 
 }  // namespace offpeak

@@ -19,6 +19,7 @@ enum class GateKind : std::uint8_t {
   sending,          // one intent at a time
   operator_pause,   // `offpeak pause`
   unexplained,      // batches that nothing explains
+  restored,         // a state that was put back: what was sent just before may not be listed yet
   account,          // the account is paused
   backoff,          // the last create failed
   open_batches,     // max_open_batches

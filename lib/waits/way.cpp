@@ -105,6 +105,10 @@ std::optional<Wait> gate_wait(const Look& look) {
       wait.next_action_at = gate.until;
       wait.health = Health::degraded;
       return wait;
+    case GateKind::restored:
+      wait.kind = WaitKind::workspace;
+      wait.next_action_at = gate.until ? gate.until : look.stages.next_poll_at;
+      return wait;
     case GateKind::same_size:
       wait.next_action_at = look.stages.next_poll_at;
       return wait;

@@ -134,6 +134,36 @@ class RestoredBackup(TestCase):
         check_results(daemon.wait_results("recovered-2"), SECOND)
         self.assertEqual(world.sim.totals()["contents_billed_twice"], len(SECOND))
 
+    def test_a_batch_that_is_listed_only_after_the_start(self):
+        # The list at the start does not show it: nothing is sent before one that was read settle_unknown later.
+        world = self.world(config={"provider": {"settle_unknown": "8s"}})
+        daemon = world.daemon
+        daemon.drop("first.jsonl", jsonl(simple_requests(3, "first")))
+        daemon.wait_results("first")
+        self.assertEqual(daemon.terminate(), 0)
+        backup = world.folder / "backup"
+        shutil.copytree(daemon.state, backup)
+        daemon.start()
+        world.sim.set(list_lag="6s")
+        daemon.drop("second.jsonl", jsonl(SECOND))
+        wait_until(lambda: world.sim.totals()["calls"]["create"] == 2, "it is sent")
+        daemon.kill9()
+        shutil.rmtree(daemon.state)
+        shutil.copytree(backup, daemon.state)
+        daemon.start()
+        fourth = simple_requests(2, "fourth")
+        daemon.drop("fourth.jsonl", jsonl(fourth))
+        wait_until(lambda: daemon.job_named("fourth"), "it is queued")
+        wait_until(lambda: "put back to an earlier time" in (daemon.job_named("fourth")["reason"] or ""), "it says why")
+        self.assertTrue(daemon.job_named("fourth")["next_action_at"])
+        self.assertEqual(daemon.job_named("recovered-2")["state"], "held")
+        (batch,) = self.unexplained(world)
+        self.assertEqual(world.sim.totals()["calls"]["create"], 2)
+        self.assertEqual(world.cli("reconcile", batch, "claim")[0], 0)
+        check_results(daemon.wait_results("recovered-2"), SECOND)
+        check_results(daemon.wait_results("fourth"), fourth)
+        check_paid_once(world.sim, created_twice=0)
+
     def test_in_a_shared_workspace_it_is_reported_and_stops_nothing(self):
         world = self.restored({"provider": {"exclusive": False}})
         third = simple_requests(2, "third")

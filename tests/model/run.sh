@@ -81,6 +81,7 @@ holds "two requests, another tenant's batch: every state" "-O2 -DSAFETY" "" -DFO
 holds "the list has pages of one batch: every state" "-O2 -DSAFETY" "" -DPAGE=1 -DFAULTS=1
 holds "two requests, pages of one batch, two faults" "-O2 -DSAFETY" "" -DPAGE=1 -DREQUESTS=2
 holds "two requests, an old state is put back: every state" "-O2 -DSAFETY" "" -DRESTORE=1 -DREQUESTS=2 -DFAULTS=1
+holds "an old state is put back: every execution ends" "-O2 -DNP" -l -DRESTORE=1 -DREQUESTS=2 -DFAULTS=1
 
 printf '\n%-58s %-31s %s\n' "one rule broken" "breaks" "so"
 found "lists lag longer than settle_unknown" "C1 in two batches" "$double" -DLAG=3
@@ -118,5 +119,9 @@ found "an old state: forgotten batches hold nothing" "C1 in two batches" "$doubl
   -DRESTORE=1 -DREQUESTS=2 -DFAULTS=1
 found "an old state: the settler adopts before the guard looks" "C1 in two batches" "$double" \
   -DSABOTAGE_SETTLES_BEFORE_THE_GUARD -DRESTORE=1 -DREQUESTS=2 -DFAULTS=1
+found "an old state: the list at the start shows all" "C1 in two batches" "$double" -DSABOTAGE_SENDS_AT_ONCE \
+  -DRESTORE=1 -DREQUESTS=2 -DFAULTS=1
+found "an old state: the last list while a batch is unproven" "C1 in two batches" "$double" \
+  -DSABOTAGE_UNPROVEN_IS_DECIDED -DRESTORE=1 -DREQUESTS=2 -DFAULTS=1
 
 [ "$wrong" -eq 0 ] || fail "something is not as it must be"

@@ -48,6 +48,8 @@
  *   T19 a job is canceled: what is proven ours                                                   6.6
  *   T20 what is found behind a verdict: the same                                                 6.6
  *   T21 a forgotten batch is claimed by its nonces                                               6.7
+ *   T22 a list shows nothing that the restored state      Guard::compare_after_restore,              6.7
+ *       forgot: it sends again                            Queue::end_restore
  *   P1 to P9: the provider, and another tenant of the workspace.
  *
  * Time passes in look intervals (T14). A batch is listed at the latest LAG intervals after it was created, and a body
@@ -56,9 +58,12 @@
  * on, a lag shorter than settle_unknown, is LAG < CLEAN.
  *
  * A list is read in pages of PAGE batches, newest first; between two of them anything may happen. A list that the provider
- * ends before the watermark proves nothing, and is a failed page here. RESTORE: the state of some moment is put back once,
- * while nothing is on the wire and everything that was created is listed (README: not in the same minute). From then on
- * every listed batch that the state does not know holds submitting until its nonce was seen, whatever its count explains.
+ * ends before the watermark proves nothing, and is a failed page here. RESTORE: the state of some moment is put back
+ * once. From then on every listed batch that the state does not know holds submitting until its nonce was seen, whatever
+ * its count explains. Where the state does not know a file in claimed/, it is known that it was put back: then nothing is
+ * sent before everything that the state knows is settled and proven, CLEAN intervals have passed, and a list read after
+ * that shows nothing else; so what was sent just before may be created, and listed, after the start. Where nothing tells,
+ * everything that was created is listed (systemd/README.md: not in the same minute).
  *
  * Bounds: FAULTS limits what goes wrong in one execution: crashes, failures of ours, refusals, lost answers, failed
  * lists, expired batches. Only a fault can cost an intent, so FAULTS + REQUESTS intents are enough; the packer
@@ -168,6 +173,9 @@ byte may_run, paid;           /* sets of requests: in a batch that runs, in one 
 #if RESTORE > 0
 /* The backup: every durable variable, as it was. */
 bool saved, restored;
+bool waits_for_list;          /* from T18 to T22 */
+byte since_start;             /* intervals, while it waits */
+byte guard_floor;             /* newest_known of T18, while it waits */
 mtype:intent saved_state[INTENT_SLOTS] = none;
 byte saved_requests[INTENT_SLOTS], saved_watermark[INTENT_SLOTS], saved_excluded[INTENT_SLOTS];
 byte saved_adopted[INTENT_SLOTS];
@@ -214,7 +222,14 @@ hidden byte i, j, n, hits, found, ended;
 #else
 #define STRANGE_HOLDS (strange != 0)
 #endif
-#define GATE_OPEN (guard_passed && !STRANGE_HOLDS && !ANY(SENDING) && intents < INTENTS && PACKABLE_ANY)
+#if RESTORE > 0
+#define WAITS_FOR_LIST waits_for_list
+#define FLOOR (waits_for_list -> guard_floor : newest_known)
+#else
+#define WAITS_FOR_LIST false
+#define FLOOR newest_known
+#endif
+#define GATE_OPEN (guard_passed && !WAITS_FOR_LIST && !STRANGE_HOLDS && !ANY(SENDING) && intents < INTENTS && PACKABLE_ANY)
 
 #define TO_LOOK_AT(x) (UNKNOWN(x) && !((looked | waits_for_news) & BIT(x)))
 #define LOOKED_AT(x) (UNKNOWN(x) && (looked & BIT(x)) && !(waits_for_news & BIT(x)))
@@ -230,6 +245,16 @@ hidden byte i, j, n, hits, found, ended;
 #define SETTLING guard_passed
 #else
 #define SETTLING true
+#endif
+#if RESTORE > 0
+#define WAITS_LONGER (waits_for_list && since_start < CLEAN)
+#else
+#define WAITS_LONGER false
+#endif
+#ifdef SABOTAGE_UNPROVEN_IS_DECIDED
+#define RESTORE_DECIDED (strange == 0)
+#else
+#define RESTORE_DECIDED (strange == 0 && !ANY(UNSETTLED) && !ANY(UNPROVEN))
 #endif
 #define CLAIMABLE(b) ((strange & ~known & BIT(b)) && status[b] != running)
 #ifdef SABOTAGE_CANCEL_UNPROVEN
@@ -376,6 +401,9 @@ inline lose_the_process() {
   for (i : 0 .. INTENT_SLOTS - 1) {
     clean[i] = 0
   };
+#if RESTORE > 0
+  since_start = 0;
+#endif
   guard_passed = false
 }
 
@@ -400,6 +428,40 @@ inline conclude_what_was_begun() {
   };
   i = 0 /* a loop must not be the last of a d_step */
 }
+
+#if RESTORE > 0
+inline put_back() {
+  restored = true;
+  for (i : 0 .. INTENT_SLOTS - 1) {
+    state[i] = saved_state[i];
+    requests[i] = saved_requests[i];
+    watermark[i] = saved_watermark[i];
+    excluded[i] = saved_excluded[i];
+    adopted[i] = saved_adopted[i];
+    proven[i] = saved_proven[i];
+    saved_state[i] = none;
+    saved_requests[i] = 0;
+    saved_watermark[i] = 0;
+    saved_excluded[i] = 0;
+    saved_adopted[i] = 0;
+    saved_proven[i] = false
+  };
+  known = saved_known;
+  newest_known = saved_newest_known;
+  pending = saved_pending;
+  assigned = saved_assigned;
+  submitted = saved_submitted;
+  done = saved_done;
+  saved_known = 0;
+  saved_newest_known = 0;
+  saved_pending = 0;
+  saved_assigned = 0;
+  saved_submitted = 0;
+  saved_done = 0;
+  lose_the_process();
+  conclude_what_was_begun()
+}
+#endif
 
 /* The batch of intent x comes into being. */
 inline create(x, set, since) {
@@ -685,8 +747,15 @@ T13:   i = looking;
        forget_the_list()
      }
   :: d_step { /* Settler::run */
-       looking == NOBODY && ANY(LOOKED_AT) && !ANY(TO_LOOK_AT) && !ANY(OVERDUE_BODY) && !ANY_BATCH(OVERDUE_BATCH) ->
+       looking == NOBODY && (ANY(LOOKED_AT) || WAITS_LONGER) && !ANY(TO_LOOK_AT) && !ANY(OVERDUE_BODY) &&
+       !ANY_BATCH(OVERDUE_BATCH) ->
 T14:   looked = 0;
+#if RESTORE > 0
+       if
+       :: WAITS_LONGER -> since_start++
+       :: else
+       fi;
+#endif
        for (i : 0 .. INTENT_SLOTS - 1) {
          if
          :: HELD(i) -> held_age[i]++
@@ -748,11 +817,11 @@ T15:   CHOOSE(COLLECTABLE, choice);
      }
 
   /* guard */
-  :: d_step { /* Guard::try_once, unexplained_of */
+  :: d_step { /* Guard::compare, strangers_of */
        !guard_passed ->
 T16:   for (n : 0 .. BATCH_SLOTS - 1) {
          if
-         :: visible[n] && n >= newest_known && !(known & BIT(n)) ->
+         :: visible[n] && n >= FLOOR && !(known & BIT(n)) ->
             hits = 0;
             for (i : 0 .. INTENT_SLOTS - 1) {
               if
@@ -782,6 +851,22 @@ T16:   for (n : 0 .. BATCH_SLOTS - 1) {
      }
 
 #if RESTORE > 0
+  :: d_step { /* Guard::compare_after_restore */
+       waits_for_list && guard_passed && RESTORE_DECIDED && !WAITS_LONGER ->
+T22:   for (n : 0 .. BATCH_SLOTS - 1) {
+         if
+         :: visible[n] && n >= guard_floor && !(known & BIT(n)) -> strange = strange | BIT(n)
+         :: else
+         fi
+       };
+       if
+       :: strange == 0 ->
+          waits_for_list = false;
+          since_start = 0;
+          guard_floor = 0
+       :: else
+       fi
+     }
   :: d_step {
        !saved ->
 T17:   saved = true;
@@ -801,36 +886,17 @@ T17:   saved = true;
        saved_done = done
      }
   :: d_step {
+       saved && !restored && wire == quiet && submitter == idle ->
+#ifndef SABOTAGE_SENDS_AT_ONCE
+T18:   waits_for_list = true;
+       guard_floor = saved_newest_known;
+#endif
+       put_back()
+     }
+  :: d_step { /* nothing in claimed/ tells of it */
        saved && !restored && wire == quiet && submitter == idle && !ANY(HELD) && !ANY_BATCH(HIDDEN) ->
-T18:   restored = true;
-       for (i : 0 .. INTENT_SLOTS - 1) {
-         state[i] = saved_state[i];
-         requests[i] = saved_requests[i];
-         watermark[i] = saved_watermark[i];
-         excluded[i] = saved_excluded[i];
-         adopted[i] = saved_adopted[i];
-         proven[i] = saved_proven[i];
-         saved_state[i] = none;
-         saved_requests[i] = 0;
-         saved_watermark[i] = 0;
-         saved_excluded[i] = 0;
-         saved_adopted[i] = 0;
-         saved_proven[i] = false
-       };
-       known = saved_known;
-       newest_known = saved_newest_known;
-       pending = saved_pending;
-       assigned = saved_assigned;
-       submitted = saved_submitted;
-       done = saved_done;
-       saved_known = 0;
-       saved_newest_known = 0;
-       saved_pending = 0;
-       saved_assigned = 0;
-       saved_submitted = 0;
-       saved_done = 0;
-       lose_the_process();
-       conclude_what_was_begun()
+T18_untold:
+       put_back()
      }
   :: atomic { /* Claimer: its results say by their nonces and fingerprints whose they are */
        ANY_BATCH(CLAIMABLE) ->

@@ -160,7 +160,7 @@ class World {
   bool has_unknown();
   bool ours_are_explained();
   bool sent_elsewhere();
-  void forgive_forgotten(Instant since);
+  void forgive_forgotten(Instant since, bool away_then);
 
   // world_judge.cpp
   void forgive_hidden();
@@ -229,8 +229,10 @@ class World {
   std::vector<std::pair<std::uint32_t, SteadyTime>> not_created_;  // counts, as the log told them
   std::optional<std::string> snapshot_;
   Instant snapshot_at_{};
+  bool snapshot_away_ = false;  // with the key of the other workspace
   std::optional<SimDisk::Tree> backup_;
   Instant backup_at_{};
+  bool backup_away_ = false;
   std::vector<std::string> complaints_;
   RunCounts counts_;
 };

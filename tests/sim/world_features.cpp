@@ -158,6 +158,7 @@ void World::take_snapshot(int tries) {
   }
   snapshot_ = read_file(snapshot_path);
   snapshot_at_ = true_clock_.now();
+  snapshot_away_ = away_;
   const auto unknown = daemon_->queue.unknown_intents();
   trace_.add("world snapshot unknown={}", unknown.size());
   DropWishes wishes;
@@ -185,7 +186,6 @@ void World::restore_snapshot() {
   look_for_fates();
   end_life(Ending::graceful);
   trace_.add("world restore");
-  forgive_forgotten(snapshot_at_);
   const auto path = config_.paths.database();
   auto tree = disk_.copy_tree(config_.paths.state);
   tree["offpeak.db"] = *snapshot_;
@@ -193,7 +193,10 @@ void World::restore_snapshot() {
   tree.erase("offpeak.db-journal");
   disk_.replace_tree(config_.paths.state, tree);
   snapshot_.reset();
-  at(clock_.steady_now() + minutes(30), [this] { start(); });
+  at(clock_.steady_now() + minutes(30), [this, since = snapshot_at_, away = snapshot_away_] {
+    forgive_forgotten(since, away);
+    start();
+  });
 }
 
 // Every batch of ours that the list shows is known to the state, or was claimed by the operator; in a workspace of

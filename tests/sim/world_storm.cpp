@@ -283,13 +283,16 @@ void World::take_backup() {
   end_life(Ending::graceful);
   backup_ = disk_.copy_tree(config_.paths.state);
   backup_at_ = true_clock_.now();
+  backup_away_ = away_;
   start();
 }
 
 // In a workspace of several programs a batch that nothing explains is told and holds nothing: product contract 6.7.
-void World::forgive_forgotten(Instant since) {
-  if (config_.provider.exclusive) return;
+// Where the key was another workspace's for a time and is the first one's again, no list shows what was sent there.
+void World::forgive_forgotten(Instant since, bool away_then) {
   for (auto* service : {&service_, &other_service_}) {
+    const bool listed = away_ == (service == &other_service_) || away_ != away_then;
+    if (config_.provider.exclusive && listed) continue;
     for (const auto& batch : service->store().batches()) {
       if (batch->created_at >= since) bill_.forgive(*batch, Bill::Why::forgotten);
     }
@@ -303,10 +306,12 @@ void World::restore_backup() {
   look_for_fates();
   end_life(Ending::graceful);
   trace_.add("world restore");
-  forgive_forgotten(backup_at_);
   disk_.replace_tree(config_.paths.state, *backup_);
   backup_.reset();
-  at(clock_.steady_now() + restore_takes, [this] { start(); });
+  at(clock_.steady_now() + restore_takes, [this, since = backup_at_, away = backup_away_] {
+    forgive_forgotten(since, away);
+    start();
+  });
 }
 
 }  // namespace offpeak::simtest

@@ -307,6 +307,14 @@ INSTANTIATE_TEST_SUITE_P(
         GateCase{"Uploading", [](PackView& v, Config&) { v.intent_uploading = true; }, true},
         GateCase{"OperatorPause", [](PackView& v, Config&) { v.submitting_paused = true; }, true},
         GateCase{"UnexplainedBatches", [](PackView& v, Config&) { v.unexplained_batches = true; }, true},
+        GateCase{"Restored", [](PackView& v, Config&) { v.restored_at = from_millis(1'000'000); }, true},
+        GateCase{"RestoredLongAgo", [](PackView& v, Config&) { v.restored_at = from_millis(0); }, true},
+        GateCase{"RestoredAndShared",
+                 [](PackView& v, Config& c) {
+                   v.restored_at = from_millis(1'000'000);
+                   c.provider.exclusive = false;
+                 },
+                 false},
         GateCase{"AccountPaused", [](PackView& v, Config&) { v.account = {true, "credit", from_millis(1'000'001), 1}; },
                  true},
         GateCase{"AccountTryIsDue", [](PackView& v, Config&) { v.account = {true, "credit", from_millis(999'999), 1}; },

@@ -92,6 +92,11 @@ TEST(JobWait, NamesWhatKeepsEverything) {
       {"could not be told",
        [](JobWorld& w) { w.stages.pack.gate = PackGate{GateKind::same_size, "it could not be told", {}}; },
        WaitKind::turn},
+      {"put back to an earlier time",
+       [](JobWorld& w) {
+         w.stages.pack.gate = PackGate{GateKind::restored, "the state was put back to an earlier time", w.now + 15min};
+       },
+       WaitKind::workspace},
       {"another batch is being sent",
        [](JobWorld& w) { w.stages.pack.gate = PackGate{GateKind::sending, "another batch is being sent", {}}; },
        WaitKind::turn},
