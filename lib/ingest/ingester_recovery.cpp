@@ -76,7 +76,9 @@ Task<> Ingester::recover_unknown() {
   }
   ids_on_disk_ = found->ids;
   co_await doors_.database.run(
-      [&ids = ids_on_disk_, now = doors_.clock.now()](Queue& queue) { queue.skip_job_ids(ids, now); });
+      [&ids = ids_on_disk_, unknown = !found->unknown.empty(), now = doors_.clock.now()](Queue& queue) {
+        queue.skip_job_ids(ids, unknown, now);
+      });
   for (const auto& unknown : found->unknown) co_await take_in_again(unknown.id, unknown.file);
 }
 

@@ -147,7 +147,7 @@ KnownClaims Queue::known_claims() {
   return known;
 }
 
-void Queue::skip_job_ids(const std::set<JobId>& taken, Instant now) {
+void Queue::skip_job_ids(const std::set<JobId>& taken, bool unknown_files, Instant now) {
   if (taken.empty()) return;
   Transaction transaction(*sql_);
   for (const auto id : free_ids(*sql_)) {
@@ -164,7 +164,7 @@ void Queue::skip_job_ids(const std::set<JobId>& taken, Instant now) {
   } else if (*last < highest.value) {
     sql_->run("UPDATE sqlite_sequence SET seq = ? WHERE name = 'intake'", highest);
   }
-  if (last.value_or(0) < highest.value) {
+  if (unknown_files || last.value_or(0) < highest.value) {
     set_fact(*sql_, "restored_at", to_millis(now));
     const auto newest = integer_fact(*sql_, "newest_known_at");
     if (newest && !integer_fact(*sql_, "restore_floor")) set_fact(*sql_, "restore_floor", *newest);

@@ -62,9 +62,9 @@ class Queue {
   // ---- ingest
   KnownClaims known_claims();
   // These ids are taken, whatever the state says, and so is every one below the highest that was ever given. Where the
-  // state gave none so high, it was put back to an earlier time: jobs that are recovered are held, and strange batches
-  // hold submitting, until end_restore.
-  void skip_job_ids(const std::set<JobId>& taken, Instant now);
+  // state gave none so high, or files are there that it does not know, it was put back to an earlier time: jobs that are
+  // recovered are held, and nothing is sent, until end_restore.
+  void skip_job_ids(const std::set<JobId>& taken, bool unknown_files, Instant now);
   // An id that was given before and never became a job's comes first: numbers of jobs are not used up by what is none.
   JobId announce_intake(IntakeSource source, const std::string& name, const IntakeOverrides& overrides, Instant now);
   // Of files that are claimed together: one of the folder for each name, and later all of them in claimed/.

@@ -31,6 +31,7 @@ struct Drop {
   bool uncertain = false;           // a power cut may have changed it before it was accepted: anything may come of it
   bool forgotten = false;           // a restored backup does not know it; it was dropped again
   bool canceled = false;            // by the operator
+  bool may_be_canceled = false;     // the operator asked for it, and the answer may have been lost with the daemon
 
   // What was seen of it.
   std::optional<std::int64_t> job;

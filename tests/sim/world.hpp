@@ -129,6 +129,7 @@ class World {
   void plan_crashes();
   void plan_disk();
   void plan_operator();
+  bool cancel_job(const Job& job);
   void plan_restore();
   void crash_now();
   void crash_at_operation(std::uint64_t most);

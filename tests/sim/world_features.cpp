@@ -32,9 +32,7 @@ void World::plan_single() {
   const auto cancel = [this] {
     ask_queue([this] {
       for (const auto& job : daemon_->queue.jobs({})) {
-        if (daemon_->queue.cancel_job(job.id, clock_.now()) != Queue::Change::done) continue;
-        trace_.add("world command: cancel {}", job.id.value);
-        for (auto& drop : drops_) drop.canceled = drop.canceled || drop.name == job.file;
+        if (cancel_job(job)) trace_.add("world command: cancel {}", job.id.value);
       }
     });
   };

@@ -367,7 +367,7 @@ void World::judge_line(const Drop& drop, const ExpectedLine& line, std::string_v
   }
   const auto now = true_clock_.now();
   const bool from_provider = bill_.answers(line.digest, now).contains(result);
-  const bool canceled_here = type == "\"canceled\"" && drop.canceled;
+  const bool canceled_here = type == "\"canceled\"" && (drop.canceled || drop.may_be_canceled);
   const bool refused_here = type == "\"errored\"" && error_type != "\"offpeak_results_lost\"";
   if (!from_provider && !canceled_here && !refused_here) {
     trace_.add("judge {} {} has {}", drop.name, id, result);

@@ -191,15 +191,24 @@ void World::command() {
     const char* verb = which == 2 ? "cancel" : which == 3 ? "release" : "hold";
     trace_.add("world command: {} {}", verb, job.id.value);
     if (which == 2) {
-      if (queue.cancel_job(job.id, clock_.now()) != Queue::Change::done) return;
-      note_recovered(job);
-      for (auto& drop : drops_) drop.canceled = drop.canceled || drop.name == job.file;
+      if (cancel_job(job)) note_recovered(job);
     } else if (which == 3) {
       queue.release_job(job.id);
     } else {
       queue.hold_job(job.id, "held by the operator");
     }
   });
+}
+
+// Where the daemon ends before it answers, the job may be canceled all the same.
+bool World::cancel_job(const Job& job) {
+  const auto mark = [&](bool Drop::* flag) {
+    for (auto& drop : drops_) drop.*flag = drop.*flag || drop.name == job.file;
+  };
+  mark(&Drop::may_be_canceled);
+  const bool done = daemon_->queue.cancel_job(job.id, clock_.now()) == Queue::Change::done;
+  if (done) mark(&Drop::canceled);
+  return done;
 }
 
 void World::reload() {
@@ -230,9 +239,8 @@ void World::tend() {
       // Released before every forgotten batch was claimed, a recovered job is sent again beside it: nobody does that.
       if (job.file.starts_with("recovered-") && (given_up || sent_elsewhere())) {
         trace_.add("world command: cancel {}, it may have been sent, and nothing will tell", job.id.value);
-        static_cast<void>(queue.cancel_job(job.id, clock_.now()));
+        cancel_job(job);
         note_recovered(job);
-        for (auto& drop : drops_) drop.canceled = drop.canceled || drop.name == job.file;
       } else if (explained || !job.file.starts_with("recovered-")) {
         end_hold(job);
       }
@@ -249,7 +257,7 @@ void World::end_hold(const Job& job) {
     return;
   }
   trace_.add("world command: cancel {}, its file is gone", job.id.value);
-  static_cast<void>(daemon_->queue.cancel_job(job.id, clock_.now()));
+  cancel_job(job);
   jobs_without_file_.insert(job.id);
 }
 

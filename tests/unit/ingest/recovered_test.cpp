@@ -99,6 +99,21 @@ TEST_F(RestoredState, WhatItDoesNotKnowComesBackAsJobs) {
   EXPECT_EQ(log.count("intake.recovered"), 3u);
 }
 
+// The number of a file that was rejected is given again: no number is higher than the state has ever given.
+TEST_F(RestoredState, AFileWhoseNumberWasGivenBeforeTellsOfIt) {
+  {
+    Life life(*this);
+    const auto id = life.queue.announce_intake(IntakeSource::folder, "bad.jsonl", {}, life.clock.now());
+    life.queue.reject_file(id, std::nullopt);
+  }
+  folder.write("spool/claimed/1", request("a") + "\n");
+  Life life(*this);
+  life.advance(long_enough);
+  EXPECT_TRUE(life.queue.restored_at());
+  ASSERT_EQ(life.queue.jobs({}).size(), 1u);
+  EXPECT_EQ(life.queue.jobs({})[0].state, JobState::held);
+}
+
 TEST_F(RestoredState, ACompressedFileThatItOnlyKnowsAsBeingCheckedIsNotDropped) {
   {
     Life life(*this);

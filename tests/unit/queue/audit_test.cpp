@@ -158,7 +158,7 @@ TEST_F(AuditTest, FindsTotalsThatAreNotThoseOfTheJobs) {
 }
 
 TEST_F(AuditTest, FindsTotalsThatAreMissing) {
-  world_.queue->skip_job_ids({JobId{5000}}, world_now);
+  world_.queue->skip_job_ids({JobId{5000}}, false, world_now);
   world_.add_job(6);
   EXPECT_EQ(problems_after("DELETE FROM job_total WHERE part = 1"),
             "the totals of jobs 4096 to 8191 count 0 open jobs, the jobs say 1\n"

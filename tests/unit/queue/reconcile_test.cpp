@@ -400,9 +400,9 @@ TEST_F(ReconcileTest, ABatchThatAnotherIntentHasByItsCountIsTakenByCount) {
 }
 
 TEST_F(ReconcileTest, JobIdsSkipWhatTheFoldersHold) {
-  queue->skip_job_ids({JobId{40}}, now);
+  queue->skip_job_ids({JobId{40}}, false, now);
   EXPECT_EQ(add_job(1).value, 41);
-  queue->skip_job_ids({JobId{7}}, now);
+  queue->skip_job_ids({JobId{7}}, false, now);
   EXPECT_EQ(add_job(1).value, 42);
 }
 

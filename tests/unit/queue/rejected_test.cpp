@@ -121,7 +121,7 @@ TEST_F(RejectedTest, ANumberThatMayBeTakenIsNotGivenAgain) {
 TEST_F(RejectedTest, ANumberThatAFolderHoldsIsNotGivenAgain) {
   const auto ids = world_.queue->announce_intakes({"a", "b", "c"}, world_now);
   for (const auto id : ids) world_.queue->reject_file(id, std::nullopt);
-  world_.queue->skip_job_ids({ids[0], ids[2]}, world_now);
+  world_.queue->skip_job_ids({ids[0], ids[2]}, false, world_now);
   EXPECT_EQ(announce(), ids[1]);
   EXPECT_GT(announce(), ids[2]);
 }

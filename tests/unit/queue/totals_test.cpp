@@ -65,7 +65,7 @@ TEST_F(TotalsTest, DoNotMoveWithWhatIsRolledBack) {
 }
 
 TEST_F(TotalsTest, ARowForEveryFewThousandJobs) {
-  world_.queue->skip_job_ids({JobId{9000}}, world_now);
+  world_.queue->skip_job_ids({JobId{9000}}, false, world_now);
   const auto far = world_.add_job(7);
   EXPECT_EQ(far.value, 9001);
   expect_sums();

@@ -18,7 +18,7 @@ class RestoreTest : public testing::SubmitTest {
     world.submit(true, "msgbatch_known");
     provider.add("msgbatch_known", 2);
     world.clock.advance(1min);
-    world.queue.skip_job_ids({JobId{900}}, world.clock.now());
+    world.queue.skip_job_ids({JobId{900}}, false, world.clock.now());
   }
   void restart() {
     world.queue.recover(world.clock.now());
