@@ -221,8 +221,8 @@ Task<> App::audit_daily() {
   for (;;) {
     co_await sleep_for(clock_, audit_interval);
     AuditProgress progress;
-    auto slice = [&progress](Queue& queue) { return queue.audit_slice(progress); };
-    while (co_await database_.run(slice)) co_await sleep_for(clock_, audit_slice_pause);
+    auto slice = [&progress](const Queue& queue) { return queue.audit_slice(progress); };
+    while (co_await database_.read(slice)) co_await sleep_for(clock_, audit_slice_pause);
     for (const auto& problem : progress.report.problems) {
       log_.error("audit.problem", {{"what", problem}, {"act", "see `offpeak audit`; restore a backup"}});
     }
@@ -269,7 +269,7 @@ std::shared_ptr<Provider> App::with_new_key(bool refused) {
 
 // What the old key was refused need not wait for its backoff.
 Task<> App::try_the_account_again() {
-  co_await database_.run([](Queue& queue) {
+  co_await database_.write([](Queue& queue) {
     if (queue.account().paused) queue.resume_account();
   });
   bells_.ring_all();

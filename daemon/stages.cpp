@@ -55,7 +55,7 @@ IngestCalls Stages::ingest_calls(std::function<void()> intake_settled) {
 
 Task<> Stages::recover() {
   const auto started = doors_.clock.now();
-  co_await doors_.database.run([started](Queue& queue) { queue.recover(started); });
+  co_await doors_.database.write([started](Queue& queue) { queue.recover(started); });
   co_await ingester_.recover();
 }
 

@@ -68,14 +68,15 @@ std::string dollars(Nanodollars nanos) {
 // Every request without an outcome, a segment at a time.
 Task<SharedBounds> bounds_of_open(ControlContext& context) {
   auto bounds = make_bounds(context);
-  const auto jobs = co_await context.doors.database.run([](Queue& queue) { return queue.jobs_with_open_requests(); });
+  const auto jobs =
+      co_await context.doors.database.read([](const Queue& queue) { return queue.jobs_with_open_requests(); });
   for (const auto job : jobs) {
     std::optional<Seq> first = Seq{0};
     while (first && bounds->known) {
-      const auto read = [job, from = *first](Queue& queue) {
+      const auto read = [job, from = *first](const Queue& queue) {
         return std::make_shared<const OpenLines>(queue.open_lines(job, from));
       };
-      const auto open = co_await context.doors.database.run(read);
+      const auto open = co_await context.doors.database.read(read);
       first = open->next;
       const auto take = [bounds, open] {
         for (const auto& line : open->lines) bounds->take(open->job, line.entry);
@@ -136,8 +137,8 @@ Task<std::vector<Amount>> amounts_of(ControlContext& context, std::vector<Unexpl
   std::vector<Amount> amounts;
   if (batches.empty()) co_return amounts;
   const auto bounds = co_await bounds_of_open(context);
-  const auto status = co_await context.doors.database.run(
-      [now = context.doors.clock.now()](Queue& queue) { return queue.status(now); });
+  const auto status = co_await context.doors.database.read(
+      [now = context.doors.clock.now()](const Queue& queue) { return queue.status(now); });
   auto open = status.counts[RequestState::pending] + status.counts[RequestState::assigned] +
               status.counts[RequestState::submitted];
   // What is being taken in is not counted yet.
@@ -157,16 +158,16 @@ Task<Amount> amount_of(ControlContext& context, Intent intent) {
   amount.requests = intent.requests;
   auto bounds = make_bounds(context);
   const auto assignments =
-      co_await context.doors.database.run([id = intent.id](Queue& queue) { return queue.assignments(id); });
+      co_await context.doors.database.read([id = intent.id](const Queue& queue) { return queue.assignments(id); });
   for (const auto& assignment : assignments) {
     const auto end = assignment.range.first + assignment.range.count;
     for (Seq first = assignment.range.first; first < end && bounds->known; first += segment_entries) {
       const auto read = [range = assignment.range, first,
-                         count = std::min(segment_entries, end - first)](Queue& queue) {
+                         count = std::min(segment_entries, end - first)](const Queue& queue) {
         return std::make_shared<const std::pair<JobBytes, std::vector<LineEntry>>>(
             queue.job_bytes(range.job), queue.lines(range.job, first, count));
       };
-      const auto found = co_await context.doors.database.run(read);
+      const auto found = co_await context.doors.database.read(read);
       const auto take = [bounds, found] {
         for (const auto& line : found->second) bounds->take(found->first, line);
       };

@@ -38,10 +38,10 @@ std::string audit_json(const AuditReport& report, const AuditWish& wish) {
 Task<> check_bytes(ControlContext& context, Job job, AuditReport& report) {
   AuditFiles files(context.doors.files, context.folders, job);
   for (std::int64_t first = 0; first < job.requests; first += result_window_requests) {
-    const auto read = [id = job.id, first](Queue& queue) {
+    const auto read = [id = job.id, first](const Queue& queue) {
       return read_result_window(queue, id, static_cast<Seq>(first), result_window_requests);
     };
-    const auto window = co_await context.doors.database.run(read);
+    const auto window = co_await context.doors.database.read(read);
     for (bool more = true; more;) {
       const auto check = [&files, &window, &report] { return files.check_some_results(window, report); };
       more = co_await context.doors.file_worker.run(check);
@@ -65,7 +65,7 @@ Task<> check_files(ControlContext& context, Job job, bool deep, AuditReport& rep
 }
 
 Task<std::vector<Job>> next_jobs(ControlContext& context, AuditWish wish, JobId after) {
-  const auto read = [wish, after](Queue& queue) {
+  const auto read = [wish, after](const Queue& queue) {
     if (!wish.only) {
       ListOptions options;
       options.limit = jobs_a_page;
@@ -76,7 +76,7 @@ Task<std::vector<Job>> next_jobs(ControlContext& context, AuditWish wish, JobId 
     if (auto job = after ? std::nullopt : queue.job(*wish.only)) one.push_back(std::move(*job));
     return one;
   };
-  co_return co_await context.doors.database.run(read);
+  co_return co_await context.doors.database.read(read);
 }
 
 // A row that cannot be read has been named by the first part already; here it ends the reading of files.
@@ -99,8 +99,8 @@ Task<> check_all_files(ControlContext& context, AuditWish wish, AuditReport& rep
 Task<Reply> audit(ControlContext& context, AuditWish wish) {
   AuditProgress progress;
   progress.only = wish.only;
-  const auto slice = [&progress](Queue& queue) { return queue.audit_slice(progress); };
-  while (co_await context.doors.database.run(slice)) {
+  const auto slice = [&progress](const Queue& queue) { return queue.audit_slice(progress); };
+  while (co_await context.doors.database.read(slice)) {
   }
   // Of everything, only on demand: results that somebody moved away are his own affair.
   if (wish.only || wish.deep) co_await check_all_files(context, wish, progress.report);
@@ -131,14 +131,14 @@ Task<Reply> get_job_audit(ControlContext& context, RoutedCall call) {
   AuditWish wish;
   wish.only = job_id_of(call);
   wish.deep = *deep;
-  const auto look = [id = *wish.only](Queue& queue) {
+  const auto look = [id = *wish.only](const Queue& queue) {
     try {
       return queue.job(id).has_value();
     } catch (const QueueDamaged&) {
       return true;  // the audit says what is wrong with it
     }
   };
-  const bool known = co_await context.doors.database.run(look);
+  const bool known = co_await context.doors.database.read(look);
   if (!known) co_return no_such_job(call);
   co_return co_await audit(context, wish);
 }

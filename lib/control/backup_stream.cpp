@@ -54,10 +54,10 @@ Result<OpenCopy> open_and_unlink(Files& files, const std::string& path) {
 
 // False where another backup is under way.
 Task<bool> copy_database(ControlContext& context, std::string path) {
-  const auto begin = [path](Queue& queue) { return queue.begin_snapshot(path); };
-  const auto copy = [](Queue& queue) { return queue.copy_snapshot(); };
-  if (!co_await context.doors.database.run(begin)) co_return false;
-  while (!co_await context.doors.database.run(copy)) {
+  const auto begin = [path](const Queue& queue) { return queue.begin_snapshot(path); };
+  const auto copy = [](const Queue& queue) { return queue.copy_snapshot(); };
+  if (!co_await context.doors.database.read(begin)) co_return false;
+  while (!co_await context.doors.database.read(copy)) {
   }
   co_return true;
 }

@@ -36,8 +36,8 @@ std::string errors_member(const JobTallies& tallies) {
 }
 
 Task<std::optional<Job>> find_job(ControlContext& context, JobId id) {
-  const auto read = [id](Queue& queue) { return queue.job(id); };
-  co_return co_await context.doors.database.run(read);
+  const auto read = [id](const Queue& queue) { return queue.job(id); };
+  co_return co_await context.doors.database.read(read);
 }
 
 // What a change of a job's state made of it: the job, a 404 or a 409.
@@ -62,13 +62,13 @@ bool is_moving(const Job& job) {
 // Only jobs with requests on their way are looked up further: of the others, the row says it all.
 Task<std::vector<std::string>> show_jobs(ControlContext& context, std::vector<Job> jobs) {
   const auto now = context.doors.clock.now();
-  const auto read = [jobs, now](Queue& queue) {
+  const auto read = [jobs, now](const Queue& queue) {
     std::vector<JobWaits> waits;
     for (const auto& job : jobs) waits.push_back(is_moving(job) ? queue.job_waits(job.id, now) : JobWaits());
     return waits;
   };
   std::vector<JobWaits> waits(jobs.size());
-  if (std::ranges::any_of(jobs, is_moving)) waits = co_await context.doors.database.run(read);
+  if (std::ranges::any_of(jobs, is_moving)) waits = co_await context.doors.database.read(read);
   const auto status = co_await context.doors.database.status(now);
   const auto facts = context.facts();
   const Look look{status, facts, context.config(), now};
@@ -87,16 +87,16 @@ Reply no_such_job(const RoutedCall& call) {
 Task<Reply> list_jobs(ControlContext& context, RoutedCall call) {
   const auto options = parse_list_options(call.target.query, job_states);
   if (!options) co_return to_reply(bad_request(options.error().message, options.error().hint));
-  const auto read = [wanted = one_more(*options)](Queue& queue) { return queue.jobs(wanted); };
-  const auto rows = co_await context.doors.database.run(read);
+  const auto read = [wanted = one_more(*options)](const Queue& queue) { return queue.jobs(wanted); };
+  const auto rows = co_await context.doors.database.read(read);
   const auto shown = co_await show_jobs(context, rows);
   const auto show = [&](const Job& job) { return shown[static_cast<std::size_t>(&job - rows.data())]; };
   co_return json_reply(list_document(rows, options->limit, show));
 }
 
 Task<Reply> get_job(ControlContext& context, RoutedCall call) {
-  const auto read = [id = job_id_of(call)](Queue& queue) { return std::pair(queue.job(id), queue.tallies(id)); };
-  const auto [job, tallies] = co_await context.doors.database.run(read);
+  const auto read = [id = job_id_of(call)](const Queue& queue) { return std::pair(queue.job(id), queue.tallies(id)); };
+  const auto [job, tallies] = co_await context.doors.database.read(read);
   if (!job) co_return no_such_job(call);
   auto document = (co_await show_jobs(context, {*job})).front();
   document.pop_back();
@@ -106,21 +106,21 @@ Task<Reply> get_job(ControlContext& context, RoutedCall call) {
 Task<Reply> cancel_job(ControlContext& context, RoutedCall call) {
   const auto id = job_id_of(call);
   const auto write = [id, now = context.doors.clock.now()](Queue& queue) { return queue.cancel_job(id, now); };
-  const auto change = co_await context.doors.database.run(write);
+  const auto change = co_await context.doors.database.write(write);
   co_return co_await change_reply(context, std::move(call), change, "canceled");
 }
 
 Task<Reply> hold_job(ControlContext& context, RoutedCall call) {
   const auto id = job_id_of(call);
   const auto write = [id](Queue& queue) { return queue.hold_job(id, std::string(held_by_operator)); };
-  const auto change = co_await context.doors.database.run(write);
+  const auto change = co_await context.doors.database.write(write);
   co_return co_await change_reply(context, std::move(call), change, "held");
 }
 
 Task<Reply> release_job(ControlContext& context, RoutedCall call) {
   const auto id = job_id_of(call);
   const auto write = [id](Queue& queue) { return queue.release_job(id); };
-  const auto change = co_await context.doors.database.run(write);
+  const auto change = co_await context.doors.database.write(write);
   co_return co_await change_reply(context, std::move(call), change, "released");
 }
 

@@ -122,10 +122,12 @@ Task<Reply> settle_lost(ControlContext& context, Batch batch, Wish wish) {
     static_cast<void>(queue.results_lost(batch.id, lost_reason(batch), lost_reason(batch), now));
     return true;
   };
-  if (!co_await context.doors.database.run(write)) co_return not_now(fmt::format("batch {} has changed meanwhile", id));
+  if (!co_await context.doors.database.write(write))
+    co_return not_now(fmt::format("batch {} has changed meanwhile", id));
   context.doors.log.warning("reconcile.decided",
                             {{"batch", id}, {"action", wish.action}, {"requests", batch.requests}});
-  const auto after = co_await context.doors.database.run([id = batch.id](Queue& queue) { return queue.batch(id); });
+  const auto after =
+      co_await context.doors.database.read([id = batch.id](const Queue& queue) { return queue.batch(id); });
   co_return json_reply(lost_batch_json(after.value_or(batch)));
 }
 
@@ -138,12 +140,12 @@ std::optional<GuardWait> guard_wait(ControlContext& context) {
 }
 
 Task<Amount> amount_of_wait(ControlContext& context, std::string id) {
-  const auto read = [id, now = context.doors.clock.now()](Queue& queue) {
+  const auto read = [id, now = context.doors.clock.now()](const Queue& queue) {
     if (id == "key") return queue.old_work(now).requests;
     const auto counts = queue.status(now).counts;
     return counts[RequestState::pending] + counts[RequestState::assigned];
   };
-  co_return Amount{co_await context.doors.database.run(read), std::nullopt};
+  co_return Amount{co_await context.doors.database.read(read), std::nullopt};
 }
 
 Task<Reply> settle_guard(ControlContext& context, GuardWait wait, Wish wish) {
@@ -155,10 +157,10 @@ Task<Reply> settle_guard(ControlContext& context, GuardWait wait, Wish wish) {
   }
   if (wait.id == "key") {
     const auto give_up = [now = context.doors.clock.now()](Queue& queue) { return queue.give_up_old_work(now); };
-    while (co_await context.doors.database.run(give_up)) {
+    while (co_await context.doors.database.write(give_up)) {
     }
   } else {
-    co_await context.doors.database.run([](Queue& queue) { queue.forget_newest_known(); });
+    co_await context.doors.database.write([](Queue& queue) { queue.forget_newest_known(); });
   }
   context.doors.log.warning("reconcile.decided", {{"what", wait.id}, {"action", wish.action}});
   co_return json_reply(guard_wait_json(wait, amount, "dismissed"));
@@ -167,8 +169,8 @@ Task<Reply> settle_guard(ControlContext& context, GuardWait wait, Wish wish) {
 // ---- unexplained batches
 
 Task<Reply> shown(ControlContext& context, std::string provider_id) {
-  const auto read = [provider_id](Queue& queue) { return queue.unexplained(provider_id); };
-  const auto batch = co_await context.doors.database.run(read);
+  const auto read = [provider_id](const Queue& queue) { return queue.unexplained(provider_id); };
+  const auto batch = co_await context.doors.database.read(read);
   if (!batch) co_return no_such_thing(provider_id);
   const auto amounts = co_await amounts_of(context, {*batch});
   co_return json_reply(to_json(*batch, amounts.front()));
@@ -177,8 +179,8 @@ Task<Reply> shown(ControlContext& context, std::string provider_id) {
 Task<Reply> decided(ControlContext& context, Decided decision, UnexplainedBatch batch, Wish wish) {
   if (decision == Decided::no_such_thing) co_return no_such_thing(batch.provider_id);
   if (decision == Decided::not_in_this_state) {
-    const auto read = [id = batch.provider_id](Queue& queue) { return queue.unexplained(id); };
-    const auto now = co_await context.doors.database.run(read);
+    const auto read = [id = batch.provider_id](const Queue& queue) { return queue.unexplained(id); };
+    const auto now = co_await context.doors.database.read(read);
     co_return not_now(fmt::format("batch {} is {} already", batch.provider_id, now ? now->state : "gone"));
   }
   context.doors.log.info("reconcile.decided", {{"batch", batch.provider_id}, {"action", wish.action}});
@@ -191,7 +193,7 @@ Task<Reply> settle_batch(ControlContext& context, UnexplainedBatch batch, Wish w
     const auto claim = [id, cancel = wish.action == "cancel"](Queue& queue) {
       return queue.claim_unexplained(id, cancel);
     };
-    const auto decision = co_await context.doors.database.run(claim);
+    const auto decision = co_await context.doors.database.write(claim);
     co_return co_await decided(context, decision, std::move(batch), std::move(wish));
   }
   if (batch.state == "claimed" || batch.state == "dismissed") {
@@ -202,7 +204,7 @@ Task<Reply> settle_batch(ControlContext& context, UnexplainedBatch batch, Wish w
     co_return confirmation_needed(id, wish, amounts.front());
   }
   const auto dismiss = [id](Queue& queue) { return queue.dismiss_unexplained(id); };
-  const auto decision = co_await context.doors.database.run(dismiss);
+  const auto decision = co_await context.doors.database.write(dismiss);
   co_return co_await decided(context, decision, std::move(batch), std::move(wish));
 }
 
@@ -214,8 +216,8 @@ struct FoundIntent {
 };
 
 Task<FoundIntent> find_intent(ControlContext& context, IntentId id) {
-  const auto read = [id](Queue& queue) { return FoundIntent{queue.intent(id), queue.candidates(id)}; };
-  co_return co_await context.doors.database.run(read);
+  const auto read = [id](const Queue& queue) { return FoundIntent{queue.intent(id), queue.candidates(id)}; };
+  co_return co_await context.doors.database.read(read);
 }
 
 std::string name_of(const Intent& intent) { return fmt::format("{}{}", intent_prefix, intent.id.value); }
@@ -256,14 +258,14 @@ Task<Reply> settle_intent(ControlContext& context, FoundIntent found, Wish wish)
     const auto write = [id = intent.id, now = context.doors.clock.now()](Queue& queue) {
       return queue.dismiss_intent(id, now);
     };
-    decision = co_await context.doors.database.run(write);
+    decision = co_await context.doors.database.write(write);
   } else {
     if (auto refused = choose(found, wish)) co_return std::move(*refused);
     const auto write = [id = intent.id, batch = wish.batch, claim = wish.action == "claim",
                         now = context.doors.clock.now()](Queue& queue) {
       return claim ? queue.adopt_candidate(id, batch, now) : queue.cancel_candidate(id, batch);
     };
-    decision = co_await context.doors.database.run(write);
+    decision = co_await context.doors.database.write(write);
   }
   if (decision != Decided::done) co_return not_now(fmt::format("{} has changed meanwhile", name));
   context.doors.log.info("reconcile.decided", {{"intent", intent.id}, {"action", wish.action}, {"batch", wish.batch}});
@@ -275,20 +277,22 @@ Task<Reply> settle_intent(ControlContext& context, FoundIntent found, Wish wish)
 // "b1" or the provider's id.
 Task<std::optional<Batch>> find_batch(ControlContext& context, std::string id) {
   const auto number = id.starts_with("b") ? parse_integer(std::string_view(id).substr(1)) : std::nullopt;
-  const auto read = [id, number](Queue& queue) { return number ? queue.batch(BatchId{*number}) : queue.batch(id); };
-  co_return co_await context.doors.database.run(read);
+  const auto read = [id, number](const Queue& queue) {
+    return number ? queue.batch(BatchId{*number}) : queue.batch(id);
+  };
+  co_return co_await context.doors.database.read(read);
 }
 
 }  // namespace
 
 Task<Reply> list_reconcile(ControlContext& context, RoutedCall) {
-  auto batches = co_await context.doors.database.run([](Queue& queue) {
+  auto batches = co_await context.doors.database.read([](const Queue& queue) {
     auto undecided = queue.unexplained();
     const auto seen = queue.strangers(strangers_listed);
     undecided.insert(undecided.end(), seen.begin(), seen.end());
     return undecided;
   });
-  const auto intents = co_await context.doors.database.run([](Queue& queue) { return queue.unknown_intents(); });
+  const auto intents = co_await context.doors.database.read([](const Queue& queue) { return queue.unknown_intents(); });
   const auto amounts = co_await amounts_of(context, batches);
   std::string items;
   for (std::size_t i = 0; i < batches.size(); ++i) {
@@ -296,11 +300,11 @@ Task<Reply> list_reconcile(ControlContext& context, RoutedCall) {
   }
   for (const auto& intent : intents) {
     const auto candidates =
-        co_await context.doors.database.run([id = intent.id](Queue& queue) { return queue.candidates(id); });
+        co_await context.doors.database.read([id = intent.id](const Queue& queue) { return queue.candidates(id); });
     const auto amount = co_await amount_of(context, intent);
     items += (items.empty() ? "" : ",") + unknown_intent_json(intent, candidates, amount);
   }
-  const auto lost = co_await context.doors.database.run([](Queue& queue) { return queue.batches_not_shown(); });
+  const auto lost = co_await context.doors.database.read([](const Queue& queue) { return queue.batches_not_shown(); });
   for (const auto& batch : lost) items += (items.empty() ? "" : ",") + lost_batch_json(batch);
   if (const auto wait = guard_wait(context)) {
     items += (items.empty() ? "" : ",") + guard_wait_json(*wait, co_await amount_of_wait(context, wait->id), "open");
@@ -314,8 +318,8 @@ Task<Reply> settle_reconcile(ControlContext& context, RoutedCall call) {
   auto wish = parse_wish(*body);
   if (!wish) co_return to_reply(bad_request(wish.error().message, wish.error().hint));
   const auto id = call.parameters.at(0);
-  const auto read = [id](Queue& queue) { return queue.unexplained(id); };
-  auto batch = co_await context.doors.database.run(read);
+  const auto read = [id](const Queue& queue) { return queue.unexplained(id); };
+  auto batch = co_await context.doors.database.read(read);
   if (batch) co_return co_await settle_batch(context, std::move(*batch), std::move(*wish));
   if (auto wait = guard_wait(context); wait && wait->id == id) {
     co_return co_await settle_guard(context, std::move(*wait), std::move(*wish));

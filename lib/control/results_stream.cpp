@@ -47,10 +47,10 @@ class ResultsStream final : public ReplyBody {
 
  private:
   Task<> read_window() {
-    const auto read = [job = job_, first = static_cast<Seq>(next_)](Queue& queue) {
+    const auto read = [job = job_, first = static_cast<Seq>(next_)](const Queue& queue) {
       return read_result_window(queue, job, first, result_window_requests);
     };
-    window_ = co_await context_.doors.database.run(read);
+    window_ = co_await context_.doors.database.read(read);
     at_ = {};
     next_ += result_window_requests;
   }
@@ -77,8 +77,8 @@ Task<Reply> job_results(ControlContext& context, RoutedCall call) {
       co_return to_reply(bad_request(detail, "use succeeded, errored, expired or canceled"));
     }
   }
-  const auto read = [id = job_id_of(call)](Queue& queue) { return queue.job(id); };
-  const auto job = co_await context.doors.database.run(read);
+  const auto read = [id = job_id_of(call)](const Queue& queue) { return queue.job(id); };
+  const auto job = co_await context.doors.database.read(read);
   if (!job) co_return no_such_job(call);
   Reply reply;
   reply.content_type = "application/jsonl";

@@ -44,7 +44,7 @@ Task<Reply> set_pause(ControlContext& context, RoutedCall call, bool paused) {
     queue.pause(wish.intake, wish.submitting, paused, now);
     if (!paused && wish.submitting && queue.account().paused) queue.resume_account();
   };
-  co_await context.doors.database.run(write);
+  co_await context.doors.database.write(write);
   context.doors.log.info(paused ? "operator.paused" : "operator.resumed",
                          {{"intake", wish->intake}, {"submitting", wish->submitting}});
   co_return co_await get_status(context);

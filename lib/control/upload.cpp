@@ -134,7 +134,7 @@ Task<> drop(ControlContext& context, JobId id) {
     co_return;
   }
   const auto forget = [id](Queue& queue) { queue.forget_intake(id); };
-  co_await context.doors.database.run(forget);
+  co_await context.doors.database.write(forget);
 }
 
 // The whole body in claimed/<id>, or nothing of it.
@@ -175,12 +175,11 @@ struct Verdict {
   std::optional<Intake> intake;
 };
 
-Verdict look(Queue& queue, JobId id) {
+Verdict look(const Queue& queue, JobId id) {
   Verdict verdict;
   verdict.job = queue.job(id);
   if (verdict.job) return verdict;
   verdict.intake = queue.intake(id);
-  if (verdict.intake && verdict.intake->state == IntakeState::rejected) queue.forget_intake(id);
   return verdict;
 }
 
@@ -188,10 +187,14 @@ Verdict look(Queue& queue, JobId id) {
 // the rejected intake's document away.
 Task<Verdict> await_verdict(ControlContext& context, JobId id) {
   WaitingUpload waiting(context);
-  const auto read = [id](Queue& queue) { return look(queue, id); };
+  const auto read = [id](const Queue& queue) { return look(queue, id); };
   for (Duration interval = first_look;; interval = std::min(interval * 2, slowest_look)) {
-    auto verdict = co_await context.doors.database.run(read);
-    if (verdict.job || !verdict.intake || verdict.intake->state == IntakeState::rejected) co_return verdict;
+    auto verdict = co_await context.doors.database.read(read);
+    if (verdict.job || !verdict.intake) co_return verdict;
+    if (verdict.intake->state == IntakeState::rejected) {
+      co_await context.doors.database.write([id](Queue& queue) { queue.forget_intake(id); });
+      co_return verdict;
+    }
     co_await waiting.wait_for(interval);
   }
 }
@@ -218,8 +221,8 @@ Task<Reply> post_job(ControlContext& context, RoutedCall call) {
     co_return to_reply(make_problem(415, "unknown-encoding", "Unknown Content-Encoding", wish.error()));
   }
   if (!wish) co_return to_reply(bad_request(wish.error().message, wish.error().hint));
-  const auto paused = [](Queue& queue) { return queue.intake_paused(); };
-  if (co_await context.doors.database.run(paused)) co_return intake_is_paused();
+  const auto paused = [](const Queue& queue) { return queue.intake_paused(); };
+  if (co_await context.doors.database.read(paused)) co_return intake_is_paused();
   CallBody& body = *call.call.body;
   auto head = co_await read_head(body);
   if (!head) co_return refused_upload(head.error());
@@ -228,11 +231,11 @@ Task<Reply> post_job(ControlContext& context, RoutedCall call) {
   const auto announce = [name, overrides = wish->overrides, now = context.doors.clock.now()](Queue& queue) {
     return queue.announce_intake(IntakeSource::socket, name, overrides, now);
   };
-  const auto id = co_await context.doors.database.run(announce);
+  const auto id = co_await context.doors.database.write(announce);
   auto stored = co_await store(context, id, std::move(*head), body);
   if (!stored) co_return refused_upload(stored.error());
   const auto hand_over = [id](Queue& queue) { queue.intake_in_claimed(id); };
-  co_await context.doors.database.run(hand_over);
+  co_await context.doors.database.write(hand_over);
   auto verdict = co_await await_verdict(context, id);
   co_return co_await verdict_reply(context, std::move(verdict));
 }

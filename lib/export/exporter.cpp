@@ -91,8 +91,8 @@ void Exporter::note_change(Files& files, const std::string& claimed, Export& one
 
 // True where a job was finished: there may be more behind the first hundred.
 Task<bool> Exporter::export_ready() {
-  auto read = [](Queue& queue) { return queue.jobs_to_export(); };
-  auto jobs = co_await doors_.database.run(std::move(read));
+  auto read = [](const Queue& queue) { return queue.jobs_to_export(); };
+  auto jobs = co_await doors_.database.read(std::move(read));
   forget_gone(jobs);
   bool finished_some = false;
   for (auto next = jobs.begin(); next != jobs.end();) {
@@ -116,13 +116,13 @@ Task<Exporter::Export> Exporter::write(Job job) {
   const auto one = std::make_shared<Export>();
   one->job = job;
   one->writer = std::make_shared<ResultsWriter>(doors_.files, places(), job);
-  auto read = [window, one](Queue& queue) {
+  auto read = [window, one](const Queue& queue) {
     *window = read_result_window(queue, one->job.id, 0, result_window_requests);
     one->tallies = queue.tallies(one->job.id);
     one->batches = queue.batches_of(one->job.id);
     one->taken = queue.taken_file(one->job.id);
   };
-  co_await doors_.database.run(std::move(read));
+  co_await doors_.database.read(std::move(read));
   auto begin = [files = &doors_.files, folder = doors_.config.paths.results(), claimed = doors_.config.paths.claimed(),
                 one] {
     note_change(*files, claimed, *one);
@@ -165,8 +165,10 @@ Task<Result<void>> Exporter::write_lines(std::shared_ptr<ResultsWriter> writer, 
 }
 
 Task<> Exporter::read_window(JobId job, Seq first, std::shared_ptr<ResultWindow> into) {
-  auto read = [job, first](Queue& queue) { return read_result_window(queue, job, first, result_window_requests); };
-  *into = co_await doors_.database.run(std::move(read));
+  auto read = [job, first](const Queue& queue) {
+    return read_result_window(queue, job, first, result_window_requests);
+  };
+  *into = co_await doors_.database.read(std::move(read));
 }
 
 Task<Result<void>> Exporter::write_window(std::shared_ptr<ResultsWriter> writer,
@@ -239,7 +241,7 @@ Task<bool> Exporter::finish(Exports exports) {
   }
   if (wanted.empty()) co_return false;
   auto record = [wanted = std::move(wanted)](Queue& queue) { return queue.finish_jobs(wanted); };
-  const auto recorded = co_await doors_.database.run(std::move(record));
+  const auto recorded = co_await doors_.database.write(std::move(record));
   crash_point("job_finished");
   bool finished_some = false;
   for (std::size_t i = 0; i < written.size(); ++i) {
@@ -277,7 +279,7 @@ Task<> Exporter::fail(Job job, Error error) {
     const auto held = queue.job(id);
     return held ? held->state : JobState::held;
   };
-  stuck_[job.id] = co_await doors_.database.run(std::move(hold));
+  stuck_[job.id] = co_await doors_.database.write(std::move(hold));
   doors_.log.error("export.damaged", {{"job", job.id}, {"reason", error.message}, {"hint", error.hint}});
 }
 

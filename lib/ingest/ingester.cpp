@@ -138,7 +138,7 @@ void Ingester::take_listing(const std::vector<FileInfo>& listed, const std::set<
 }
 
 Task<> Ingester::look_into_queue() {
-  const auto intakes = co_await doors_.database.run([](Queue& queue) { return queue.intakes(); });
+  const auto intakes = co_await doors_.database.read([](const Queue& queue) { return queue.intakes(); });
   waiting_.clear();
   for (const auto& intake : intakes) {
     // An upload that is going on: control rings when it is whole.
@@ -200,7 +200,7 @@ Task<> Ingester::open_found(std::vector<Waiting> found) {
     const auto synced = co_await doors_.file_worker.run(
         [&files = doors_.files, paths] { return sync_claims(files, paths.claimed(), paths.incoming()); });
     if (!synced) co_return;
-    co_await doors_.database.run([&claiming](Queue& queue) { queue.intakes_in_claimed(claiming); });
+    co_await doors_.database.write([&claiming](Queue& queue) { queue.intakes_in_claimed(claiming); });
   }
   for (auto& one : found) {
     one.intake.state = IntakeState::checking;

@@ -168,14 +168,14 @@ Task<> Ingester::store(Open& open) {
   const auto id = open.intake.id;
   auto& wanted = open.wanted;
   if (!wanted.segments.empty()) {
-    co_await doors_.database.run(
+    co_await doors_.database.write(
         [id, &wanted](Queue& queue) { queue.add_segments(id, wanted.first_segment, wanted.segments); });
     wanted.first_segment += static_cast<std::uint32_t>(wanted.segments.size());
     wanted.segments.clear();
     open.stored_any = true;
   }
   if (!wanted.made.empty()) {
-    co_await doors_.database.run([id, &wanted](Queue& queue) { queue.add_made_outcomes(id, wanted.made); });
+    co_await doors_.database.write([id, &wanted](Queue& queue) { queue.add_made_outcomes(id, wanted.made); });
     wanted.made.clear();
     open.stored_any = true;
   }
@@ -235,7 +235,7 @@ Task<> Ingester::accept(std::vector<Open*> group) {
   const auto now = doors_.clock.now();
   crash_point("before_accepted");
   const auto verdicts =
-      co_await doors_.database.run([&jobs, now](Queue& queue) { return queue.accept_jobs(jobs, now); });
+      co_await doors_.database.write([&jobs, now](Queue& queue) { return queue.accept_jobs(jobs, now); });
   crash_point("after_accepted");
   for (std::size_t i = 0; i < group.size(); ++i) tell_accepted(*group[i], verdicts[i]);
   co_await remove_originals(std::move(group));
@@ -303,7 +303,7 @@ void Ingester::fill_job(Open& open) const {
 }
 
 Task<> Ingester::discard_index(JobId id) {
-  while (!co_await doors_.database.run([id](Queue& queue) { return queue.discard_index(id); })) {
+  while (!co_await doors_.database.write([id](Queue& queue) { return queue.discard_index(id); })) {
   }
 }
 

@@ -32,7 +32,7 @@ struct Ingester::Claim {
 
 Task<> Ingester::claim_ready() {
   if (ready_.empty()) co_return;
-  paused_ = co_await doors_.database.run([](Queue& queue) { return queue.intake_paused(); });
+  paused_ = co_await doors_.database.read([](const Queue& queue) { return queue.intake_paused(); });
   if (paused_) co_return;
   const auto claims = take_ready();
   co_await leave_unready(claims);
@@ -142,7 +142,7 @@ Task<> Ingester::claim(Claims claims) {
   for (const auto& one : *claims) names.push_back(one.info.name);
   const auto now = doors_.clock.now();
   const auto ids =
-      co_await doors_.database.run([&names, now](Queue& queue) { return queue.announce_intakes(names, now); });
+      co_await doors_.database.write([&names, now](Queue& queue) { return queue.announce_intakes(names, now); });
   for (std::size_t i = 0; i < ids.size(); ++i) {
     (*claims)[i].id = ids[i];
     (*claims)[i].to = claimed_path(config_.paths.claimed(), ids[i]);
@@ -162,7 +162,7 @@ Task<> Ingester::claim(Claims claims) {
     if (one.arrived && synced) arrived.push_back(one.id);
   }
   if (!arrived.empty()) {
-    co_await doors_.database.run([&arrived](Queue& queue) { queue.intakes_in_claimed(arrived); });
+    co_await doors_.database.write([&arrived](Queue& queue) { queue.intakes_in_claimed(arrived); });
   }
   for (const auto& one : *claims) {
     if (one.arrived && synced) begin(one.info, one.id, now);
@@ -186,7 +186,7 @@ void Ingester::begin(const FileInfo& claimed, JobId id, Instant now) {
 
 // It is still in incoming/, or nowhere.
 Task<> Ingester::give_up(const Claim& claim) {
-  co_await doors_.database.run([id = claim.id](Queue& queue) { queue.reject_file(id, std::nullopt); });
+  co_await doors_.database.write([id = claim.id](Queue& queue) { queue.reject_file(id, std::nullopt); });
   const auto& error = claim.moved.error();
   if (error.kind == ErrorKind::not_found) {
     complain_once(claim.from, "intake.vanished", {{"file", claim.info.name}});

@@ -48,7 +48,7 @@ Task<> Ingester::look_at_taken() {
     const auto one = std::move(taken_.front());
     taken_.pop_front();
     if (!changed.empty()) {
-      co_await doors_.database.run([id = one.job.id, &changed, at = doors_.clock.now()](Queue& queue) {
+      co_await doors_.database.write([id = one.job.id, &changed, at = doors_.clock.now()](Queue& queue) {
         queue.note_file_changed(id, changed, at);
       });
       doors_.log.warning("job.file_changed", {{"job", one.job.id}, {"file", one.job.file}, {"reason", changed}});

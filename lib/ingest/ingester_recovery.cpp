@@ -48,7 +48,7 @@ Result<std::string> read_head(Files& files, const std::string& path) {
 }  // namespace
 
 Task<> Ingester::recover() {
-  const auto intakes = co_await doors_.database.run([](Queue& queue) { return queue.intakes(); });
+  const auto intakes = co_await doors_.database.read([](const Queue& queue) { return queue.intakes(); });
   const auto claimed = config_.paths.claimed();
   co_await recover_unknown();
   for (const auto& intake : intakes) {
@@ -60,14 +60,14 @@ Task<> Ingester::recover() {
       return files.sync_folder(claimed);  // before somebody else gets its id
     });
     if (!removed) continue;
-    co_await doors_.database.run([id = intake.id](Queue& queue) { queue.forget_intake(id); });
+    co_await doors_.database.write([id = intake.id](Queue& queue) { queue.forget_intake(id); });
   }
   recovered_ = true;
 }
 
 // What a state that was put back has forgotten comes in again, under new ids, before anything else takes an id.
 Task<> Ingester::recover_unknown() {
-  const auto known = co_await doors_.database.run([](Queue& queue) { return queue.known_claims(); });
+  const auto known = co_await doors_.database.read([](const Queue& queue) { return queue.known_claims(); });
   const auto found = co_await doors_.file_worker.run(
       [&files = doors_.files, paths = config_.paths, known] { return clean_claimed(files, paths, known); });
   if (!found) {
@@ -75,10 +75,8 @@ Task<> Ingester::recover_unknown() {
     co_return;
   }
   ids_on_disk_ = found->ids;
-  co_await doors_.database.run(
-      [&ids = ids_on_disk_, unknown = !found->unknown.empty(), now = doors_.clock.now()](Queue& queue) {
-        queue.skip_job_ids(ids, unknown, now);
-      });
+  co_await doors_.database.write([&ids = ids_on_disk_, unknown = !found->unknown.empty(),
+                                  now = doors_.clock.now()](Queue& queue) { queue.skip_job_ids(ids, unknown, now); });
   for (const auto& unknown : found->unknown) co_await take_in_again(unknown.id, unknown.file);
 }
 
@@ -94,7 +92,7 @@ Task<> Ingester::take_in_again(JobId old, std::string file) {
   IntakeOverrides overrides;
   // Where others make batches, too, nothing tells that its requests were not sent already.
   if (!config_.provider.exclusive) overrides.hold = true;
-  const auto id = co_await doors_.database.run([name, overrides, now = doors_.clock.now()](Queue& queue) {
+  const auto id = co_await doors_.database.write([name, overrides, now = doors_.clock.now()](Queue& queue) {
     return queue.announce_intake(IntakeSource::folder, name, overrides, now);
   });
   crash_point("recovered_announced");
@@ -102,12 +100,12 @@ Task<> Ingester::take_in_again(JobId old, std::string file) {
   const auto moved =
       co_await doors_.file_worker.run([&files = doors_.files, from, to] { return files.move_new(from, to); });
   if (!moved) {
-    co_await doors_.database.run([id](Queue& queue) { queue.retire_intake(id); });
+    co_await doors_.database.write([id](Queue& queue) { queue.retire_intake(id); });
     doors_.log.error("intake.unknown_file", {{"file", from}, {"error", moved.error().message}});
     co_return;
   }
   crash_point("recovered_moved");
-  co_await doors_.database.run([id](Queue& queue) { queue.intake_in_claimed(id); });
+  co_await doors_.database.write([id](Queue& queue) { queue.intake_in_claimed(id); });
   doors_.log.warning("intake.recovered", {{"file", from},
                                           {"job", id},
                                           {"name", name},

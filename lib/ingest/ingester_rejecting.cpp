@@ -56,7 +56,7 @@ Task<> Ingester::reject(Open& open) {
   if (open.stored_any) co_await discard_index(intake.id);
   std::optional<RejectedFile> record;
   if (folder) record = record_of(document, intake.name, *open.moved, doors_.clock.now());
-  co_await doors_.database.run([id = intake.id, &document, record](Queue& queue) {
+  co_await doors_.database.write([id = intake.id, &document, record](Queue& queue) {
     if (record) {
       queue.reject_file(id, record);
     } else {
@@ -71,7 +71,7 @@ Task<> Ingester::reject(Open& open) {
 Task<bool> Ingester::move_to_rejected_folder(Open& open, const std::string& document) {
   const auto& intake = open.intake;
   const auto paths = config_.paths;
-  co_await doors_.database.run([id = intake.id, &document](Queue& queue) { queue.note_rejection(id, document); });
+  co_await doors_.database.write([id = intake.id, &document](Queue& queue) { queue.note_rejection(id, document); });
   const auto moved = co_await doors_.file_worker.run(
       [&files = doors_.files, paths, id = intake.id, name = intake.name, &document]() -> Result<std::string> {
         if (auto removed = remove_unpacked(files, paths.claimed(), id); !removed) return removed.error();
@@ -138,7 +138,7 @@ Task<> Ingester::drop_missing(Intake intake) {
     ErrorReport report;
     report.add("the file is gone", "send it again");
     const auto document = report.document(intake.name);
-    co_await doors_.database.run([id = intake.id, document](Queue& queue) { queue.reject_intake(id, document); });
+    co_await doors_.database.write([id = intake.id, document](Queue& queue) { queue.reject_intake(id, document); });
     if (calls_.rejected) calls_.rejected(intake.id);
     co_return;
   }
@@ -151,7 +151,7 @@ Task<> Ingester::drop_missing(Intake intake) {
   }
   // A state that was put back may not know that the id has become a job's since.
   const bool is_used = ids_on_disk_.contains(intake.id);
-  co_await doors_.database.run([id = intake.id, is_used, record](Queue& queue) {
+  co_await doors_.database.write([id = intake.id, is_used, record](Queue& queue) {
     if (is_used) {
       queue.retire_intake(id);
     } else {
@@ -163,7 +163,7 @@ Task<> Ingester::drop_missing(Intake intake) {
 // Whoever took a file out of rejected/ knows of it.
 Task<> Ingester::look_at_rejected() {
   const auto unseen =
-      co_await doors_.database.run([](Queue& queue) { return queue.unseen_rejected(rejected_looked_at); });
+      co_await doors_.database.read([](const Queue& queue) { return queue.unseen_rejected(rejected_looked_at); });
   if (unseen.empty()) co_return;
   const auto gone =
       co_await doors_.file_worker.run([&files = doors_.files, folder = config_.paths.rejected(), &unseen] {
@@ -176,7 +176,7 @@ Task<> Ingester::look_at_rejected() {
         return missing;
       });
   if (gone.empty()) co_return;
-  co_await doors_.database.run([&gone](Queue& queue) {
+  co_await doors_.database.write([&gone](Queue& queue) {
     for (const auto id : gone) queue.see_rejected(id);
   });
 }

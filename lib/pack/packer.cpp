@@ -18,11 +18,11 @@ constexpr Duration pause_after_nothing = std::chrono::seconds(1);
 
 class QueueSizes final : public Sizes {
  public:
-  explicit QueueSizes(Queue& queue) : queue_(queue) {}
+  explicit QueueSizes(const Queue& queue) : queue_(queue) {}
   std::uint32_t sent_params_bytes(JobId job, Seq seq) override { return queue_.sent_params_bytes(job, seq); }
 
  private:
-  Queue& queue_;
+  const Queue& queue_;
 };
 
 struct Watermark {
@@ -120,7 +120,7 @@ void Packer::tell(const Look& seen) {
 Task<Packer::Look> Packer::look() {
   const auto now = clock_.now();
   const Config config = config_;
-  co_return co_await database_.run([now, config](Queue& queue) {
+  co_return co_await database_.read([now, config](const Queue& queue) {
     Look look;
     const auto view = queue.pack_view(now, most_ranges_a_job);
     look.gate = closed_gate(view, config, now);
@@ -150,7 +150,7 @@ Task<Packer::Look> Packer::look() {
 Task<std::optional<CallFailure>> Packer::missing_from(ListPage newest) {
   const auto before = newest.date.value_or(clock_.now()) - config_.provider.settle_unknown;
   const auto known =
-      co_await database_.run([before](Queue& queue) { return queue.must_be_listed(Instant(), before, 1); });
+      co_await database_.read([before](const Queue& queue) { return queue.must_be_listed(Instant(), before, 1); });
   if (known.empty() || !lacks(newest, known.front())) co_return std::nullopt;
   const auto told = co_await provider_.retrieve(known.front().id);
   if (!told.ok() && told.failure().kind == CallFailureKind::not_found) co_return std::nullopt;
@@ -190,7 +190,7 @@ Task<> Packer::send() {
   const Config config = config_;
   const auto nonce = random_.hex(wire_nonce_bytes / 2);
   const auto& page = newest.value();
-  const auto written = co_await database_.run([now, config, nonce, page](Queue& queue) {
+  const auto written = co_await database_.write([now, config, nonce, page](Queue& queue) {
     Written intent;
     const auto view = queue.pack_view(now, most_ranges_a_job);
     if (closed_gate(view, config, now)) return intent;

@@ -30,8 +30,8 @@ Task<> Poller::run() {
 // Looks into the queue, then polls or waits; whoever rings makes it look again.
 Task<> Poller::turn() {
   co_await cancel_wanted();
-  auto read = [](Queue& queue) { return queue.open_batches(); };
-  auto open = co_await doors_.database.run(std::move(read));
+  auto read = [](const Queue& queue) { return queue.open_batches(); };
+  auto open = co_await doors_.database.read(std::move(read));
   if (open.empty()) {
     had_none_ = true;
     missing_since_.clear();
@@ -121,7 +121,7 @@ Task<Poller::Round> Poller::poll(std::vector<Batch> open) {
 // compare it with. False where there is nothing.
 Task<bool> Poller::audit_alone() {
   auto floor =
-      co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.audit_floor(now); });
+      co_await doors_.database.read([now = doors_.clock.now()](const Queue& queue) { return queue.audit_floor(now); });
   if (!floor) co_return false;
   // A provider that has failed is asked again sooner: until it answers, the status says that it fails.
   if (alone_failed_) floor->copies_only = false;
@@ -153,7 +153,7 @@ Task<> Poller::audit(std::vector<ProviderBatch> page) {
   };
   if (!is_due(AuditFloor())) co_return;
   const auto floor =
-      co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.audit_floor(now); });
+      co_await doors_.database.read([now = doors_.clock.now()](const Queue& queue) { return queue.audit_floor(now); });
   if (!floor || !is_due(*floor)) co_return;
   audited_at_ = now;
   if (reaches(page, *floor)) co_return;
@@ -172,7 +172,7 @@ Task<> Poller::audit(std::vector<ProviderBatch> page) {
 // A batch that came after its intent was taken as not created may run what was sent again, so every minute counts.
 Task<> Poller::see(std::vector<ProviderBatch> listed, std::optional<Instant> date) {
   const ListMoment at{doors_.clock.now(), date, doors_.config.provider.exclusive};
-  const auto found = co_await doors_.database.run(
+  const auto found = co_await doors_.database.write(
       [listed = std::move(listed), at](Queue& queue) { return queue.see_list(listed, at, Queue::ListLook::running); });
   report_strangers(doors_.log, found, at.exclusive);
   if (std::ranges::any_of(found, &Stranger::may_cancel)) co_await cancel_wanted();
@@ -229,13 +229,13 @@ Task<> Poller::record(Round round) {
     for (const auto& note : round.notes) queue.note_batch(note.id, note.reason, std::nullopt);
   };
   crash_point("before_poll_recorded");
-  co_await doors_.database.run(std::move(write));
+  co_await doors_.database.write(std::move(write));
   crash_point("after_poll_recorded");
 }
 
 Task<> Poller::cancel_wanted() {
-  auto read = [](Queue& queue) { return queue.batches_to_cancel(); };
-  auto batches = co_await doors_.database.run(std::move(read));
+  auto read = [](const Queue& queue) { return queue.batches_to_cancel(); };
+  auto batches = co_await doors_.database.read(std::move(read));
   for (auto& batch : batches) co_await cancel(std::move(batch));
 }
 
@@ -257,7 +257,7 @@ Task<> Poller::cancel(Batch batch) {
   }
   // Refused: it has ended meanwhile, and its results tell the truth.
   auto requested = [id = batch.id](Queue& queue) { queue.cancel_requested(id); };
-  co_await doors_.database.run(std::move(requested));
+  co_await doors_.database.write(std::move(requested));
   doors_.log.info("batch.cancel_requested", {{"batch", batch.id}, {"provider_id", batch.provider_id}});
   co_await record(std::move(round));
   due_ = std::max(not_before_, std::min(due_, doors_.clock.steady_now() + pace_.after_news(doors_.config.poll)));

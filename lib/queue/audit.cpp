@@ -551,7 +551,7 @@ bool check_intents(Sql& sql, AuditProgress& progress) {
 
 }  // namespace
 
-bool Queue::audit_slice(AuditProgress& progress) {
+bool Queue::audit_slice(AuditProgress& progress) const {
   const auto part = progress.part;
   const auto next = progress.next;
   try {
@@ -604,7 +604,7 @@ bool Queue::audit_slice(AuditProgress& progress) {
   return progress.part != Part::finished;
 }
 
-AuditReport Queue::audit(std::optional<JobId> only) {
+AuditReport Queue::audit(std::optional<JobId> only) const {
   AuditProgress progress;
   progress.only = only;
   while (audit_slice(progress)) {

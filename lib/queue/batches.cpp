@@ -58,19 +58,18 @@ std::optional<Batch> first_of(std::vector<Batch> found) {
 
 }  // namespace
 
-std::vector<Batch> Queue::open_batches() {
+std::vector<Batch> Queue::open_batches() const {
   return read_batches(
       *sql_, "WHERE batch.state <> 'collected' AND batch.state IN ('in_progress', 'canceling') ORDER BY batch.id");
 }
 
-std::vector<Batch> Queue::batches_not_shown() {
+std::vector<Batch> Queue::batches_not_shown() const {
   return read_batches(*sql_, "WHERE batch.state <> 'collected' AND batch.reason GLOB ? ORDER BY batch.id",
                       std::string(not_shown) + "*");
 }
 
 // What has ended is due at once, so it gets no time: one of a clock that was ahead would be waited for.
 void Queue::record_poll(const std::vector<BatchSeen>& seen, Instant /*now*/) {
-  Transaction transaction(*sql_);
   for (const auto& poll : seen) {
     const auto known = batch(poll.id);
     if (!known || !may_change(known->state, poll.state) || known->state == BatchState::collected) continue;
@@ -81,14 +80,13 @@ void Queue::record_poll(const std::vector<BatchSeen>& seen, Instant /*now*/) {
         poll.id, to_text(poll.state), poll.processing, poll.succeeded, poll.errored, poll.canceled, poll.expired,
         poll.ended_at, poll.archived_at, ends ? std::nullopt : known->next_action_at);
   }
-  transaction.commit();
 }
 
 void Queue::note_batch(BatchId id, const std::string& reason, std::optional<Instant> next_action_at) {
   sql_->run("UPDATE batch SET reason = ?2, next_action_at = ?3 WHERE id = ?1", id, reason, next_action_at);
 }
 
-std::vector<Batch> Queue::batches_to_cancel() {
+std::vector<Batch> Queue::batches_to_cancel() const {
   return read_batches(
       *sql_,
       "WHERE batch.state <> 'collected' AND cancel_state = 'wanted' AND batch.state = 'in_progress' ORDER BY batch.id");
@@ -96,7 +94,7 @@ std::vector<Batch> Queue::batches_to_cancel() {
 
 void Queue::cancel_requested(BatchId id) { sql_->run("UPDATE batch SET cancel_state = 'requested' WHERE id = ?", id); }
 
-std::optional<Batch> Queue::next_to_collect(Instant now, Duration longest_wait) {
+std::optional<Batch> Queue::next_to_collect(Instant now, Duration longest_wait) const {
   return first_of(read_batches(
       *sql_,
       "WHERE batch.state <> 'collected' AND batch.state = 'ended' AND (coalesce(batch.next_action_at, 0) <= ?1 OR "
@@ -104,26 +102,26 @@ std::optional<Batch> Queue::next_to_collect(Instant now, Duration longest_wait) 
       now, now + longest_wait));
 }
 
-std::optional<Instant> Queue::next_collect_at() {
+std::optional<Instant> Queue::next_collect_at() const {
   auto row = sql_->query(
       "SELECT min(coalesce(next_action_at, 0)) FROM batch WHERE state <> 'collected' AND state = 'ended' AND intact");
   if (!row.step()) return std::nullopt;
   return row.maybe_time(0);
 }
 
-std::vector<Batch> Queue::batches_of(JobId job) {
+std::vector<Batch> Queue::batches_of(JobId job) const {
   return read_batches(*sql_, "WHERE batch.intent IN (SELECT intent FROM assignment WHERE job = ?) ORDER BY batch.id",
                       job);
 }
 
-std::vector<Batch> Queue::batches(const ListOptions& options) {
+std::vector<Batch> Queue::batches(const ListOptions& options) const {
   return read_batches(*sql_, "WHERE batch.id > ?1 AND (?2 = '' OR batch.state = ?2) ORDER BY batch.id LIMIT ?3",
                       options.after, options.state, options.limit);
 }
 
-std::optional<Batch> Queue::batch(BatchId id) { return first_of(read_batches(*sql_, "WHERE batch.id = ?", id)); }
+std::optional<Batch> Queue::batch(BatchId id) const { return first_of(read_batches(*sql_, "WHERE batch.id = ?", id)); }
 
-std::optional<Batch> Queue::batch(const std::string& provider_id) {
+std::optional<Batch> Queue::batch(const std::string& provider_id) const {
   return first_of(read_batches(*sql_, "WHERE provider_id = ?", provider_id));
 }
 

@@ -132,7 +132,7 @@ void accept_one(Sql& sql, const NewJob& wanted, Instant now) {
 
 }  // namespace
 
-KnownClaims Queue::known_claims() {
+KnownClaims Queue::known_claims() const {
   KnownClaims known;
   {
     auto row = sql_->query("SELECT id FROM job");
@@ -149,7 +149,6 @@ KnownClaims Queue::known_claims() {
 
 void Queue::skip_job_ids(const std::set<JobId>& taken, bool unknown_files, Instant now) {
   if (taken.empty()) return;
-  Transaction transaction(*sql_);
   for (const auto id : free_ids(*sql_)) {
     if (taken.contains(id)) sql_->run("DELETE FROM free_id WHERE id = ?", id);
   }
@@ -170,32 +169,25 @@ void Queue::skip_job_ids(const std::set<JobId>& taken, bool unknown_files, Insta
     if (newest && !integer_fact(*sql_, "restore_floor")) set_fact(*sql_, "restore_floor", *newest);
     clear_fact(*sql_, "restored_elsewhere");
   }
-  transaction.commit();
 }
 
 JobId Queue::announce_intake(IntakeSource source, const std::string& name, const IntakeOverrides& overrides,
                              Instant now) {
-  Transaction transaction(*sql_);
   const auto id = insert_intake(*sql_, source, name, overrides, now);
-  transaction.commit();
   return id;
 }
 
 std::vector<JobId> Queue::announce_intakes(const std::vector<std::string>& names, Instant now) {
-  Transaction transaction(*sql_);
   std::vector<JobId> ids;
   for (const auto& name : names) ids.push_back(insert_intake(*sql_, IntakeSource::folder, name, {}, now));
-  transaction.commit();
   return ids;
 }
 
 void Queue::intakes_in_claimed(const std::vector<JobId>& ids) {
-  Transaction transaction(*sql_);
   for (const auto id : ids) sql_->run("UPDATE intake SET state = 'checking' WHERE id = ? AND state = 'claiming'", id);
-  transaction.commit();
 }
 
-std::vector<Intake> Queue::intakes() {
+std::vector<Intake> Queue::intakes() const {
   static const auto text = fmt::format("SELECT {} FROM intake WHERE state <> 'rejected' ORDER BY id", columns);
   std::vector<Intake> found;
   auto row = sql_->query(text);
@@ -203,7 +195,7 @@ std::vector<Intake> Queue::intakes() {
   return found;
 }
 
-std::optional<Intake> Queue::intake(JobId id) {
+std::optional<Intake> Queue::intake(JobId id) const {
   static const auto text = fmt::format("SELECT {} FROM intake WHERE id = ?", columns);
   auto row = sql_->query(text, id);
   if (!row.step()) return std::nullopt;
@@ -211,18 +203,14 @@ std::optional<Intake> Queue::intake(JobId id) {
 }
 
 void Queue::add_segments(JobId id, std::uint32_t first_number, const std::vector<std::string>& segments) {
-  Transaction transaction(*sql_);
   insert_segments(*sql_, id, first_number, segments);
-  transaction.commit();
 }
 
 void Queue::add_made_outcomes(JobId id, const std::vector<MadeOutcome>& outcomes) {
-  Transaction transaction(*sql_);
   insert_made_outcomes(*sql_, id, outcomes);
-  transaction.commit();
 }
 
-std::optional<JobId> Queue::job_with_digest(const Digest128& digest) {
+std::optional<JobId> Queue::job_with_digest(const Digest128& digest) const {
   const std::string_view bytes(reinterpret_cast<const char*>(digest.bytes.data()), digest.bytes.size());
   auto row = sql_->query(
       "SELECT id FROM job WHERE digest = ?1 AND intact UNION ALL SELECT job FROM purged WHERE digest = ?1 AND intact "
@@ -233,14 +221,12 @@ std::optional<JobId> Queue::job_with_digest(const Digest128& digest) {
 }
 
 std::vector<Accepted> Queue::accept_jobs(const std::vector<const NewJob*>& jobs, Instant now) {
-  Transaction transaction(*sql_);
   std::vector<Accepted> accepted;
   for (const auto* wanted : jobs) {
     const auto duplicate_of = wanted->again ? std::nullopt : job_with_digest(wanted->job.digest);
     if (!duplicate_of) accept_one(*sql_, *wanted, now);
     accepted.push_back({duplicate_of});
   }
-  transaction.commit();
   return accepted;
 }
 
@@ -257,10 +243,8 @@ void Queue::note_rejection(JobId id, const std::string& document) {
 }
 
 void Queue::reject_file(JobId id, const std::optional<RejectedFile>& record) {
-  Transaction transaction(*sql_);
   end_intake(*sql_, id);
   if (record) add_rejected(*sql_, *record);
-  transaction.commit();
 }
 
 void Queue::retire_intake(JobId id) { sql_->run("DELETE FROM intake WHERE id = ?", id); }
@@ -269,21 +253,15 @@ void Queue::reject_intake(JobId id, const std::string& document) {
   sql_->run("UPDATE intake SET state = 'rejected', document = ? WHERE id = ? AND source = 'socket'", document, id);
 }
 
-void Queue::forget_intake(JobId id) {
-  Transaction transaction(*sql_);
-  end_intake(*sql_, id);
-  transaction.commit();
-}
+void Queue::forget_intake(JobId id) { end_intake(*sql_, id); }
 
 bool Queue::discard_index(JobId id) {
   sql_->forget_segment();
-  Transaction transaction(*sql_);
   auto left = sql_->run(
       "DELETE FROM segment WHERE job = ?1 AND number IN (SELECT number FROM segment WHERE job = ?1 LIMIT 500)", id);
   left += sql_->run(
       "DELETE FROM made_outcome WHERE job = ?1 AND first IN (SELECT first FROM made_outcome WHERE job = ?1 LIMIT 5000)",
       id);
-  transaction.commit();
   return left == 0;
 }
 

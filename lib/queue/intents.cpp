@@ -85,7 +85,7 @@ void apply_refusal(Sql& sql, const Intent& intent, const Refusal& refusal, Insta
 
 }  // namespace
 
-std::optional<Intent> Queue::uploading_intent() {
+std::optional<Intent> Queue::uploading_intent() const {
   static const auto text = fmt::format(
       "SELECT {} FROM intent WHERE state IN ('uploading', 'committing', 'unknown') AND state = 'uploading' ORDER BY id "
       "LIMIT 1",
@@ -95,14 +95,14 @@ std::optional<Intent> Queue::uploading_intent() {
   return read_intent(row);
 }
 
-std::optional<Intent> Queue::intent(IntentId id) {
+std::optional<Intent> Queue::intent(IntentId id) const {
   static const auto text = fmt::format("SELECT {} FROM intent WHERE id = ?", columns);
   auto row = sql_->query(text, id);
   if (!row.step()) return std::nullopt;
   return read_intent(row);
 }
 
-std::vector<Intent> Queue::unknown_intents() {
+std::vector<Intent> Queue::unknown_intents() const {
   static const auto text = fmt::format(
       "SELECT {} FROM intent WHERE state IN ('uploading', 'committing', 'unknown') AND state = 'unknown' ORDER BY id",
       columns);
@@ -112,15 +112,15 @@ std::vector<Intent> Queue::unknown_intents() {
   return found;
 }
 
-std::vector<Assignment> Queue::assignments(IntentId id) { return read_assignments(*sql_, id); }
+std::vector<Assignment> Queue::assignments(IntentId id) const { return read_assignments(*sql_, id); }
 
-JobBytes Queue::job_bytes(JobId id) {
+JobBytes Queue::job_bytes(JobId id) const {
   auto row = sql_->query("SELECT data_name, defaults FROM job WHERE id = ? AND intact", id);
   if (!row.step()) throw QueueError(fmt::format("database: there is no job {}", id.value));
   return {id, row.text(0), row.text(1)};
 }
 
-std::vector<LineEntry> Queue::lines(JobId job, Seq first, std::uint32_t count) {
+std::vector<LineEntry> Queue::lines(JobId job, Seq first, std::uint32_t count) const {
   std::vector<LineEntry> found;
   std::int64_t requests = 0;
   {
@@ -138,27 +138,22 @@ std::vector<LineEntry> Queue::lines(JobId job, Seq first, std::uint32_t count) {
 }
 
 bool Queue::mark_committing(IntentId id, Instant now) {
-  Transaction transaction(*sql_);
   if (shares_with_a_twin(*sql_, id)) return false;
   for (const auto& assignment : read_assignments(*sql_, id)) {
     if (outcomes_in(*sql_, assignment.range) > 0) return false;
   }
   set_intent_state(*sql_, id, IntentState::committing, std::nullopt, now);
   sql_->run("UPDATE intent SET committed_at = ?2 WHERE id = ?1", id, now);
-  transaction.commit();
   return true;
 }
 
 BatchId Queue::record_created(IntentId id, const Batch& batch, bool proven, Instant now) {
-  Transaction transaction(*sql_);
   const auto created = become_created(*sql_, id, batch, proven, now);
-  transaction.commit();
   return created;
 }
 
 // Model: T6, T8.
 void Queue::record_refused(IntentId id, const Refusal& refusal, Instant now) {
-  Transaction transaction(*sql_);
   const auto refused = intent(id);
   if (!refused) throw QueueError(fmt::format("database: there is no intent {}", id.value));
   set_intent_state(*sql_, id, IntentState::rejected, refusal.reason, now);
@@ -169,35 +164,28 @@ void Queue::record_refused(IntentId id, const Refusal& refusal, Instant now) {
   if (refusal.learned_max_bytes != 0) {
     set_fact(*sql_, "learned_max_bytes", static_cast<std::int64_t>(refusal.learned_max_bytes));
   }
-  transaction.commit();
 }
 
 // Model: T9.
 void Queue::mark_unknown(IntentId id, const std::string& reason, Instant now) {
-  Transaction transaction(*sql_);
   set_intent_state(*sql_, id, IntentState::unknown, reason, now);
-  transaction.commit();
 }
 
 void Queue::pause_account(const std::string& reason, Instant next_try_at, int tries, Instant now) {
-  Transaction transaction(*sql_);
   if (!text_fact(*sql_, "account_reason")) set_fact(*sql_, "account_since", to_millis(now));
   set_fact(*sql_, "account_reason", std::string_view(reason));
   set_fact(*sql_, "account_next_try_at", to_millis(next_try_at));
   set_fact(*sql_, "account_tries", tries);
-  transaction.commit();
 }
 
 void Queue::resume_account() {
-  Transaction transaction(*sql_);
   clear_fact(*sql_, "account_reason");
   clear_fact(*sql_, "account_next_try_at");
   clear_fact(*sql_, "account_tries");
   clear_fact(*sql_, "account_since");
-  transaction.commit();
 }
 
-AccountState Queue::account() {
+AccountState Queue::account() const {
   AccountState state;
   const auto reason = text_fact(*sql_, "account_reason");
   if (!reason) return state;
@@ -210,24 +198,20 @@ AccountState Queue::account() {
 }
 
 void Queue::delay_creates(const CreateDelay& delay, Instant now) {
-  Transaction transaction(*sql_);
   if (!integer_fact(*sql_, "delay_tries")) set_fact(*sql_, "delay_since", to_millis(now));
   set_fact(*sql_, "delay_reason", std::string_view(delay.reason));
   set_fact(*sql_, "delay_not_before", to_millis(delay.not_before));
   set_fact(*sql_, "delay_tries", delay.tries);
-  transaction.commit();
 }
 
 void Queue::end_create_delay() {
-  Transaction transaction(*sql_);
   clear_fact(*sql_, "delay_reason");
   clear_fact(*sql_, "delay_not_before");
   clear_fact(*sql_, "delay_tries");
   clear_fact(*sql_, "delay_since");
-  transaction.commit();
 }
 
-CreateDelay Queue::create_delay() {
+CreateDelay Queue::create_delay() const {
   CreateDelay delay;
   delay.tries = static_cast<int>(integer_fact(*sql_, "delay_tries").value_or(0));
   delay.reason = text_fact(*sql_, "delay_reason").value_or("");

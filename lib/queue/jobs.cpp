@@ -124,13 +124,13 @@ void add_made(Sql& sql, JobId job, Seq first, std::int64_t end, std::vector<Outc
 
 }  // namespace
 
-std::vector<Job> Queue::jobs_to_export() {
+std::vector<Job> Queue::jobs_to_export() const {
   return read_jobs(*sql_,
                    "WHERE state IN ('queued', 'running', 'held', 'canceling') AND pending + assigned + submitted = 0 "
                    "ORDER BY state = 'held', id LIMIT 100");
 }
 
-std::vector<OutcomeRow> Queue::outcomes(JobId job, Seq first, std::uint32_t count) {
+std::vector<OutcomeRow> Queue::outcomes(JobId job, Seq first, std::uint32_t count) const {
   std::vector<OutcomeRow> found;
   const auto end = std::int64_t{first} + count;
   add_recorded(*sql_, job, first, end, found);
@@ -143,7 +143,7 @@ std::vector<OutcomeRow> Queue::outcomes(JobId job, Seq first, std::uint32_t coun
   return found;
 }
 
-JobTallies Queue::tallies(JobId job) {
+JobTallies Queue::tallies(JobId job) const {
   JobTallies tallies;
   auto row = sql_->query("SELECT kind, name, n FROM tally WHERE job = ? AND intact", job);
   while (row.step()) {
@@ -157,7 +157,7 @@ JobTallies Queue::tallies(JobId job) {
   return tallies;
 }
 
-std::optional<TakenFile> Queue::taken_file(JobId id) {
+std::optional<TakenFile> Queue::taken_file(JobId id) const {
   auto row = sql_->query("SELECT bytes, modified_ns FROM taken_file WHERE job = ? AND intact", id);
   if (!row.step()) return std::nullopt;
   return TakenFile{static_cast<std::uint64_t>(row.integer(0)), row.integer(1)};
@@ -168,7 +168,6 @@ void Queue::finish_job(JobId id, JobState state, Instant now) {
 }
 
 std::vector<bool> Queue::finish_jobs(const std::vector<FinishedJob>& jobs) {
-  Transaction transaction(*sql_);
   std::vector<bool> finished;
   for (const auto& one : jobs) {
     const auto now = job(one.id);
@@ -179,26 +178,23 @@ std::vector<bool> Queue::finish_jobs(const std::vector<FinishedJob>& jobs) {
               to_text(one.state), one.done_at, reason);
     if (reason) record_change(*sql_, *now, one);
   }
-  transaction.commit();
   return finished;
 }
 
 void Queue::note_file_changed(JobId id, const std::string& what, Instant now) {
-  Transaction transaction(*sql_);
   const auto found = job(id);
   if (!found || found->file_changed) return;
   record_change(*sql_, *found, {id, found->state, now, what});
   // As long as it is open, its reason says what it waits for.
   if (found->done_at) sql_->run("UPDATE job SET reason = ? WHERE id = ?", what, id);
-  transaction.commit();
 }
 
-std::vector<Job> Queue::jobs(const ListOptions& options) {
+std::vector<Job> Queue::jobs(const ListOptions& options) const {
   return read_jobs(*sql_, "WHERE id > ?1 AND (?2 = '' OR state = ?2) ORDER BY id LIMIT ?3", options.after,
                    options.state, options.limit);
 }
 
-std::optional<Job> Queue::job(JobId id) {
+std::optional<Job> Queue::job(JobId id) const {
   auto found = read_jobs(*sql_, "WHERE id = ?", id);
   if (found.empty()) return std::nullopt;
   return std::move(found.front());
@@ -206,7 +202,6 @@ std::optional<Job> Queue::job(JobId id) {
 
 Queue::Change Queue::cancel_job(JobId id, Instant now) {
   static_cast<void>(now);
-  Transaction transaction(*sql_);
   const auto found = job(id);
   if (!found) return Change::no_such_job;
   if (!may_change(found->state, JobState::canceling)) return Change::not_in_this_state;
@@ -223,22 +218,18 @@ Queue::Change Queue::cancel_job(JobId id, Instant now) {
     make_outcome(*sql_, run, RequestState::pending, OutcomeType::canceled, canceled_result);
   }
   want_cancel_where_only_canceled(*sql_);
-  transaction.commit();
   return Change::done;
 }
 
 Queue::Change Queue::hold_job(JobId id, const std::string& reason) {
-  Transaction transaction(*sql_);
   const auto found = job(id);
   if (!found) return Change::no_such_job;
   if (!may_change(found->state, JobState::held)) return Change::not_in_this_state;
   set_job_state(*sql_, id, JobState::held, reason);
-  transaction.commit();
   return Change::done;
 }
 
 Queue::Change Queue::release_job(JobId id) {
-  Transaction transaction(*sql_);
   const auto found = job(id);
   if (!found) return Change::no_such_job;
   if (found->state != JobState::held) return Change::not_in_this_state;
@@ -246,12 +237,10 @@ Queue::Change Queue::release_job(JobId id) {
   set_job_state(*sql_, id, begun ? JobState::running : JobState::queued, std::nullopt);
   // The operator said go on in spite of the cap.
   if (found->max_cost > 0 && found->cost >= found->max_cost) sql_->run("UPDATE job SET max_cost = 0 WHERE id = ?", id);
-  transaction.commit();
   return Change::done;
 }
 
 void Queue::pause(bool intake, bool submitting, bool paused, Instant now) {
-  Transaction transaction(*sql_);
   const auto set = [&](std::string_view name, std::string_view since) {
     const bool was_paused = integer_fact(*sql_, name).value_or(0) != 0;
     if (paused && !was_paused) set_fact(*sql_, since, to_millis(now));
@@ -259,16 +248,15 @@ void Queue::pause(bool intake, bool submitting, bool paused, Instant now) {
   };
   if (intake) set("intake_paused", "intake_paused_since");
   if (submitting) set("submitting_paused", "submitting_paused_since");
-  transaction.commit();
 }
 
-bool Queue::intake_paused() { return integer_fact(*sql_, "intake_paused").value_or(0) != 0; }
+bool Queue::intake_paused() const { return integer_fact(*sql_, "intake_paused").value_or(0) != 0; }
 
 std::uint64_t Queue::changes() const { return static_cast<std::uint64_t>(sqlite3_total_changes64(sql_->connection())); }
 
 // Reads no row of a job that is done: it costs what is open, and a row for 4,096 jobs. A damaged job is noticed by
 // whoever uses its row, by the check at the next start and by the audit, which also proves the totals.
-Status Queue::status(Instant now) {
+Status Queue::status(Instant now) const {
   Status status;
   {
     auto row = sql_->query(

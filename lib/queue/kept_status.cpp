@@ -23,7 +23,7 @@ std::optional<Status> KeptStatus::ask(Instant now) {
   return kept_->status;
 }
 
-Status KeptStatus::read(Queue& queue, Instant now) {
+Status KeptStatus::read(const Queue& queue, Instant now) {
   {
     // Where several wait, the first one has read it for all.
     const std::scoped_lock lock(mutex_);
@@ -32,23 +32,23 @@ Status KeptStatus::read(Queue& queue, Instant now) {
   return keep(queue, now);
 }
 
-Status KeptStatus::keep(Queue& queue, Instant now) {
-  Kept fresh{queue.status(now), day_of(now), queue.changes()};
+Status KeptStatus::keep(const Queue& queue, Instant now) {
+  Kept fresh{queue.status(now), day_of(now)};
   const std::scoped_lock lock(mutex_);
   kept_ = std::move(fresh);
   return kept_->status;
 }
 
-bool KeptStatus::should_refresh(Instant now, std::uint64_t changes) {
+bool KeptStatus::should_refresh(Instant now) {
   const auto steady = clock_.steady_now();
   const std::scoped_lock lock(mutex_);
   if (!asked_at_ || steady - *asked_at_ > asked_lately || steady < next_refresh_) return false;
-  return !is_of(day_of(now)) || kept_->changes != changes;
+  return !is_of(day_of(now));
 }
 
-void KeptStatus::refresh(Queue& queue) {
+void KeptStatus::refresh(const Queue& queue) {
   const auto now = clock_.now();
-  if (!should_refresh(now, queue.changes())) return;
+  if (!should_refresh(now)) return;
   try {
     keep(queue, now);
   } catch (const std::exception&) {
@@ -57,11 +57,12 @@ void KeptStatus::refresh(Queue& queue) {
   next_refresh_ = clock_.steady_now() + refresh_interval;
 }
 
-void KeptStatus::end_function(Queue& queue) {
+void KeptStatus::end_write(const Queue& queue) {
+  {
+    const std::scoped_lock lock(mutex_);
+    kept_.reset();
+  }
   refresh(queue);
-  const auto changes = queue.changes();
-  const std::scoped_lock lock(mutex_);
-  if (kept_ && kept_->changes != changes) kept_.reset();
 }
 
 Task<Status> Database::status(Instant now) {

@@ -65,7 +65,7 @@ bool waits_for_proof(Sql& sql) {
 
 }  // namespace
 
-std::vector<MayExplain> Queue::may_explain(const std::vector<ProviderBatch>& strange, Instant now) {
+std::vector<MayExplain> Queue::may_explain(const std::vector<ProviderBatch>& strange, Instant now) const {
   std::vector<Found> ids;
   add_ids(sql_->query("SELECT id, NULL, 0 FROM intent WHERE state IN ('uploading', 'committing', 'unknown') "
                       "AND intact ORDER BY id"),
@@ -107,10 +107,8 @@ std::vector<Stranger> Queue::see_list(const std::vector<ProviderBatch>& listed, 
   known.undecided = waits_for_proof(*sql_);
   known.may_have_forgotten = look == ListLook::start || integer_fact(*sql_, "restored_at").has_value();
   auto found = strangers_of(strange, known, moment);
-  Transaction transaction(*sql_);
   for (const auto& one : found) record_stranger(one, moment, look);
   sql_->run("DELETE FROM unexplained WHERE state = 'seen' AND seen_at < ?", moment.now - seen_kept);
-  transaction.commit();
   std::erase_if(found, [](const Stranger& one) { return one.is == StrangerIs::unsettled; });
   return found;
 }
@@ -152,9 +150,9 @@ void Queue::record_stranger(const Stranger& stranger, const ListMoment& moment, 
   }
 }
 
-std::optional<Instant> Queue::restored_at() { return time_fact(*sql_, "restored_at"); }
+std::optional<Instant> Queue::restored_at() const { return time_fact(*sql_, "restored_at"); }
 
-bool Queue::is_restore_decided() {
+bool Queue::is_restore_decided() const {
   for (const std::string_view text :
        {"SELECT 1 FROM intent WHERE state IN ('uploading', 'committing', 'unknown') AND intact LIMIT 1",
         "SELECT 1 FROM batch WHERE state <> 'collected' AND intact AND proven = 0 LIMIT 1",
@@ -168,7 +166,6 @@ bool Queue::is_restore_decided() {
 // Model: T22.
 bool Queue::end_restore() {
   if (!restored_at() || !is_restore_decided()) return false;
-  Transaction transaction(*sql_);
   std::vector<JobId> recovered;
   {
     auto row = sql_->query(
@@ -180,12 +177,10 @@ bool Queue::end_restore() {
   for (const auto id : recovered) set_job_state(*sql_, id, JobState::queued, std::nullopt);
   clear_fact(*sql_, "restored_at");
   clear_fact(*sql_, "restore_floor");
-  transaction.commit();
   return true;
 }
 
 void Queue::take_as_known(const std::vector<ProviderBatch>& newest, const ListMoment& moment) {
-  Transaction transaction(*sql_);
   auto first = newest.empty() ? ProviderBatch() : newest.front();
   // Where the newest says no date: it is not younger than the answer.
   if (!first.created_at_known) first.created_at = moment.date.value_or(moment.now);
@@ -206,11 +201,10 @@ void Queue::take_as_known(const std::vector<ProviderBatch>& newest, const ListMo
     insert_unexplained(*sql_, row);
     set_fact(*sql_, "stranger_seen_at", to_millis(moment.now));
   }
-  transaction.commit();
   start_list_seen_ = true;
 }
 
-std::optional<AuditFloor> Queue::audit_floor(Instant now) {
+std::optional<AuditFloor> Queue::audit_floor(Instant now) const {
   {
     auto row = sql_->query(
         "SELECT watermark, watermark_at FROM intent WHERE state = 'not_created' AND settled_at >= ? AND intact "
@@ -227,7 +221,7 @@ std::optional<AuditFloor> Queue::audit_floor(Instant now) {
   return AuditFloor{row.maybe_text(0), row.maybe_time(1), false, true};
 }
 
-std::vector<ListedBatch> Queue::must_be_listed(Instant from, Instant before, std::uint32_t most) {
+std::vector<ListedBatch> Queue::must_be_listed(Instant from, Instant before, std::uint32_t most) const {
   const auto after = integer_fact(*sql_, "workspace_after_batch").value_or(0);
   const auto known_from = from_millis(integer_fact(*sql_, "known_from").value_or(0));
   std::vector<ListedBatch> found;
@@ -241,7 +235,7 @@ std::vector<ListedBatch> Queue::must_be_listed(Instant from, Instant before, std
   return found;
 }
 
-AuditFloor Queue::start_floor(Instant now) {
+AuditFloor Queue::start_floor(Instant now) const {
   AuditFloor floor;
   // What a restored state has adopted since may be of work that it has forgotten: it hides nothing below.
   const auto restored = integer_fact(*sql_, "restore_floor");

@@ -84,7 +84,7 @@ void insert_assignments(Sql& sql, IntentId id, const NewIntent& intent) {
 
 }  // namespace
 
-PackView Queue::pack_view(Instant now, std::uint32_t most_ranges_a_job) {
+PackView Queue::pack_view(Instant now, std::uint32_t most_ranges_a_job) const {
   PackView view;
   read_in_flight(*sql_, view);
   view.account = account();
@@ -107,7 +107,7 @@ PackView Queue::pack_view(Instant now, std::uint32_t most_ranges_a_job) {
   return view;
 }
 
-std::uint32_t Queue::sent_params_bytes(JobId job, Seq seq) {
+std::uint32_t Queue::sent_params_bytes(JobId job, Seq seq) const {
   const auto& entries = sql_->segment(job, seq / segment_entries);
   if (seq % segment_entries >= entries.size()) {
     throw QueueError(fmt::format("database: job {} has no request {}", job.value, seq));
@@ -117,10 +117,8 @@ std::uint32_t Queue::sent_params_bytes(JobId job, Seq seq) {
 
 // Model: T2.
 IntentId Queue::create_intent(const NewIntent& intent, Instant now) {
-  Transaction transaction(*sql_);
   const auto id = insert_intent(*sql_, intent, IntentState::uploading, now);
   insert_assignments(*sql_, id, intent);
-  transaction.commit();
   return id;
 }
 

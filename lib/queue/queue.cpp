@@ -34,6 +34,12 @@ Queue::Queue(const std::string& path, OpeningCheck check) : sql_(open_database(p
 
 Queue::~Queue() = default;
 
+Queue::Writing::Writing(Queue& queue) : transaction_(std::make_unique<Transaction>(*queue.sql_)) {}
+
+Queue::Writing::~Writing() = default;
+
+void Queue::Writing::commit() { transaction_->commit(); }
+
 StageSet Queue::take_concerned() { return sql_->take_concerned(); }
 
 Database::Ringing::~Ringing() {

@@ -69,7 +69,7 @@ IntentId insert_claimed_intent(Sql& sql, const ClaimedBatch& claimed, Instant no
 
 }  // namespace
 
-std::vector<UnexplainedBatch> Queue::unexplained() {
+std::vector<UnexplainedBatch> Queue::unexplained() const {
   static const auto text = fmt::format(
       "SELECT {} FROM unexplained WHERE intact AND state IN ('open', 'claiming') ORDER BY created_at, provider_id",
       columns);
@@ -79,7 +79,7 @@ std::vector<UnexplainedBatch> Queue::unexplained() {
   return found;
 }
 
-std::vector<UnexplainedBatch> Queue::strangers(std::uint32_t most) {
+std::vector<UnexplainedBatch> Queue::strangers(std::uint32_t most) const {
   static const auto text = fmt::format(
       "SELECT {} FROM unexplained WHERE intact AND state = 'seen' ORDER BY seen_at DESC, provider_id LIMIT ?", columns);
   std::vector<UnexplainedBatch> found;
@@ -88,7 +88,7 @@ std::vector<UnexplainedBatch> Queue::strangers(std::uint32_t most) {
   return found;
 }
 
-std::optional<UnexplainedBatch> Queue::unexplained(const std::string& provider_id) {
+std::optional<UnexplainedBatch> Queue::unexplained(const std::string& provider_id) const {
   static const auto text = fmt::format("SELECT {} FROM unexplained WHERE intact AND provider_id = ?", columns);
   auto row = sql_->query(text, provider_id);
   if (!row.step()) return std::nullopt;
@@ -96,7 +96,6 @@ std::optional<UnexplainedBatch> Queue::unexplained(const std::string& provider_i
 }
 
 Decided Queue::dismiss_unexplained(const std::string& provider_id) {
-  Transaction transaction(*sql_);
   const auto found = unexplained(provider_id);
   if (!found) return Decided::no_such_thing;
   if (found->state == "claimed" || found->state == "dismissed") return Decided::not_in_this_state;
@@ -104,12 +103,10 @@ Decided Queue::dismiss_unexplained(const std::string& provider_id) {
       "UPDATE unexplained SET state = 'dismissed', reason = 'dismissed by the operator', next_action_at = NULL WHERE "
       "provider_id = ?",
       provider_id);
-  transaction.commit();
   return Decided::done;
 }
 
 Decided Queue::claim_unexplained(const std::string& provider_id, bool cancel) {
-  Transaction transaction(*sql_);
   const auto found = unexplained(provider_id);
   if (!found) return Decided::no_such_thing;
   if (found->state == "claimed") return Decided::not_in_this_state;
@@ -123,7 +120,6 @@ Decided Queue::claim_unexplained(const std::string& provider_id, bool cancel) {
     sql_->run("UPDATE unexplained SET cancel_state = 'wanted' WHERE provider_id = ? AND cancel_state = 'no'",
               provider_id);
   }
-  transaction.commit();
   return Decided::done;
 }
 
@@ -148,7 +144,6 @@ void Queue::give_up_claim(const std::string& provider_id, const std::string& rea
 }
 
 void Queue::end_claim(const std::string& provider_id, std::uint64_t unmatched, const std::string& reason, Instant now) {
-  Transaction transaction(*sql_);
   // What was taken for a copy of ours is somebody else's: we are not alone here.
   const auto claim = unexplained(provider_id);
   if (claim && claim->copy_of) set_fact(*sql_, "stranger_seen_at", to_millis(now));
@@ -156,11 +151,9 @@ void Queue::end_claim(const std::string& provider_id, std::uint64_t unmatched, c
       "UPDATE unexplained SET state = CASE WHEN copy_of IS NULL THEN 'claimed' ELSE 'seen' END, unmatched = ?2, "
       "reason = ?3, next_action_at = NULL WHERE provider_id = ?1 AND state = 'claiming'",
       provider_id, unmatched, reason);
-  transaction.commit();
 }
 
 Booked Queue::record_claim(const ClaimedBatch& claimed, Instant now) {
-  Transaction transaction(*sql_);
   Booked booked;
   const auto wish = unexplained(claimed.provider_id);
   // Decided otherwise meanwhile.
@@ -177,8 +170,10 @@ Booked Queue::record_claim(const ClaimedBatch& claimed, Instant now) {
     booked.as = decided ? BookedAs::duplicate : BookedAs::in_flight;
     if (!decided) return booked;
   } else if (has_nonce(*sql_, claimed.nonce)) {
+    Savepoint savepoint(*sql_);
     booked = book_by_nonce(*sql_, claimed.nonce, batch, false, now);
     if (booked.as == BookedAs::in_flight) return booked;
+    savepoint.keep();
   } else if (claimed.assignments.empty()) {
     return booked;
   } else {
@@ -193,11 +188,10 @@ Booked Queue::record_claim(const ClaimedBatch& claimed, Instant now) {
       "UPDATE unexplained SET state = 'claimed', matched = ?2, unmatched = ?3, reason = 'claimed', next_action_at = "
       "NULL WHERE provider_id = ?1",
       claimed.provider_id, claimed.matched, claimed.unmatched);
-  transaction.commit();
   return booked;
 }
 
-std::vector<JobId> Queue::jobs_with_open_requests() {
+std::vector<JobId> Queue::jobs_with_open_requests() const {
   std::vector<JobId> jobs;
   auto row = sql_->query(
       "SELECT id FROM job WHERE state IN ('queued', 'running', 'held', 'canceling') AND intact AND pending + assigned "
@@ -206,7 +200,7 @@ std::vector<JobId> Queue::jobs_with_open_requests() {
   return jobs;
 }
 
-OpenLines Queue::open_lines(JobId job, Seq first) {
+OpenLines Queue::open_lines(JobId job, Seq first) const {
   OpenLines open;
   open.job = job_bytes(job);
   const auto count = segment_entries - first % segment_entries;
@@ -230,7 +224,6 @@ void Queue::record_candidates(IntentId id, const std::vector<Candidate>& candida
   auto sorted = candidates;
   std::ranges::sort(sorted, {}, &Candidate::provider_id);
   if (std::ranges::equal(before, sorted, alike)) return;
-  Transaction transaction(*sql_);
   sql_->run("DELETE FROM candidate WHERE intent NOT IN (SELECT id FROM intent WHERE intact AND state = 'unknown')");
   for (const auto& gone : before) {
     const bool still = std::ranges::any_of(sorted, [&](const auto& c) { return c.provider_id == gone.provider_id; });
@@ -240,10 +233,9 @@ void Queue::record_candidates(IntentId id, const std::vector<Candidate>& candida
     sql_->run("INSERT INTO candidate VALUES (?, ?, ?, ?, ?, 'no') ON CONFLICT DO UPDATE SET ended = excluded.ended", id,
               found.provider_id, found.created_at, found.expires_at, found.ended);
   }
-  transaction.commit();
 }
 
-std::vector<Candidate> Queue::candidates(IntentId id) {
+std::vector<Candidate> Queue::candidates(IntentId id) const {
   std::vector<Candidate> found;
   auto row = sql_->query(
       "SELECT provider_id, created_at, expires_at, ended, cancel_state FROM candidate WHERE intact AND intent = ? "
@@ -256,7 +248,6 @@ std::vector<Candidate> Queue::candidates(IntentId id) {
 }
 
 Decided Queue::adopt_candidate(IntentId id, const std::string& provider_id, Instant now) {
-  Transaction transaction(*sql_);
   if (!has_intent(*sql_, id)) return Decided::no_such_thing;
   if (!is_unknown(*sql_, id) || has_batch(*sql_, provider_id)) return Decided::not_in_this_state;
   for (const auto& candidate : candidates(id)) {
@@ -267,14 +258,12 @@ Decided Queue::adopt_candidate(IntentId id, const std::string& provider_id, Inst
     batch.expires_at = candidate.expires_at;
     batch.processing = intent(id)->requests;
     become_created(*sql_, id, batch, false, now);
-    transaction.commit();
     return Decided::done;
   }
   return Decided::no_such_thing;
 }
 
 Decided Queue::cancel_candidate(IntentId id, const std::string& provider_id) {
-  Transaction transaction(*sql_);
   if (!has_intent(*sql_, id)) return Decided::no_such_thing;
   if (!is_unknown(*sql_, id)) return Decided::not_in_this_state;
   const auto known = candidates(id);
@@ -283,11 +272,10 @@ Decided Queue::cancel_candidate(IntentId id, const std::string& provider_id) {
   }
   sql_->run("UPDATE candidate SET cancel_state = 'wanted' WHERE intent = ? AND provider_id = ? AND cancel_state = 'no'",
             id, provider_id);
-  transaction.commit();
   return Decided::done;
 }
 
-std::vector<std::string> Queue::candidates_to_cancel() {
+std::vector<std::string> Queue::candidates_to_cancel() const {
   std::vector<std::string> found;
   auto row = sql_->query(
       "SELECT DISTINCT provider_id FROM candidate JOIN intent ON intent.id = candidate.intent WHERE candidate.intact "
@@ -303,11 +291,9 @@ void Queue::cancel_of_candidate_requested(const std::string& provider_id) {
 }
 
 Decided Queue::dismiss_intent(IntentId id, Instant now) {
-  Transaction transaction(*sql_);
   if (!has_intent(*sql_, id)) return Decided::no_such_thing;
   if (!is_unknown(*sql_, id)) return Decided::not_in_this_state;
   become_not_created(*sql_, id, "dismissed by the operator", now);
-  transaction.commit();
   return Decided::done;
 }
 

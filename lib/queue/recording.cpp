@@ -194,7 +194,7 @@ bool is_outcome(const ResultRow& row) { return row.action == ResultAction::outco
 // Nearly always nothing of it is known yet, and then that many rows need few statements. False, with nothing recorded,
 // where some line is known.
 bool record_as_new(Sql& sql, Recording& recording, const std::vector<ResultRow>& rows, Instant now) {
-  Transaction transaction(sql);
+  Savepoint savepoint(sql);
   std::vector<const ResultRow*> outcomes;
   outcomes.reserve(rows.size());
   Sums sums;
@@ -210,12 +210,11 @@ bool record_as_new(Sql& sql, Recording& recording, const std::vector<ResultRow>&
   if (added != rows.size()) return false;
   for (const auto* row : outcomes) recording.add_unreadable(*row);
   sums.write(sql, recording.batch(), now, true);
-  transaction.commit();
+  savepoint.keep();
   return true;
 }
 
 RecordedResults record_one_by_one(Sql& sql, Recording& recording, const std::vector<ResultRow>& rows, Instant now) {
-  Transaction transaction(sql);
   RecordedResults recorded;
   Sums sums;
   for (const auto& row : rows) {
@@ -229,13 +228,11 @@ RecordedResults record_one_by_one(Sql& sql, Recording& recording, const std::vec
     (added ? recorded.recorded : recorded.known) += 1;
   }
   sums.write(sql, recording.batch(), now, true);
-  transaction.commit();
   return recorded;
 }
 
 RecordedResults record_twin(Sql& sql, BatchId id, std::uint32_t download, const std::vector<ResultRow>& rows,
                             Instant now) {
-  Transaction transaction(sql);
   RecordedResults recorded;
   Sums sums;
   for (const auto& row : rows) {
@@ -244,7 +241,6 @@ RecordedResults record_twin(Sql& sql, BatchId id, std::uint32_t download, const 
     (added ? recorded.recorded : recorded.known) += 1;
   }
   sums.write(sql, id, now, false);
-  transaction.commit();
   return recorded;
 }
 

@@ -75,9 +75,9 @@ std::set<HeaderGroup> refused_header_groups(Sql& sql, std::uint32_t creates_leas
   return found;
 }
 
-HeaderRefusals Queue::header_refusals(const HeaderGroup& headers) { return read_header_refusals(*sql_, headers); }
+HeaderRefusals Queue::header_refusals(const HeaderGroup& headers) const { return read_header_refusals(*sql_, headers); }
 
-bool Queue::waits_with(const HeaderGroup& headers, Instant now) {
+bool Queue::waits_with(const HeaderGroup& headers, Instant now) const {
   auto row = sql_->query(
       "SELECT 1 FROM job JOIN pending ON pending.job = job.id WHERE job.state IN ('queued', 'running', 'held', "
       "'canceling') AND job.state IN ('queued', 'running') AND job.intact AND pending.intact AND job.pending > 0 AND "

@@ -57,11 +57,11 @@ void read_unseen(Sql& sql, Status& status) {
   status.rejected_newest = std::move(newest.front());
 }
 
-std::vector<RejectedFile> Queue::unseen_rejected(std::uint32_t most) {
+std::vector<RejectedFile> Queue::unseen_rejected(std::uint32_t most) const {
   return read_all(*sql_, "WHERE seen = 0 ORDER BY id LIMIT ?", most);
 }
 
-std::vector<RejectedFile> Queue::rejected(const ListOptions& options, const std::string& file) {
+std::vector<RejectedFile> Queue::rejected(const ListOptions& options, const std::string& file) const {
   const auto below = options.after == 0 ? std::numeric_limits<std::int64_t>::max() : options.after;
   return read_all(*sql_, "WHERE id < ?1 AND (?2 = x'' OR file = ?2 OR stored = ?2) ORDER BY id DESC LIMIT ?3", below,
                   Blob{file}, options.limit);

@@ -37,7 +37,7 @@ Result<std::unique_ptr<File>> open_needed(Files& files, const std::string& path)
 
 }  // namespace
 
-ResultWindow read_result_window(Queue& queue, JobId job, Seq first, std::uint32_t count) {
+ResultWindow read_result_window(const Queue& queue, JobId job, Seq first, std::uint32_t count) {
   ResultWindow window;
   window.first = first;
   window.lines = queue.lines(job, first, count);

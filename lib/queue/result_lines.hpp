@@ -48,7 +48,7 @@ struct ResultWindow {
 };
 
 // On the database worker.
-ResultWindow read_result_window(Queue& queue, JobId job, Seq first, std::uint32_t count);
+ResultWindow read_result_window(const Queue& queue, JobId job, Seq first, std::uint32_t count);
 
 // The name of a raw download in the folder of downloads.
 std::string download_name(BatchId batch, std::uint32_t download);

@@ -250,7 +250,6 @@ std::uint32_t Queue::begin_download(BatchId id) {
 }
 
 Collected Queue::collect(BatchId id, const CollectRules& rules, Instant now) {
-  Transaction transaction(*sql_);
   const auto ended = batch(id);
   if (!ended || ended->state != BatchState::ended) throw QueueError("database: a batch to collect has not ended");
   const auto assignments = read_assignments(*sql_, ended->intent);
@@ -290,7 +289,6 @@ Collected Queue::collect(BatchId id, const CollectRules& rules, Instant now) {
     clear_fact(*sql_, "account_row_batch");
   }
   hold_for_twins(*sql_, now);
-  transaction.commit();
   collected.complete = true;
   collected.again = returns.count();
   return collected;
@@ -303,7 +301,6 @@ void Queue::collect_failed(BatchId id, const std::string& reason, Instant next_a
 }
 
 Collected Queue::results_lost(BatchId id, const std::string& result, const std::string& doubted_result, Instant now) {
-  Transaction transaction(*sql_);
   const auto lost = batch(id);
   if (!lost || lost->state == BatchState::collected) throw QueueError("database: a batch to give up is collected");
   Collected collected;
@@ -321,21 +318,18 @@ Collected Queue::results_lost(BatchId id, const std::string& result, const std::
   if (collected.doubted == 0) give_attempts_back(*sql_, id, assignments, returns);
   sql_->run("UPDATE batch SET state = 'collected', collected_at = ?2, reason = 'results lost' WHERE id = ?1", id, now);
   hold_for_twins(*sql_, now);
-  transaction.commit();
   return collected;
 }
 
 int Queue::count_account_fault(BatchId id) {
-  Transaction transaction(*sql_);
   auto tries = integer_fact(*sql_, "account_row_tries").value_or(0);
   if (integer_fact(*sql_, "account_row_batch").value_or(0) != id.value) ++tries;
   set_fact(*sql_, "account_row_tries", tries);
   set_fact(*sql_, "account_row_batch", id.value);
-  transaction.commit();
   return static_cast<int>(tries);
 }
 
-std::map<Seq, std::uint32_t> Queue::account_tries(RequestRange range) {
+std::map<Seq, std::uint32_t> Queue::account_tries(RequestRange range) const {
   std::map<Seq, std::uint32_t> tries;
   auto row = sql_->query(
       "SELECT a.seq, count(*), max(b.succeeded) FROM attempt a JOIN batch b ON b.id = a.batch WHERE a.job = ?1 AND "

@@ -50,7 +50,7 @@ std::vector<IntentId> spent_intents(Sql& sql, Instant settled_before) {
 
 }  // namespace
 
-std::optional<PurgeableJob> Queue::next_to_purge(Instant done_before, Instant now) {
+std::optional<PurgeableJob> Queue::next_to_purge(Instant done_before, Instant now) const {
   auto row = sql_->query(
       "SELECT id, data_name FROM job WHERE done_at IS NOT NULL AND done_at < ?1 AND intact AND NOT EXISTS (SELECT 1 "
       "FROM assignment a JOIN intent i ON i.id = a.intent LEFT JOIN batch b ON b.intent = i.id WHERE a.job = job.id "
@@ -62,7 +62,6 @@ std::optional<PurgeableJob> Queue::next_to_purge(Instant done_before, Instant no
 }
 
 void Queue::purge_job(JobId id, Instant now) {
-  Transaction transaction(*sql_);
   const auto state = job_state(*sql_, id);
   if (state != JobState::done && state != JobState::canceled) {
     throw QueueError("database: a job that is not finished cannot be purged");
@@ -73,12 +72,10 @@ void Queue::purge_job(JobId id, Instant now) {
       id, now);
   sql_->run("DELETE FROM job WHERE id = ?", id);
   sql_->run("DELETE FROM taken_file WHERE job = ?", id);
-  transaction.commit();
   sql_->forget_segment();
 }
 
 bool Queue::purge_rows(std::uint32_t most_rows) {
-  Transaction transaction(*sql_);
   JobId id;
   {
     auto row = sql_->query("SELECT job FROM purged WHERE rows_left = 1 AND intact ORDER BY job LIMIT 1");
@@ -109,16 +106,14 @@ bool Queue::purge_rows(std::uint32_t most_rows) {
   gone += sql_->run("DELETE FROM tally WHERE job = ?", id);
   gone += sql_->run("DELETE FROM oddity WHERE job = ?", id);
   if (gone == 0) sql_->run("UPDATE purged SET rows_left = 0 WHERE job = ?", id);
-  transaction.commit();
   return true;
 }
 
-std::vector<PurgeableBatch> Queue::batches_to_purge(Instant now) {
+std::vector<PurgeableBatch> Queue::batches_to_purge(Instant now) const {
   return collected_without_jobs(*sql_, oldest_watermark(*sql_, now));
 }
 
 bool Queue::purge_batches(const std::vector<PurgeableBatch>& batches, Instant now) {
-  Transaction transaction(*sql_);
   std::int64_t gone = 0;
   for (const auto& batch : batches) {
     // Lists go on showing it: what is not newer than it is compared with nothing any more.
@@ -139,7 +134,6 @@ bool Queue::purge_batches(const std::vector<PurgeableBatch>& batches, Instant no
       "assignment.job = purged.job) AND job <= (SELECT max(job) FROM purged) - ?",
       now - std::chrono::days(digests_kept_days), digests_kept_jobs);
   sql_->run("DELETE FROM spent WHERE day < ?", to_millis(now) / 86'400'000 - digests_kept_days);
-  transaction.commit();
   return gone > 0 || !spent.empty();
 }
 

@@ -7,13 +7,11 @@ namespace offpeak {
 
 std::string Queue::key_salt(const std::string& fresh) {
   if (const auto salt = text_fact(*sql_, "key_salt")) return *salt;
-  Transaction transaction(*sql_);
   set_fact(*sql_, "key_salt", std::string_view(fresh));
-  transaction.commit();
   return fresh;
 }
 
-std::optional<ProviderIdentity> Queue::sender() {
+std::optional<ProviderIdentity> Queue::sender() const {
   const auto id = integer_fact(*sql_, "sender");
   if (!id) return std::nullopt;
   auto row = sql_->query("SELECT origin, workspace, key_hash, organization FROM sender WHERE id = ? AND intact", *id);
@@ -23,7 +21,6 @@ std::optional<ProviderIdentity> Queue::sender() {
 
 void Queue::become_sender(const ProviderIdentity& identity) {
   if (sender() == identity) return;
-  Transaction transaction(*sql_);
   std::optional<std::int64_t> id;
   {
     auto row = sql_->query(
@@ -37,7 +34,6 @@ void Queue::become_sender(const ProviderIdentity& identity) {
     id = sql_->last_id();
   }
   set_fact(*sql_, "sender", *id);
-  transaction.commit();
 }
 
 void Queue::begin_workspace() {
@@ -46,7 +42,6 @@ void Queue::begin_workspace() {
     auto row = sql_->query("SELECT coalesce(max(id), 0) FROM batch");
     if (row.step()) newest = row.integer(0);
   }
-  Transaction transaction(*sql_);
   set_fact(*sql_, "workspace_after_batch", newest);
   if (integer_fact(*sql_, "restored_at")) {
     // What was forgotten may have been sent in the workspace before, which no list shows any more.
@@ -56,10 +51,9 @@ void Queue::begin_workspace() {
         "AND reason = ?1",
         recovered_reason, recovered_for_operator);
   }
-  transaction.commit();
 }
 
-std::optional<std::string> Queue::batch_to_prove_by() {
+std::optional<std::string> Queue::batch_to_prove_by() const {
   const auto after = integer_fact(*sql_, "workspace_after_batch").value_or(0);
   auto row = sql_->query(
       "SELECT provider_id FROM batch WHERE intact AND proven = 1 AND id > ? ORDER BY id DESC LIMIT 1", after);
@@ -67,7 +61,7 @@ std::optional<std::string> Queue::batch_to_prove_by() {
   return row.text(0);
 }
 
-OldWork Queue::old_work(Instant now) {
+OldWork Queue::old_work(Instant now) const {
   OldWork work;
   {
     auto row = sql_->query(
@@ -109,7 +103,6 @@ bool Queue::give_up_old_work(Instant now) {
       return true;
     }
   }
-  Transaction transaction(*sql_);
   for (const auto& intent : unknown_intents()) {
     // Settled so long ago that no list is compared with it.
     set_intent_state(*sql_, intent.id, IntentState::not_created, "given up by the operator", now - audit_time * 2);
@@ -121,16 +114,13 @@ bool Queue::give_up_old_work(Instant now) {
   }
   sql_->run("UPDATE intent SET settled_at = ?2 WHERE state = 'not_created' AND settled_at >= ?1", now - audit_time,
             now - audit_time * 2);
-  transaction.commit();
   return false;
 }
 
 void Queue::forget_newest_known() {
-  Transaction transaction(*sql_);
   clear_fact(*sql_, "newest_known_id");
   clear_fact(*sql_, "newest_known_at");
   set_fact(*sql_, "list_forgotten", 1);
-  transaction.commit();
 }
 
 }  // namespace offpeak

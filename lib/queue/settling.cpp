@@ -30,7 +30,7 @@ void Queue::note_intent(IntentId id, const std::string& reason, Instant next_act
             next_action_at);
 }
 
-std::set<std::string> Queue::known_ids(IntentId candidate_of) {
+std::set<std::string> Queue::known_ids(IntentId candidate_of) const {
   std::set<std::string> ids;
   {
     auto row = sql_->query("SELECT provider_id FROM batch WHERE intact");
@@ -45,7 +45,7 @@ std::set<std::string> Queue::known_ids(IntentId candidate_of) {
   return ids;
 }
 
-std::set<std::string> Queue::taken_by_count(IntentId except) {
+std::set<std::string> Queue::taken_by_count(IntentId except) const {
   std::set<std::string> ids;
   auto row = sql_->query(
       "SELECT provider_id FROM batch WHERE state <> 'collected' AND proven = 0 AND intact AND intent <> ?1 AND NOT "
@@ -61,50 +61,40 @@ void Queue::exclude_candidate(IntentId id, const std::string& provider_id) {
 
 // Model: T13.
 void Queue::record_not_created(IntentId id, Instant now) {
-  Transaction transaction(*sql_);
   become_not_created(*sql_, id, "clean lists over settle_unknown did not show it", now);
-  transaction.commit();
 }
 
 // Model: T15.
 void Queue::disprove_batch(BatchId id, Instant now) {
-  Transaction transaction(*sql_);
   const auto wrong = batch(id);
   if (!wrong || wrong->proven) throw QueueError("database: a proven batch cannot be disproved");
   take_batch_away(*sql_, *wrong, now);
-  transaction.commit();
 }
 
 // Model: T15.
 Booked Queue::rebook_batch(BatchId id, const std::string& nonce, bool exclusive, Instant now) {
-  Transaction transaction(*sql_);
   const auto wrong = batch(id);
   if (!wrong || wrong->proven) throw QueueError("database: a proven batch cannot be disproved");
   take_batch_away(*sql_, *wrong, now);
   const auto booked = book_by_nonce(*sql_, nonce, *wrong, exclusive, now);
-  transaction.commit();
   return booked;
 }
 
 Booked Queue::book_candidate(IntentId candidate_of, const std::string& nonce, const Batch& batch, bool exclusive,
                              Instant now) {
-  Transaction transaction(*sql_);
   exclude_candidate(candidate_of, batch.provider_id);
   const auto booked = book_by_nonce(*sql_, nonce, batch, exclusive, now);
-  transaction.commit();
   return booked;
 }
 
 BatchId Queue::adopt_twin(IntentId id, const Batch& twin, bool cancel, Instant now) {
-  Transaction transaction(*sql_);
   const auto adopted = become_twin(*sql_, id, twin, {.cancel_state = cancel ? "wanted" : "no"}, now);
-  transaction.commit();
   return adopted;
 }
 
-bool Queue::is_new() { return !integer_fact(*sql_, "newest_known_at").has_value(); }
+bool Queue::is_new() const { return !integer_fact(*sql_, "newest_known_at").has_value(); }
 
-std::optional<Instant> Queue::work_since() {
+std::optional<Instant> Queue::work_since() const {
   if (integer_fact(*sql_, "list_forgotten")) return std::nullopt;
   if (integer_fact(*sql_, "restored_at")) return Instant();
   auto row = sql_->query("SELECT min(created_at) FROM job");
@@ -112,6 +102,6 @@ std::optional<Instant> Queue::work_since() {
   return row.maybe_time(0);
 }
 
-std::optional<Instant> Queue::newest_known_at() { return time_fact(*sql_, "newest_known_at"); }
+std::optional<Instant> Queue::newest_known_at() const { return time_fact(*sql_, "newest_known_at"); }
 
 }  // namespace offpeak

@@ -55,13 +55,13 @@ bool Snapshot::copy_slice() {
   throw_queue_error(nullptr, code);
 }
 
-bool Queue::begin_snapshot(const std::string& path) {
+bool Queue::begin_snapshot(const std::string& path) const {
   if (snapshot_) return false;
   snapshot_ = std::make_unique<Snapshot>(*sql_, path);
   return true;
 }
 
-bool Queue::copy_snapshot() {
+bool Queue::copy_snapshot() const {
   if (!snapshot_) throw QueueError("database: no copy is under way");
   try {
     if (!snapshot_->copy_slice()) return false;

@@ -193,7 +193,17 @@ Transaction::~Transaction() {
   try {
     sql_.run("ROLLBACK");
   } catch (const QueueError&) {
-    // SQLite rolled back by itself already; either way nothing of the verb is there.
+    // SQLite rolled back by itself already; either way nothing of the function is there.
+  }
+}
+
+Savepoint::~Savepoint() {
+  if (kept_) return;
+  try {
+    sql_.run("ROLLBACK TO part");
+    sql_.run("RELEASE part");
+  } catch (const QueueError&) {
+    // SQLite rolled back the whole transaction by itself already.
   }
 }
 

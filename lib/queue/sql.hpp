@@ -177,6 +177,23 @@ class Transaction {
   bool committed_ = false;
 };
 
+// A part of a transaction that is undone by itself, unless it is kept.
+class Savepoint {
+ public:
+  explicit Savepoint(Sql& sql) : sql_(sql) { sql_.run("SAVEPOINT part"); }
+  ~Savepoint();
+  Savepoint(const Savepoint&) = delete;
+  Savepoint& operator=(const Savepoint&) = delete;
+  void keep() {
+    sql_.run("RELEASE part");
+    kept_ = true;
+  }
+
+ private:
+  Sql& sql_;
+  bool kept_ = false;
+};
+
 // Throws the QueueError that fits the connection's last failure.
 [[noreturn]] void throw_queue_error(sqlite3* db, int code);
 

@@ -151,7 +151,7 @@ void read_waits(Sql& sql, Status& status, Instant now) {
   while (row.step()) status.troubled.push_back(read_batch(row, 10));
 }
 
-JobWaits Queue::job_waits(JobId id, Instant now) {
+JobWaits Queue::job_waits(JobId id, Instant now) const {
   JobWaits waits;
   read_pending(*sql_, id, now, waits);
   read_sent(*sql_, id, waits);
@@ -160,11 +160,9 @@ JobWaits Queue::job_waits(JobId id, Instant now) {
 
 void Queue::note(std::string_view kind, const std::string& what, Instant now) {
   const auto name = fmt::format("{}{}", noted_prefix, kind);
-  Transaction transaction(*sql_);
   set_fact(*sql_, name + ".count", integer_fact(*sql_, name + ".count").value_or(0) + 1);
   set_fact(*sql_, name + ".last_at", to_millis(now));
   set_fact(*sql_, name + ".what", std::string_view(what));
-  transaction.commit();
 }
 
 // Only today's is ever shown; yesterday's goes.

@@ -65,16 +65,16 @@ Task<> ArrivingRows::read_all() {
 // What became of the jobs counts from the file's first line on. With the first file it is asked which jobs they are.
 Task<> ArrivingRows::ask_for_jobs() {
   if (!reader_) {
-    auto read = [this, intent = intent_](Queue& queue) {
+    auto read = [this, intent = intent_](const Queue& queue) {
       plan_.assignments = queue.assignments(intent);
       for (const auto& assignment : plan_.assignments) {
         jobs_[assignment.range.job].account_tries.merge(queue.account_tries(assignment.range));
       }
     };
-    co_await doors_.database.run(std::move(read));
+    co_await doors_.database.read(std::move(read));
     reader_ = std::make_shared<DownloadReader>(doors_.files, std::move(plan_));
   }
-  auto ask = [jobs = jobs_](Queue& queue) mutable {
+  auto ask = [jobs = jobs_](const Queue& queue) mutable {
     for (auto& [id, rule] : jobs) {
       const auto job = queue.job(id);
       if (!job) continue;
@@ -83,7 +83,7 @@ Task<> ArrivingRows::ask_for_jobs() {
     }
     return std::move(jobs);
   };
-  jobs_ = co_await doors_.database.run(std::move(ask));
+  jobs_ = co_await doors_.database.read(std::move(ask));
 }
 
 Task<Result<void>> ArrivingRows::open(DownloadFile file) {

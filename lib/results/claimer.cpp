@@ -85,12 +85,13 @@ Task<> Claimer::run() {
 
 // When to look again; nothing where nothing is left.
 Task<std::optional<Duration>> Claimer::round() {
-  const auto candidates = co_await doors_.database.run([](Queue& queue) { return queue.candidates_to_cancel(); });
+  const auto candidates =
+      co_await doors_.database.read([](const Queue& queue) { return queue.candidates_to_cancel(); });
   bool left = false;
   // A cancel that is recorded rings this stage: one that failed is not asked for again by that.
   const bool due = doors_.clock.steady_now() >= cancel_again_;
   for (const auto& candidate : candidates) left = !(due && co_await cancel_candidate(candidate)) || left;
-  const auto open = co_await doors_.database.run([](Queue& queue) { return queue.unexplained(); });
+  const auto open = co_await doors_.database.read([](const Queue& queue) { return queue.unexplained(); });
   for (const auto& claim : open) {
     if (claim.state != "claiming") continue;
     left = true;
@@ -100,7 +101,7 @@ Task<std::optional<Duration>> Claimer::round() {
     if (claim.next_action_at && *claim.next_action_at > now && *claim.next_action_at <= now + longest) continue;
     co_await advance(claim);
   }
-  const auto next = co_await doors_.database.run([](Queue& queue) { return next_time(queue.unexplained()); });
+  const auto next = co_await doors_.database.read([](const Queue& queue) { return next_time(queue.unexplained()); });
   if (next) co_return std::clamp<Duration>(*next - doors_.clock.now(), Duration(1), look_interval());
   co_return left ? std::optional(look_interval()) : std::nullopt;
 }
@@ -115,7 +116,7 @@ Task<bool> Claimer::cancel_candidate(std::string provider_id) {
     cancel_again_ = doors_.clock.steady_now() + look_interval();
     co_return false;
   }
-  co_await doors_.database.run([provider_id](Queue& queue) { queue.cancel_of_candidate_requested(provider_id); });
+  co_await doors_.database.write([provider_id](Queue& queue) { queue.cancel_of_candidate_requested(provider_id); });
   if (told.ok()) {
     doors_.log.info("candidate.cancel_requested", {{"batch", provider_id}});
   } else {
@@ -148,7 +149,7 @@ Task<> Claimer::advance(UnexplainedBatch claim) {
     co_return;
   }
   // What a restored state has forgotten is taken in again at the start: its requests are what is looked for.
-  const bool taking_in = co_await doors_.database.run([](Queue& queue) { return !queue.intakes().empty(); });
+  const bool taking_in = co_await doors_.database.read([](const Queue& queue) { return !queue.intakes().empty(); });
   if (taking_in) {
     co_await wait(std::move(claim), "waits for job files that are being taken in", std::chrono::seconds(1));
     co_return;
@@ -164,7 +165,7 @@ Task<bool> Claimer::cancel(UnexplainedBatch claim) {
     co_await try_again(std::move(claim), told.failure().message, told.failure().retry_after);
     co_return false;
   }
-  co_await doors_.database.run([id = claim.provider_id](Queue& queue) { queue.cancel_of_unexplained_requested(id); });
+  co_await doors_.database.write([id = claim.provider_id](Queue& queue) { queue.cancel_of_unexplained_requested(id); });
   if (told.ok()) {
     doors_.log.info("claim.cancel_requested", {{"batch", claim.provider_id}});
   } else {
@@ -177,7 +178,7 @@ Task<bool> Claimer::cancel(UnexplainedBatch claim) {
 // The operator may have dismissed it while it was asked for: what is none of ours is not canceled.
 Task<bool> Claimer::still_to_cancel(std::string provider_id) {
   const auto claim =
-      co_await doors_.database.run([provider_id](Queue& queue) { return queue.unexplained(provider_id); });
+      co_await doors_.database.read([provider_id](const Queue& queue) { return queue.unexplained(provider_id); });
   co_return claim.value_or(UnexplainedBatch()).state == "claiming";
 }
 
@@ -273,7 +274,7 @@ Task<> Claimer::claim_with(UnexplainedBatch claim, ProviderBatch told, ClaimIds 
     return [batch = std::move(batch), now](Queue& queue) { return queue.record_claim(batch, now); };
   };
   auto by_nonce = record(claimed, doors_.clock.now());
-  auto booked = co_await doors_.database.run(std::move(by_nonce));
+  auto booked = co_await doors_.database.write(std::move(by_nonce));
   if (booked.as == BookedAs::in_flight) {
     co_await wait(std::move(claim), "it may be that of one of our own intents, which is not decided yet",
                   look_interval());
@@ -301,14 +302,14 @@ Task<> Claimer::claim_with(UnexplainedBatch claim, ProviderBatch told, ClaimIds 
   claimed.matched = requests_in(claimed.assignments);
   claimed.unmatched = total - claimed.matched;
   auto by_content = record(claimed, doors_.clock.now());
-  booked = co_await doors_.database.run(std::move(by_content));
+  booked = co_await doors_.database.write(std::move(by_content));
   crash_point("claim_recorded");
   if (booked.as != BookedAs::nobodys) co_await end(std::move(claimed), booked);
 }
 
 Task<Result<std::vector<Assignment>>> Claimer::find_requests(std::vector<ClaimLine> lines, unsigned bits) {
   auto scan = std::make_shared<Scan>(std::move(lines), bits, doors_.files, doors_.config.paths.claimed());
-  const auto jobs = co_await doors_.database.run([](Queue& queue) { return queue.jobs_with_open_requests(); });
+  const auto jobs = co_await doors_.database.read([](const Queue& queue) { return queue.jobs_with_open_requests(); });
   for (const auto job : jobs) {
     auto scanned = co_await scan_job(job, scan);
     if (!scanned) co_return scanned.error();
@@ -321,10 +322,10 @@ Task<Result<std::vector<Assignment>>> Claimer::find_requests(std::vector<ClaimLi
 Task<Result<void>> Claimer::scan_job(JobId job, std::shared_ptr<Scan> scan) {
   std::optional<Seq> first = Seq{0};
   while (first) {
-    auto read = [job, from = *first](Queue& queue) {
+    auto read = [job, from = *first](const Queue& queue) {
       return std::make_shared<const OpenLines>(queue.open_lines(job, from));
     };
-    const auto open = co_await doors_.database.run(std::move(read));
+    const auto open = co_await doors_.database.read(std::move(read));
     first = open->next;
     if (open->lines.empty()) continue;
     auto take = [scan, open] { return scan->take(*open); };
@@ -363,14 +364,14 @@ Task<> Claimer::end(ClaimedBatch claimed, Booked booked) {
 
 Task<> Claimer::end_without(UnexplainedBatch claim, std::uint64_t lines, std::string reason) {
   doors_.log.warning("claim.nothing_ours", {{"batch", claim.provider_id}, {"lines", lines}, {"reason", reason}});
-  co_await doors_.database.run([id = claim.provider_id, lines, reason, now = doors_.clock.now()](Queue& queue) {
+  co_await doors_.database.write([id = claim.provider_id, lines, reason, now = doors_.clock.now()](Queue& queue) {
     queue.end_claim(id, lines, reason, now);
   });
 }
 
 Task<> Claimer::wait(UnexplainedBatch claim, std::string reason, Duration pause) {
   const auto next = doors_.clock.now() + std::min(pause, look_interval());
-  co_await doors_.database.run(
+  co_await doors_.database.write(
       [id = claim.provider_id, reason, next](Queue& queue) { queue.note_claim(id, reason, next, false); });
 }
 
@@ -381,7 +382,7 @@ Task<> Claimer::try_again(UnexplainedBatch claim, std::string reason, std::optio
   const auto next = doors_.clock.now() + std::max(pause, Duration(1));
   doors_.log.warning("claim.waiting",
                      {{"batch", claim.provider_id}, {"reason", reason}, {"next_try_at", to_rfc3339(next)}});
-  co_await doors_.database.run(
+  co_await doors_.database.write(
       [id = claim.provider_id, reason, next](Queue& queue) { queue.note_claim(id, reason, next, true); });
 }
 
@@ -389,7 +390,7 @@ Task<> Claimer::give_up(UnexplainedBatch claim, std::string reason) {
   doors_.log.error("claim.impossible", {{"batch", claim.provider_id},
                                         {"reason", reason},
                                         {"act", fmt::format("offpeak reconcile {} dismiss", claim.provider_id)}});
-  co_await doors_.database.run([id = claim.provider_id, reason](Queue& queue) { queue.give_up_claim(id, reason); });
+  co_await doors_.database.write([id = claim.provider_id, reason](Queue& queue) { queue.give_up_claim(id, reason); });
 }
 
 // What the provider asks for, within reason.

@@ -65,18 +65,18 @@ Task<> Collector::remove_leftovers() {
 }
 
 Task<bool> Collector::collect_next() {
-  auto next = [now = doors_.clock.now(), longest = longest_wait(doors_.config.retry)](Queue& queue) {
+  auto next = [now = doors_.clock.now(), longest = longest_wait(doors_.config.retry)](const Queue& queue) {
     return queue.next_to_collect(now, longest);
   };
-  auto batch = co_await doors_.database.run(std::move(next));
+  auto batch = co_await doors_.database.read(std::move(next));
   if (!batch) co_return false;
   co_await collect_batch(std::move(*batch));
   co_return true;
 }
 
 Task<> Collector::wait_for_work() {
-  auto next = [](Queue& queue) { return queue.next_collect_at(); };
-  const auto at = co_await doors_.database.run(std::move(next));
+  auto next = [](const Queue& queue) { return queue.next_collect_at(); };
+  const auto at = co_await doors_.database.read(std::move(next));
   if (!at) {
     co_await bell_.wait_for(longest_idle_wait);
     co_return;
@@ -167,7 +167,7 @@ Task<RecordedResults> Collector::record_slice(Batch batch, std::uint32_t downloa
     if (prove) queue.prove_batch(id);
     return queue.record_results(id, download, rows, now);
   };
-  const auto recorded = co_await doors_.database.run(std::move(record));
+  const auto recorded = co_await doors_.database.write(std::move(record));
   crash_point("results_recorded");
   co_return recorded;
 }

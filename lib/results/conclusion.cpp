@@ -108,7 +108,7 @@ Task<> Collector::collect(Batch batch, ReadTally tally, CollectRules rules) {
     return collected;
   };
   crash_point("before_collected");
-  const auto collected = co_await doors_.database.run(std::move(collect));
+  const auto collected = co_await doors_.database.write(std::move(collect));
   crash_point("after_collected");
   if (!collected.complete) {
     // Lines of an earlier download are recorded that this one lacks, or the other way round.
@@ -137,7 +137,7 @@ Task<> Collector::pause_for(Batch batch, std::string error_type) {
         now + backoff(first, most, tries, unit), tries, now);
     return true;
   };
-  if (!co_await doors_.database.run(std::move(pause))) co_return;
+  if (!co_await doors_.database.write(std::move(pause))) co_return;
   doors_.log.error("account.paused", {{"batch", batch.provider_id},
                                       {"error_type", error_type},
                                       {"hint", "check the API key, credit and limits; offpeak tries again by itself"}});
@@ -150,7 +150,7 @@ Task<> Collector::ask_counts(Batch batch, ReadTally tally) {
     auto record = [seen = as_seen(batch.id, told.value()), now = doors_.clock.now()](Queue& queue) {
       queue.record_poll({seen}, now);
     };
-    co_await doors_.database.run(std::move(record));
+    co_await doors_.database.write(std::move(record));
     batch.succeeded = told.value().counts.succeeded;
     batch.errored = told.value().counts.errored;
     batch.expired = told.value().counts.expired;
@@ -205,7 +205,7 @@ Task<> Collector::disprove(Batch batch, ReadTally tally) {
     queue.disprove_batch(id, now);
     return Booked();
   };
-  const auto booked = co_await doors_.database.run(std::move(disprove));
+  const auto booked = co_await doors_.database.write(std::move(disprove));
   report_booked(batch, booked);
 }
 
@@ -225,7 +225,7 @@ void Collector::report_booked(const Batch& batch, const Booked& booked) {
 Task<> Collector::give_up(Batch batch) {
   auto lose = [id = batch.id, result = lost_result(batch), doubted = doubted_result(batch),
                now = doors_.clock.now()](Queue& queue) { return queue.results_lost(id, result, doubted, now); };
-  const auto lost = co_await doors_.database.run(std::move(lose));
+  const auto lost = co_await doors_.database.write(std::move(lose));
   doubts_.erase(batch.id);
   end_waiting(batch);
   doors_.log.error("results.lost",
@@ -242,7 +242,7 @@ Task<> Collector::try_again(Batch batch, std::string reason, std::optional<Durat
   const auto now = doors_.clock.now();
   const auto next = now + std::max(wait, Duration(1));
   auto fail = [id = batch.id, reason, next](Queue& queue) { queue.collect_failed(id, reason, next); };
-  co_await doors_.database.run(std::move(fail));
+  co_await doors_.database.write(std::move(fail));
   if (is_at_risk(batch, now)) {
     at_risk_.lasts(batch.provider_id, reason,
                    {{"batch", batch.provider_id},
@@ -267,7 +267,7 @@ Task<> Collector::hold_jobs(Batch batch, std::string reason) {
       static_cast<void>(queue.hold_job(assignment.range.job, reason));
     }
   };
-  co_await doors_.database.run(std::move(hold));
+  co_await doors_.database.write(std::move(hold));
 }
 
 // Never the content of a line.

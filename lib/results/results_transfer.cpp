@@ -106,7 +106,7 @@ std::size_t ResultsTransfer::first_end(std::size_t block_bytes) const {
 
 Task<> ResultsTransfer::begin_file() {
   auto begin = [id = batch_](Queue& queue) { return queue.begin_download(id); };
-  file_.number = co_await doors_.database.run(std::move(begin));
+  file_.number = co_await doors_.database.write(std::move(begin));
   file_.path = join_path(settings_.folder, download_name(batch_, file_.number));
   crash_point("download_begun");
   sink_ = std::make_unique<DownloadSink>(executor_, doors_.files, doors_.file_worker,

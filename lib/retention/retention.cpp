@@ -34,10 +34,10 @@ Task<bool> Retention::purge_jobs() {
   co_await purge_rows();  // what a crash left
   for (;;) {
     const auto now = doors_.clock.now();
-    auto next = [before = now - doors_.config.retention.jobs, now](Queue& queue) {
+    auto next = [before = now - doors_.config.retention.jobs, now](const Queue& queue) {
       return queue.next_to_purge(before, now);
     };
-    auto job = co_await doors_.database.run(std::move(next));
+    auto job = co_await doors_.database.read(std::move(next));
     if (!job) co_return true;
     if (!co_await purge_job(std::move(*job))) co_return false;
     co_await purge_rows();
@@ -52,7 +52,7 @@ Task<bool> Retention::purge_job(PurgeableJob job) {
   if (!co_await remove(claimed, std::move(paths))) co_return false;
   crash_point("bytes_purged");
   auto purge = [id = job.id, now = doors_.clock.now()](Queue& queue) { queue.purge_job(id, now); };
-  co_await doors_.database.run(std::move(purge));
+  co_await doors_.database.write(std::move(purge));
   doors_.log.info("job.purged", {{"job", job.id}});
   co_return true;
 }
@@ -60,7 +60,7 @@ Task<bool> Retention::purge_job(PurgeableJob job) {
 Task<> Retention::purge_rows() {
   for (;;) {
     auto purge = [](Queue& queue) { return queue.purge_rows(rows_a_slice); };
-    if (!co_await doors_.database.run(std::move(purge))) co_return;
+    if (!co_await doors_.database.write(std::move(purge))) co_return;
     co_await let_others_in();
   }
 }
@@ -71,7 +71,7 @@ Task<> Retention::purge_rejected() {
     auto purge = [before = doors_.clock.now() - doors_.config.retention.jobs](Queue& queue) {
       return queue.purge_rejected(before, rows_a_slice);
     };
-    if (!co_await doors_.database.run(std::move(purge))) co_return;
+    if (!co_await doors_.database.write(std::move(purge))) co_return;
     co_await let_others_in();
   }
 }
@@ -79,8 +79,8 @@ Task<> Retention::purge_rejected() {
 Task<bool> Retention::purge_batches() {
   for (;;) {
     const auto now = doors_.clock.now();
-    auto read = [now](Queue& queue) { return queue.batches_to_purge(now); };
-    auto batches = co_await doors_.database.run(std::move(read));
+    auto read = [now](const Queue& queue) { return queue.batches_to_purge(now); };
+    auto batches = co_await doors_.database.read(std::move(read));
     std::vector<std::string> paths;
     for (const auto& batch : batches) {
       const auto folder = doors_.config.paths.downloads();
@@ -90,7 +90,7 @@ Task<bool> Retention::purge_batches() {
     }
     if (!co_await remove(doors_.config.paths.downloads(), std::move(paths))) co_return false;
     auto purge = [batches = std::move(batches), now](Queue& queue) { return queue.purge_batches(batches, now); };
-    if (!co_await doors_.database.run(std::move(purge))) co_return true;
+    if (!co_await doors_.database.write(std::move(purge))) co_return true;
     co_await let_others_in();
   }
 }
@@ -98,7 +98,7 @@ Task<bool> Retention::purge_batches() {
 Task<> Retention::give_space_back() {
   for (;;) {
     auto give = [](Queue& queue) { return queue.give_space_back(pages_a_slice); };
-    if (!co_await doors_.database.run(std::move(give))) co_return;
+    if (!co_await doors_.database.write(std::move(give))) co_return;
     co_await let_others_in();
   }
 }

@@ -87,7 +87,7 @@ Task<> IntentBody::fetch_window() {
   const auto first = range.first + fetched_;
   // Up to the end of its segment, so that each is decoded once.
   const auto count = std::min(range.count - fetched_, segment_entries - first % segment_entries);
-  window_ = co_await database_.run([range, first, count](Queue& queue) {
+  window_ = co_await database_.read([range, first, count](const Queue& queue) {
     Window window;
     window.job = queue.job_bytes(range.job);
     window.seed = fingerprint_seed(window.job.defaults);

@@ -9,8 +9,8 @@
 
 namespace offpeak {
 
-// Several transactions, each durable when the next begins. May be called again with the same arguments where one of
-// them met a full disk (QueueDiskFull): what is stored already is left as it is. Database worker.
+// For a function that writes (Database::write): all of it is stored, or nothing. An intent that was ended meanwhile
+// keeps its end. Database worker.
 void record_create(Queue& queue, const Intent& intent, const CreateVerdict& verdict, const Consequence& consequence,
                    std::optional<JobId> damaged_job, Instant now);
 

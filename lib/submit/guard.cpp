@@ -60,8 +60,8 @@ Task<> Guard::watch() {
 Task<bool> Guard::may_end_restore() {
   const auto& provider = doors_.config.provider;
   if (!provider.exclusive || doors_.clock.steady_now() < began_ + provider.settle_unknown) co_return false;
-  co_return co_await doors_.database.run(
-      [](Queue& queue) { return queue.restored_at() && queue.is_restore_decided(); });
+  co_return co_await doors_.database.read(
+      [](const Queue& queue) { return queue.restored_at() && queue.is_restore_decided(); });
 }
 
 // Rung where the configuration was read again: at once.
@@ -101,14 +101,14 @@ Task<Guard::Step> Guard::compare_after_restore() {
 // Whose workspace? The same key at the same address needs no proof, and asks nobody.
 Task<Guard::Step> Guard::prove() {
   if (salt_.empty()) {
-    salt_ = co_await doors_.database.run(
+    salt_ = co_await doors_.database.write(
         [fresh = doors_.random.hex(salt_digits / 2)](Queue& queue) { return queue.key_salt(fresh); });
   }
   const auto generation = doors_.provider.generation();
   auto asking = doors_.provider.identity(salt_);
-  const auto sent = co_await doors_.database.run([](Queue& queue) { return queue.sender(); });
+  const auto sent = co_await doors_.database.read([](const Queue& queue) { return queue.sender(); });
   if (compare_sender(sent, asking) != SenderIs::another) co_return co_await open_gate(generation);
-  const auto batch = co_await doors_.database.run([](Queue& queue) { return queue.batch_to_prove_by(); });
+  const auto batch = co_await doors_.database.read([](const Queue& queue) { return queue.batch_to_prove_by(); });
   if (batch) co_return co_await prove_by(std::move(asking), generation, *batch);
   co_return co_await begin_anew(std::move(asking), generation);
 }
@@ -120,10 +120,10 @@ Task<Guard::Step> Guard::prove_by(ProviderIdentity asking, std::uint64_t generat
     co_return co_await open_gate(generation);
   }
   const auto work =
-      co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.old_work(now); });
+      co_await doors_.database.read([now = doors_.clock.now()](const Queue& queue) { return queue.old_work(now); });
   const bool not_there = !told.ok() && told.failure().kind == CallFailureKind::not_found;
   if (not_there && work.none()) co_return co_await begin_anew(std::move(asking), generation);
-  const auto sent = co_await doors_.database.run([](Queue& queue) { return queue.sender(); });
+  const auto sent = co_await doors_.database.read([](const Queue& queue) { return queue.sender(); });
   const auto problem = told.ok() ? "another batch was shown instead of " + batch : told.failure().message;
   wait_because(describe_old_work(work, sent.value_or(ProviderIdentity()), problem), "key");
   co_return Step::again;
@@ -132,16 +132,16 @@ Task<Guard::Step> Guard::prove_by(ProviderIdentity asking, std::uint64_t generat
 // Nothing of what was sent before can be settled or lost any more: the new workspace begins as a new state does.
 Task<Guard::Step> Guard::begin_anew(ProviderIdentity asking, std::uint64_t generation) {
   const auto work =
-      co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.old_work(now); });
+      co_await doors_.database.read([now = doors_.clock.now()](const Queue& queue) { return queue.old_work(now); });
   if (!work.none()) {
-    const auto sent = co_await doors_.database.run([](Queue& queue) { return queue.sender(); });
+    const auto sent = co_await doors_.database.read([](const Queue& queue) { return queue.sender(); });
     wait_because(
         describe_old_work(work, sent.value_or(ProviderIdentity()), "nothing that was sent before has a batch yet"),
         "key");
     co_return Step::again;
   }
   if (co_await take_as_known() == Step::again) co_return Step::again;
-  co_await doors_.database.run([](Queue& queue) { queue.begin_workspace(); });
+  co_await doors_.database.write([](Queue& queue) { queue.begin_workspace(); });
   doors_.log.warning("workspace.changed", {{"origin", asking.origin}});
   co_return co_await open_gate(generation);
 }
@@ -151,7 +151,7 @@ Task<Guard::Step> Guard::begin_anew(ProviderIdentity asking, std::uint64_t gener
 Task<Guard::Step> Guard::open_gate(std::uint64_t generation) {
   auto asking = doors_.provider.identity(salt_);
   if (doors_.provider.generation() != generation) co_return Step::again;
-  co_await doors_.database.run([asking = std::move(asking)](Queue& queue) { queue.become_sender(asking); });
+  co_await doors_.database.write([asking = std::move(asking)](Queue& queue) { queue.become_sender(asking); });
   doors_.gate.prove(generation);
   co_return Step::done;
 }
@@ -160,13 +160,13 @@ Task<Guard::Step> Guard::open_gate(std::uint64_t generation) {
 Task<Guard::Step> Guard::compare(bool ends_restore) {
   const auto generation = doors_.provider.generation();
   if (!doors_.gate.is_proven()) co_return Step::again;
-  if (co_await doors_.database.run([](Queue& queue) { return queue.is_new(); })) {
-    const auto since = co_await doors_.database.run([](Queue& queue) { return queue.work_since(); });
+  if (co_await doors_.database.read([](const Queue& queue) { return queue.is_new(); })) {
+    const auto since = co_await doors_.database.read([](const Queue& queue) { return queue.work_since(); });
     if (since) co_return co_await take_what_is_older(*since);
     co_return co_await take_as_known();
   }
   const auto floor =
-      co_await doors_.database.run([now = doors_.clock.now()](Queue& queue) { return queue.start_floor(now); });
+      co_await doors_.database.read([now = doors_.clock.now()](const Queue& queue) { return queue.start_floor(now); });
   auto listed = co_await walk_list(doors_.provider, {floor.id, floor.created_at, floor.to_the_end});
   if (!listed.ok()) {
     wait_because("the provider's list of batches: " + listed.failure().message,
@@ -180,7 +180,7 @@ Task<Guard::Step> Guard::compare(bool ends_restore) {
     if (ends_restore) queue.end_restore();
     return strangers;
   };
-  const auto found = co_await doors_.database.run(std::move(see));
+  const auto found = co_await doors_.database.write(std::move(see));
   report_strangers(doors_.log, found, at.exclusive);
   co_return co_await open_gate(generation);
 }
@@ -202,7 +202,7 @@ Task<Guard::Step> Guard::take_as_known() {
                          "make sure that nobody else makes batches with this key's workspace; if somebody does, set "
                          "[provider] exclusive = false"}});
   }
-  co_await doors_.database.run([batches, at](Queue& queue) { queue.take_as_known(batches, at); });
+  co_await doors_.database.write([batches, at](Queue& queue) { queue.take_as_known(batches, at); });
   co_return Step::done;
 }
 
@@ -227,7 +227,7 @@ Task<Guard::Step> Guard::take_what_is_older(Instant work_since) {
   }
   if (doors_.provider.generation() != generation) co_return Step::again;
   const auto at = moment(listed.value().date);
-  const auto found = co_await doors_.database.run([list = std::move(listed.value()), at](Queue& queue) {
+  const auto found = co_await doors_.database.write([list = std::move(listed.value()), at](Queue& queue) {
     std::vector<ProviderBatch> known;
     if (list.older) known.push_back(*list.older);
     queue.take_as_known(known, at);

@@ -76,7 +76,7 @@ std::string hides_reason(const std::string& hidden) {
   return "the list of batches cannot be used: it does not show " + hidden + ", which exists";
 }
 
-bool is_unknown(Queue& queue, IntentId id) {
+bool is_unknown(const Queue& queue, IntentId id) {
   const auto intent = queue.intent(id);
   return intent && intent->state == IntentState::unknown;
 }
@@ -86,7 +86,7 @@ bool is_unknown(Queue& queue, IntentId id) {
 // Model: T14.
 Task<> Settler::run() {
   for (;;) {
-    auto unknown = co_await database_.run([](Queue& queue) { return queue.unknown_intents(); });
+    auto unknown = co_await database_.read([](const Queue& queue) { return queue.unknown_intents(); });
     std::erase_if(seen_, [&](const auto& entry) {
       return std::none_of(unknown.begin(), unknown.end(), [&](const Intent& i) { return i.id == entry.first; });
     });
@@ -120,7 +120,7 @@ Task<> Settler::look(Intent intent) {
   auto listed = co_await walk_list(provider_, {intent.watermark, intent.watermark_at, false});
   if (!listed.ok()) {
     const auto reason = "the list of batches cannot be used: " + listed.failure().message;
-    co_await database_.run([id, reason, next_look](Queue& queue) { queue.note_intent(id, reason, next_look); });
+    co_await database_.write([id, reason, next_look](Queue& queue) { queue.note_intent(id, reason, next_look); });
     co_return;
   }
   const auto unreadable = listed.value().unreadable_entries;
@@ -131,7 +131,7 @@ Task<> Settler::look(Intent intent) {
   // Whoever else works in this workspace: an entry without an id may be this very batch.
   if (unreadable > 0 && found.equal.empty() && found.possible.empty() && found.anothers.empty()) {
     const auto reason = fmt::format("{} entries of the list cannot be read, and one may be it", unreadable);
-    co_await database_.run([id, reason, next_look](Queue& queue) { queue.note_intent(id, reason, next_look); });
+    co_await database_.write([id, reason, next_look](Queue& queue) { queue.note_intent(id, reason, next_look); });
     co_return;
   }
   const auto decision = decide(found, seen_[id], asked_at, config_.provider.settle_unknown);
@@ -140,7 +140,7 @@ Task<> Settler::look(Intent intent) {
     case SettleStep::look_again: {
       const auto& hidden = seen_[id].hidden;
       const auto reason = hidden.empty() ? decision.reason : hides_reason(hidden);
-      co_await database_.run([id, reason, next_look](Queue& queue) { queue.note_intent(id, reason, next_look); });
+      co_await database_.write([id, reason, next_look](Queue& queue) { queue.note_intent(id, reason, next_look); });
       co_return;
     }
     case SettleStep::adopt:
@@ -157,7 +157,7 @@ Task<> Settler::look(Intent intent) {
         }
         seen = Observation();
         seen.hidden = *hidden;
-        co_await database_.run([id, reason = hides_reason(*hidden), next_look](Queue& queue) {
+        co_await database_.write([id, reason = hides_reason(*hidden), next_look](Queue& queue) {
           queue.note_intent(id, reason, next_look);
         });
         co_return;
@@ -175,8 +175,8 @@ Task<std::optional<std::string>> Settler::hidden_from(Intent intent, std::set<st
                                                       std::optional<Instant> date) {
   const auto from = intent.watermark_at ? *intent.watermark_at + Duration(1) : Instant();
   const auto before = date.value_or(clock_.now()) - config_.provider.settle_unknown;
-  const auto known = co_await database_.run(
-      [from, before](Queue& queue) { return queue.must_be_listed(from, before, must_be_listed_most); });
+  const auto known = co_await database_.read(
+      [from, before](const Queue& queue) { return queue.must_be_listed(from, before, must_be_listed_most); });
   std::vector<std::string> missing;
   for (const auto& batch : known) {
     if (!shown.contains(batch.id)) missing.push_back(batch.id);
@@ -197,7 +197,7 @@ Task<std::optional<std::string>> Settler::hidden_from(Intent intent, std::set<st
 // verdict.
 Task<Candidates> Settler::compare(Intent intent, WholeList list) {
   const ListMoment moment{clock_.now(), list.date, config_.provider.exclusive};
-  auto seen = co_await database_.run([intent, list = std::move(list), moment](Queue& queue) {
+  auto seen = co_await database_.write([intent, list = std::move(list), moment](Queue& queue) {
     auto strangers = queue.see_list(list.newest_first, moment, Queue::ListLook::running);
     KnownIds known{queue.known_ids(intent.id), {}, queue.taken_by_count(intent.id)};
     for (const auto& batch : queue.unexplained()) known.open.insert(batch.provider_id);
@@ -210,7 +210,7 @@ Task<Candidates> Settler::compare(Intent intent, WholeList list) {
 // False where the operator has settled it meanwhile.
 Task<bool> Settler::record_not_created(IntentId id) {
   crash_point("before_not_created");
-  const bool recorded = co_await database_.run([id, now = clock_.now()](Queue& queue) {
+  const bool recorded = co_await database_.write([id, now = clock_.now()](Queue& queue) {
     if (!is_unknown(queue, id)) return false;
     queue.record_not_created(id, now);
     return true;
@@ -226,7 +226,7 @@ Task<> Settler::show(Intent intent, std::vector<ProviderBatch> found) {
   for (const auto& batch : found) {
     shown.push_back({batch.id, batch.created_at, batch.expires_at, batch.status == ProcessingStatus::ended, false});
   }
-  const bool news = co_await database_.run([id = intent.id, shown](Queue& queue) {
+  const bool news = co_await database_.write([id = intent.id, shown](Queue& queue) {
     const auto before = queue.candidates(id).size();
     queue.record_candidates(id, shown);
     return shown.size() > 1 && shown.size() > before;
@@ -244,7 +244,7 @@ Task<> Settler::show(Intent intent, std::vector<ProviderBatch> found) {
 Task<> Settler::adopt(Intent intent, ProviderBatch batch, bool proven) {
   crash_point("before_adopted");
   const bool adopted =
-      co_await database_.run([intent, record = new_batch(batch), proven, now = clock_.now()](Queue& queue) {
+      co_await database_.write([intent, record = new_batch(batch), proven, now = clock_.now()](Queue& queue) {
         if (!is_unknown(queue, intent.id) || queue.batch(record.provider_id)) return false;
         queue.record_created(intent.id, record, proven, now);
         return true;
@@ -275,7 +275,7 @@ Task<> Settler::exclude(IntentId id, ProviderBatch batch, std::string nonce) {
   log_.info("intent.candidate_excluded", {{"intent", id}, {"batch", batch.id}});
   auto record = new_batch(batch);
   record.requests = static_cast<std::uint32_t>(batch.counts.total());
-  const auto booked = co_await database_.run(
+  const auto booked = co_await database_.write(
       [id, record, nonce, exclusive = config_.provider.exclusive, now = clock_.now()](Queue& queue) {
         if (!nonce.empty() && !queue.batch(record.provider_id)) {
           return queue.book_candidate(id, nonce, record, exclusive, now);

@@ -17,16 +17,14 @@ class Submitter::Commit final : public CreateCommit {
       co_return make_error(ErrorKind::refused, "the key or base_url was replaced while it was being sent");
     }
     crash_point("before_committing");
-    const auto now = submitter_.clock_.now();
-    const auto id = id_;
-    auto refused = co_await submitter_.database_.run([id, now](Queue& queue) -> std::string {
-      try {
-        if (queue.mark_committing(id, now)) return "";
-        return "a batch that came late may be running some of these requests";
-      } catch (const QueueDiskFull& error) {
-        return error.what();
-      }
-    });
+    std::string refused;
+    try {
+      const bool marked = co_await submitter_.database_.write(
+          [id = id_, now = submitter_.clock_.now()](Queue& queue) { return queue.mark_committing(id, now); });
+      if (!marked) refused = "a batch that came late may be running some of these requests";
+    } catch (const QueueDiskFull& error) {
+      refused = error.what();
+    }
     if (!refused.empty()) co_return make_error(ErrorKind::refused, std::move(refused));
     submitter_.committing_ = true;
     crash_point("after_committing");
@@ -42,7 +40,7 @@ class Submitter::Commit final : public CreateCommit {
 Task<> Submitter::run() {
   co_await conclude_interrupted();
   for (;;) {
-    auto intent = co_await database_.run([](Queue& queue) { return queue.uploading_intent(); });
+    auto intent = co_await database_.read([](const Queue& queue) { return queue.uploading_intent(); });
     if (!intent) {
       co_await bell_.wait_for(longest_idle_wait);
       continue;
@@ -57,7 +55,7 @@ Task<> Submitter::conclude_interrupted() {
   if (!begun_) co_return;
   const auto id = begun_;
   const auto now = clock_.now();
-  co_await database_.run([id, now](Queue& queue) {
+  co_await database_.write([id, now](Queue& queue) {
     const auto intent = queue.intent(id);
     if (!intent) return;
     if (intent->state == IntentState::uploading) {
@@ -76,7 +74,7 @@ Task<> Submitter::conclude_interrupted() {
 Task<> Submitter::submit(Intent intent) {
   const auto id = intent.id;
   begun_ = id;
-  auto assignments = co_await database_.run([id](Queue& queue) { return queue.assignments(id); });
+  auto assignments = co_await database_.read([id](const Queue& queue) { return queue.assignments(id); });
   IntentBody body(intent, std::move(assignments), database_, files_, file_worker_, config_.paths.claimed());
   crash_point("intent_written");
   const auto answer = co_await send(intent, body);
@@ -99,7 +97,7 @@ Task<CreateAnswer> Submitter::send(const Intent& intent, IntentBody& body) {
 
 Task<> Submitter::conclude(Intent intent, CreateVerdict verdict, std::optional<JobId> damaged_job) {
   const auto id = intent.id;
-  auto situation = co_await database_.run([id, headers = intent.headers, now = clock_.now()](Queue& queue) {
+  auto situation = co_await database_.read([id, headers = intent.headers, now = clock_.now()](const Queue& queue) {
     SubmitSituation at;
     at.account_tries = queue.account().tries;
     at.delay_tries = queue.create_delay().tries;
@@ -114,23 +112,22 @@ Task<> Submitter::conclude(Intent intent, CreateVerdict verdict, std::optional<J
   situation.now = clock_.now();
   situation.jitter = random_.unit();
   auto consequence = consequence_of(verdict, situation, config_.retry);
+  co_await record(intent, verdict, consequence, damaged_job);
   report(intent, verdict, consequence);
-  co_await record(std::move(intent), std::move(verdict), std::move(consequence), damaged_job);
 }
 
-// Stored in one go of the database worker. A full disk is waited out: what we know must not be forgotten while we live.
+// A full disk is waited out: what we know must not be forgotten while we live.
 Task<> Submitter::record(Intent intent, CreateVerdict verdict, Consequence consequence,
                          std::optional<JobId> damaged_job) {
   for (;;) {
-    const auto now = clock_.now();
-    const auto stored = co_await database_.run([=](Queue& queue) {
-      try {
+    bool stored = true;
+    try {
+      co_await database_.write([=, now = clock_.now()](Queue& queue) {
         record_create(queue, intent, verdict, consequence, damaged_job, now);
-      } catch (const QueueDiskFull&) {
-        return false;
-      }
-      return true;
-    });
+      });
+    } catch (const QueueDiskFull&) {
+      stored = false;
+    }
     if (stored) break;
     if (!disk_full_since_) disk_full_since_ = clock_.now();
     full_.lasts("submit", "", {{"what", "the outcome of a create call waits to be stored"}, {"intent", intent.id}});

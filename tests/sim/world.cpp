@@ -76,6 +76,8 @@ World::~World() {
   if (daemon_) end_life(Ending::crash);
 }
 
+Queue& World::queue() { return daemon_->queue; }
+
 void World::complain(std::string what) {
   if (complaints_.size() >= most_complaints) return;
   trace_.add("world COMPLAINT {}", what);

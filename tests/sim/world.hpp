@@ -29,7 +29,7 @@
 
 #include "base/log.hpp"
 #include "base/random.hpp"
-#include "queue/rows.hpp"
+#include "queue/queue.hpp"
 #include "sim/bill.hpp"
 #include "sim/drops.hpp"
 #include "sim/look.hpp"
@@ -130,6 +130,12 @@ class World {
   void plan_disk();
   void plan_operator();
   bool cancel_job(const Job& job);
+  // As the status socket writes: one function, one transaction.
+  template <class Function>
+  auto change(Function function) {
+    return queue().write(std::move(function));
+  }
+  Queue& queue();
   void plan_restore();
   void crash_now();
   void crash_at_operation(std::uint64_t most);

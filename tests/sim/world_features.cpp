@@ -212,7 +212,7 @@ bool World::ours_are_explained() {
     } else if (seen->state == "dismissed") {
       trace_.add("world command: claim {}", batch->id);
       ++counts_.claims;
-      queue.claim_unexplained(batch->id, false);
+      change([&](Queue& queue) { return queue.claim_unexplained(batch->id, false); });
     }
   }
   return explained;

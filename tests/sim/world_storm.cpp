@@ -179,11 +179,11 @@ void World::command() {
     const auto which = random_.below(6);
     if (which == 0) {
       trace_.add("world command: pause");
-      queue.pause(random_.below(2) == 0, true, true, clock_.now());
+      change([&](Queue& queue) { return queue.pause(random_.below(2) == 0, true, true, clock_.now()); });
       return;
     }
     if (which == 1) {
-      queue.pause(true, true, false, clock_.now());
+      change([&](Queue& queue) { return queue.pause(true, true, false, clock_.now()); });
       return;
     }
     if (jobs.empty()) return;
@@ -193,9 +193,9 @@ void World::command() {
     if (which == 2) {
       if (cancel_job(job)) note_recovered(job);
     } else if (which == 3) {
-      queue.release_job(job.id);
+      change([&](Queue& queue) { return queue.release_job(job.id); });
     } else {
-      queue.hold_job(job.id, "held by the operator");
+      change([&](Queue& queue) { return queue.hold_job(job.id, "held by the operator"); });
     }
   });
 }
@@ -206,7 +206,7 @@ bool World::cancel_job(const Job& job) {
     for (auto& drop : drops_) drop.*flag = drop.*flag || drop.name == job.file;
   };
   mark(&Drop::may_be_canceled);
-  const bool done = daemon_->queue.cancel_job(job.id, clock_.now()) == Queue::Change::done;
+  const bool done = change([&](Queue& queue) { return queue.cancel_job(job.id, clock_.now()); }) == Queue::Change::done;
   if (done) mark(&Drop::canceled);
   return done;
 }
@@ -228,7 +228,7 @@ void World::tend() {
   }
   ask_queue([this] {
     auto& queue = daemon_->queue;
-    queue.pause(true, true, false, clock_.now());
+    change([&](Queue& queue) { return queue.pause(true, true, false, clock_.now()); });
     ListOptions held;
     held.limit = 1000;
     held.state = "held";
@@ -255,7 +255,7 @@ void World::end_hold(const Job& job) {
   const auto reason = job.reason.value_or("");
   const bool gone = reason.find("No such file") != std::string::npos || reason.find("is missing") != std::string::npos;
   if (!gone) {
-    daemon_->queue.release_job(job.id);
+    change([&](Queue& queue) { return queue.release_job(job.id); });
     return;
   }
   trace_.add("world command: cancel {}, its file is gone", job.id.value);
@@ -269,14 +269,14 @@ void World::reconcile(const UnexplainedBatch& batch) {
   const auto found = service_.store().find(batch.provider_id);
   if (weather_.features.any() && found && found->foreign) {
     trace_.add("world command: dismiss {}", batch.provider_id);
-    daemon_->queue.dismiss_unexplained(batch.provider_id);
+    change([&](Queue& queue) { return queue.dismiss_unexplained(batch.provider_id); });
     daemon_->bells.ring_all();
     return;
   }
   const bool cancel = random_.below(4) == 0;
   trace_.add("world command: {} {}", cancel ? "cancel" : "claim", batch.provider_id);
   ++counts_.claims;
-  daemon_->queue.claim_unexplained(batch.provider_id, cancel);
+  change([&](Queue& queue) { return queue.claim_unexplained(batch.provider_id, cancel); });
   daemon_->bells.ring(daemon_->queue.take_concerned());
 }
 

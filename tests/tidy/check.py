@@ -44,6 +44,8 @@ FORBIDDEN = [
     (re.compile(r"\bio_context::stop\b"),
      "io_context::stop() destroys suspended frames; cancel and let run() return", []),
     (re.compile(r"\bco_spawn\b"), "only TaskGroup spawns", ["lib/base/task_group.cpp"]),
+    (re.compile(r"\bTransaction\s+\w+\s*[({;]"), "one function, one transaction: it is Database::write's",
+     ["lib/queue/migrations.cpp"]),
 ]
 NOTES = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b")
 

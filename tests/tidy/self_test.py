@@ -87,6 +87,11 @@ class Text(unittest.TestCase):
         for line in ["f('\"'); co_spawn(g());", 'f("\\""); co_spawn(g());', "f(1'000, 2'000); co_spawn(g());"]:
             self.assertTrue(self.found(line + "\n"), line)
 
+    def test_only_the_database_opens_transactions(self):
+        self.assertTrue(self.found("  Transaction transaction(*sql_);\n", "lib/queue/jobs.cpp"))
+        self.assertEqual(self.found("  Transaction transaction(sql);\n", "lib/queue/migrations.cpp"), [])
+        self.assertEqual(self.found("class Transaction;\n", "lib/queue/queue.hpp"), [])
+
     def test_only_the_task_group_spawns(self):
         self.assertEqual(self.found("co_spawn(a, b, c);\n", "lib/base/task_group.cpp"), [])
         self.assertTrue(self.found("co_spawn(a, b, c);\n", "daemon/offpeakd.cpp"))

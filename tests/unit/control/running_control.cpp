@@ -90,7 +90,7 @@ struct RunningControl::Parts {
   Task<> settle_intakes() {
     for (;;) {
       co_await bells.of(Stage::ingest).wait_for(longest_idle_wait);
-      co_await database.run([this](Queue& used) { settle(used); });
+      co_await database.write([this](Queue& used) { settle(used); });
       control.intake_settled();
     }
   }
@@ -148,7 +148,7 @@ void RunningControl::stop() {
 }
 
 void RunningControl::with_queue(const std::function<void(Queue&)>& function) {
-  auto done = asio::co_spawn(parts_->context, parts_->database.run(function), asio::use_future);
+  auto done = asio::co_spawn(parts_->context, parts_->database.write(function), asio::use_future);
   done.get();
 }
 

@@ -149,12 +149,13 @@ TEST_F(BellsTest, WhatIsRolledBackRingsNobody) {
   intent.nonce = "0123456789abcdef01234567";
   intent.parts.push_back({{job, 0, 2}, 0, 0, {}});
   intent.requests = 3;
-  EXPECT_THROW(world.queue->create_intent(intent, world_now), QueueError) << "the parts do not add up";
+  const auto create = [&](Queue& queue) { return queue.create_intent(intent, world_now); };
+  EXPECT_THROW(world.queue->write(create), QueueError) << "the parts do not add up";
   EXPECT_TRUE(rung().empty());
 }
 
 Task<> write_then_listen(Database& database, Bells& bells, bool& rang) {
-  co_await database.run([](Queue& queue) { queue.pause(false, true, true, world_now); });
+  co_await database.write([](Queue& queue) { queue.pause(false, true, true, world_now); });
   rang = co_await bells.of(Stage::pack).wait_for(Duration(0));
 }
 

@@ -84,7 +84,8 @@ TEST_F(QueuePlaces, AnIntentWhosePartsDoNotAddUpIsNotWritten) {
   intent.nonce = "a";
   intent.parts = {{{job, 0, 4}, 0, 0, {}}};
   intent.requests = 5;
-  EXPECT_THROW(world.queue.create_intent(intent, world.clock.now()), QueueError);
+  const auto create = [&](Queue& queue) { return queue.create_intent(intent, world.clock.now()); };
+  EXPECT_THROW(world.queue.write(create), QueueError);
   EXPECT_EQ(waiting(job), (Runs{{0, 10}}));
   EXPECT_EQ(count(job, RequestState::pending), 10);
 }

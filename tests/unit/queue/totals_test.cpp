@@ -59,7 +59,8 @@ TEST_F(TotalsTest, MoveWithTheJobs) {
 
 TEST_F(TotalsTest, DoNotMoveWithWhatIsRolledBack) {
   const auto before = world_.queue->status(world_now);
-  EXPECT_THROW(world_.assign({{filled_.held, 0, 1}, {JobId{77}, 0, 1}}), QueueError);
+  const auto assign = [&](Queue&) { return world_.assign({{filled_.held, 0, 1}, {JobId{77}, 0, 1}}); };
+  EXPECT_THROW(world_.queue->write(assign), QueueError);
   EXPECT_EQ(world_.queue->status(world_now).counts, before.counts);
   expect_sums();
 }
