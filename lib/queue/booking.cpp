@@ -144,6 +144,8 @@ void note_proven(Sql& sql, const Batch& batch, IntentId intent, std::string_view
   proven.reason = fmt::format("its results carry the ids of intent {}, which {}", intent.value,
                               state == "claiming" ? "is not settled yet" : "has another batch: compare the bill");
   insert_unexplained(sql, proven);
+  // Whatever else was thought of it: no verdict passes it by.
+  sql.run("DELETE FROM excluded WHERE intent = ? AND provider_id = ?", intent, batch.provider_id);
 }
 
 }  // namespace

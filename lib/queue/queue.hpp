@@ -137,6 +137,10 @@ class Queue {
   // sent.
   bool mark_committing(IntentId id, Instant now);
   BatchId record_created(IntentId id, const Batch& batch, bool proven, Instant now);
+  // The answer to this create names the batch. That proves it, unless another intent has it by its count alone: then it
+  // is taken from that one, and its results have the last word. False, and nothing happened, where it is proven to be
+  // another's.
+  bool record_answered(IntentId id, const Batch& answered, Instant now);
   void record_refused(IntentId id, const Refusal& refusal, Instant now);
   void mark_unknown(IntentId id, const std::string& reason, Instant now);
   void pause_account(const std::string& reason, Instant next_try_at, int tries, Instant now);

@@ -1,4 +1,6 @@
 // Settle's verbs: intents whose outcome is unknown, and the start-up guard.
+#include <fmt/format.h>
+
 #include <map>
 
 #include "queue/moves.hpp"
@@ -7,14 +9,15 @@ namespace offpeak {
 
 namespace {
 
+constexpr const char* disproved_reason = "the adopted batch was not ours: its results say so";
+
 // An adopted batch is not its intent's: that one is unknown again, or, of a late twin, still taken as not created.
-void take_batch_away(Sql& sql, const Batch& wrong, Instant now) {
+void take_batch_away(Sql& sql, const Batch& wrong, const std::string& reason, Instant now) {
   sql.run("INSERT OR IGNORE INTO excluded VALUES (?, ?)", wrong.intent, wrong.provider_id);
   if (wrong.twin) {
     end_twin(sql, wrong.intent, now);
   } else {
-    set_intent_state(sql, wrong.intent, IntentState::unknown, "the adopted batch was not ours: its results say so",
-                     now);
+    set_intent_state(sql, wrong.intent, IntentState::unknown, reason, now);
     sql.run("UPDATE intent SET next_action_at = ?2 WHERE id = ?1", wrong.intent, now);
     move_intent(sql, wrong.intent, RequestState::submitted, RequestState::assigned);
   }
@@ -64,18 +67,31 @@ void Queue::record_not_created(IntentId id, Instant now) {
   become_not_created(*sql_, id, "clean lists over settle_unknown did not show it", now);
 }
 
+// A count is never an identity: an answer says more.
+// Model: T7.
+bool Queue::record_answered(IntentId id, const Batch& answered, Instant now) {
+  const auto known = batch(answered.provider_id);
+  if (known && (known->proven || known->state == BatchState::collected)) return false;
+  if (known) {
+    take_batch_away(*sql_, *known,
+                    fmt::format("the adopted batch is that of intent {}: its create was answered so", id.value), now);
+  }
+  become_created(*sql_, id, answered, !known, now);
+  return true;
+}
+
 // Model: T15.
 void Queue::disprove_batch(BatchId id, Instant now) {
   const auto wrong = batch(id);
   if (!wrong || wrong->proven) throw QueueError("database: a proven batch cannot be disproved");
-  take_batch_away(*sql_, *wrong, now);
+  take_batch_away(*sql_, *wrong, disproved_reason, now);
 }
 
 // Model: T15.
 Booked Queue::rebook_batch(BatchId id, const std::string& nonce, bool exclusive, Instant now) {
   const auto wrong = batch(id);
   if (!wrong || wrong->proven) throw QueueError("database: a proven batch cannot be disproved");
-  take_batch_away(*sql_, *wrong, now);
+  take_batch_away(*sql_, *wrong, disproved_reason, now);
   const auto booked = book_by_nonce(*sql_, nonce, *wrong, exclusive, now);
   return booked;
 }

@@ -19,11 +19,10 @@ Batch with_times(Batch batch, const Intent& intent, Instant now) {
   return batch;
 }
 
-// Where the answer of a create names a batch that we already have, it cannot be this intent's.
+// Where the answer of a create names a batch that is proven to be another intent's, it cannot be this one's.
 // Model: T7.
 void record_created_once(Queue& queue, const Intent& intent, const ProviderBatch& created, Instant now) {
-  if (!queue.batch(created.id)) {
-    queue.record_created(intent.id, with_times(new_batch(created), intent, now), true, now);
+  if (queue.record_answered(intent.id, with_times(new_batch(created), intent, now), now)) {
     if (counts_differ(intent, created)) {
       queue.note("created_counts_differ",
                  fmt::format("batch {}: {} requests were sent, the provider counts {}; compare with its console",

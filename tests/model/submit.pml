@@ -26,7 +26,8 @@
  *   T5  the last byte leaves                              Uploader::send_last_byte                   6.3
  *   T6  an answer, or a failure of ours, before T4:       verdict_on_create, Queue::record_refused   6.2
  *       uploading -> rejected
- *   T7  200 with an id: committing -> created             record_created_once                        6.4
+ *   T7  200 with an id: committing -> created             record_created_once,                       6.4
+ *                                                         Queue::record_answered
  *   T8  a proven no: committing -> rejected               consequence_of, Queue::record_refused      6.4
  *   T9  anything else, a time-out too:                    consequence_of, Queue::mark_unknown        6.4
  *       committing -> unknown

@@ -41,7 +41,7 @@ struct VfsFile {
   SimDisk* disk;
   Inode inode;
   const char* path;
-  bool sync_folder;  // a new journal: its name is made durable with its first sync
+  bool sync_folder;  // a journal that may be new: its name is made durable with the first sync, as SQLite's VFS does
   bool delete_on_close;
 };
 
@@ -147,12 +147,6 @@ int open_vfs(sqlite3_vfs*, const char* path, sqlite3_file* file, int flags, int*
   std::memset(file, 0, sizeof(VfsFile));
   auto* mounted = path != nullptr ? mounted_at(path) : nullptr;
   if (mounted == nullptr) return SQLITE_CANTOPEN;
-  FileInfo before;
-  bool existed = false;
-  {
-    const SimDisk::Aside aside(*mounted->disk);
-    existed = mounted->disk->info(path, before) == 0;
-  }
   const bool create = (flags & SQLITE_OPEN_CREATE) != 0;
   Inode inode = 0;
   if (const int failed = mounted->disk->open(path, create ? OpenFor::appending : OpenFor::reading, inode)) {
@@ -163,7 +157,7 @@ int open_vfs(sqlite3_vfs*, const char* path, sqlite3_file* file, int flags, int*
   open.disk = mounted->disk;
   open.inode = inode;
   open.path = path;
-  open.sync_folder = !existed && (flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL)) != 0;
+  open.sync_folder = create && (flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL)) != 0;
   open.delete_on_close = (flags & SQLITE_OPEN_DELETEONCLOSE) != 0;
   if (flags_out != nullptr) *flags_out = flags;
   return SQLITE_OK;

@@ -167,7 +167,7 @@ class World {
   bool has_unknown();
   bool ours_are_explained();
   bool sent_elsewhere();
-  void forgive_untold(Instant since);
+  void forgive_untold(Instant since, bool moved);
   void forgive_forgotten(Instant since, bool away_then);
 
   // world_judge.cpp

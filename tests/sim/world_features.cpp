@@ -194,7 +194,7 @@ void World::restore_snapshot() {
   at(clock_.steady_now() + minutes(30), [this, since = snapshot_at_, away = snapshot_away_] {
     forgive_forgotten(since, away);
     start();
-    forgive_untold(since);
+    forgive_untold(since, away_ != away);
   });
 }
 

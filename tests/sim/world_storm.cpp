@@ -208,6 +208,11 @@ bool World::cancel_job(const Job& job) {
   mark(&Drop::may_be_canceled);
   const bool done = change([&](Queue& queue) { return queue.cancel_job(job.id, clock_.now()); }) == Queue::Change::done;
   if (done) mark(&Drop::canceled);
+  const SimDisk::Aside aside(disk_);
+  FileInfo file;
+  if (done && disk_.info(config_.paths.claimed() + "/" + job.data_name, file) == ENOENT) {
+    jobs_without_file_.insert(job.id);
+  }
   return done;
 }
 
@@ -321,18 +326,18 @@ void World::restore_backup() {
   at(clock_.steady_now() + restore_takes, [this, since = backup_at_, away = backup_away_] {
     forgive_forgotten(since, away);
     start();
-    forgive_untold(since);
+    forgive_untold(since, away_ != away);
   });
 }
 
 // Where nothing in claimed/ tells that the state was put back, its operator must wait until all is listed (the table in
-// tests/README.md). This one did not.
-void World::forgive_untold(Instant since) {
-  at(clock_.steady_now() + Duration(1), [this, since] {
+// tests/README.md), and not change the key before the list was compared. This one did not wait.
+void World::forgive_untold(Instant since, bool moved) {
+  at(clock_.steady_now() + Duration(1), [this, since, moved] {
     if (!daemon_ || daemon_->queue.restored_at()) return;
     for (const auto& batch : service_.store().batches()) {
-      const bool hidden = !batch->foreign && batch->created_at >= since && batch->listed_at > true_clock_.now();
-      if (hidden) bill_.forgive(*batch, Bill::Why::forgotten);
+      const bool hidden = moved || batch->listed_at > true_clock_.now();
+      if (!batch->foreign && batch->created_at >= since && hidden) bill_.forgive(*batch, Bill::Why::forgotten);
     }
   });
 }

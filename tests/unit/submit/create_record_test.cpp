@@ -127,6 +127,23 @@ TEST_F(CreateRecord, AnAnswerThatNamesAnotherBatchOfOursLeavesTheIntentUnknown) 
   EXPECT_EQ(count(RequestState::assigned), 2);
 }
 
+// Listed before its create was answered, it was taken by its count for the late twin of another create.
+TEST_F(CreateRecord, AnAnswerSaysMoreThanACount) {
+  const auto first = committing(0, 2, "one");
+  queue_->mark_unknown(first.id, "no answer", now);
+  queue_->record_not_created(first.id, now);
+  const auto second = committing(2, 2, "two");
+  queue_->adopt_twin(first.id, new_batch(*answered_with("msgbatch_1", 2).batch), false, now);
+  record_create(*queue_, second, answered_with("msgbatch_1", 2), ends(IntentEnd::created), std::nullopt, now);
+  EXPECT_EQ(queue_->intent(second.id)->state, IntentState::created);
+  const auto batch = queue_->batch("msgbatch_1");
+  ASSERT_TRUE(batch);
+  EXPECT_EQ(batch->intent, second.id);
+  EXPECT_FALSE(batch->twin);
+  EXPECT_FALSE(batch->proven) << "two things speak for two intents: its results decide";
+  EXPECT_EQ(queue_->audit(std::nullopt).problems, std::vector<std::string>());
+}
+
 TEST_F(CreateRecord, AnIntentThatIsGoneIsLeftGone) {
   Intent gone;
   gone.id = IntentId{99};
