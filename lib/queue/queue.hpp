@@ -389,8 +389,8 @@ class Database {
     return worker_.run(Reading<Function>(*this, std::move(function)));
   }
 
-  // One function, one transaction. Once it is committed it rings the stages that it concerns, before its caller goes
-  // on. Throws QueueDiskFull, and nothing happened, where there is no space: the caller may try again.
+  // One function, one transaction. Once it is committed, the stages that it concerns are rung, before its caller goes
+  // on. Where the disk is full it throws QueueDiskFull. Then nothing was written, and the caller may try again.
   template <class Function>
   Task<std::invoke_result_t<Function, Queue&>> write(Function function) {
     return worker_.run(Writing<Function>(*this, std::move(function)));
