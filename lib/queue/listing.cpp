@@ -63,6 +63,11 @@ bool waits_for_proof(Sql& sql) {
   return row.step();
 }
 
+// Since the last start, whose recovery clears it: a fact, so that it goes with a write that is undone.
+void note_list_seen(Sql& sql) {
+  if (!integer_fact(sql, "list_seen")) set_fact(sql, "list_seen", 1);
+}
+
 }  // namespace
 
 std::vector<MayExplain> Queue::may_explain(const std::vector<ProviderBatch>& strange, Instant now) const {
@@ -96,8 +101,8 @@ std::vector<MayExplain> Queue::may_explain(const std::vector<ProviderBatch>& str
 // Model: T16.
 std::vector<Stranger> Queue::see_list(const std::vector<ProviderBatch>& listed, const ListMoment& moment,
                                       ListLook look) {
-  if (look == ListLook::start) start_list_seen_ = true;
-  if (!start_list_seen_) return {};
+  if (look == ListLook::start) note_list_seen(*sql_);
+  if (!integer_fact(*sql_, "list_seen")) return {};
   ListKnowledge known;
   known.known_from = from_millis(integer_fact(*sql_, "known_from").value_or(-1));
   const auto strange = read_told(*sql_, listed, known);
@@ -201,7 +206,7 @@ void Queue::take_as_known(const std::vector<ProviderBatch>& newest, const ListMo
     insert_unexplained(*sql_, row);
     set_fact(*sql_, "stranger_seen_at", to_millis(moment.now));
   }
-  start_list_seen_ = true;
+  note_list_seen(*sql_);
 }
 
 std::optional<AuditFloor> Queue::audit_floor(Instant now) const {

@@ -63,6 +63,7 @@ void Queue::recover(Instant now) {
         "intact");
     while (row.step()) committing.push_back(IntentId{row.integer(0)});
   }
+  clear_fact(*sql_, "list_seen");
   // What a restored state waits for is counted from this start.
   if (restored_at()) set_fact(*sql_, "restored_at", to_millis(now));
   for (const auto id : committing) {

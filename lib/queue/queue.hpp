@@ -156,7 +156,7 @@ class Queue {
   // Compares it with what is known and records what is not ours: a late twin is adopted, a second copy will be proven
   // by its results, a stranger is remembered, so each is told once. Returns what is new, but for what may be an
   // unsettled intent's. `start`: by the start-up guard, whose strangers hold submitting. Until it has seen its list
-  // since the queue was opened, nothing is recorded: a state that was put back must not take for seen what it has
+  // since recover(), nothing is recorded: a state that was put back must not take for seen what it has
   // forgotten.
   enum class ListLook : std::uint8_t { start, running };
   std::vector<Stranger> see_list(const std::vector<ProviderBatch>& listed, const ListMoment& moment, ListLook look);
@@ -368,8 +368,6 @@ class Queue {
   };
 
   void record_stranger(const Stranger& stranger, const ListMoment& moment, ListLook look);
-
-  bool start_list_seen_ = false;
 
   std::unique_ptr<Sql> sql_;
   mutable std::unique_ptr<Snapshot> snapshot_;  // under way; dies before the connection it reads

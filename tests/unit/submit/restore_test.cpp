@@ -134,6 +134,28 @@ TEST_F(RestoreTest, WhatIsAdoptedHidesNothingBelow) {
   EXPECT_EQ(world.queue.start_floor(world.clock.now()).created_at, known_at);
 }
 
+// Where a full disk undoes the write, the guard reads the list once more, and must find what it found.
+TEST_F(RestoreTest, AListThatCouldNotBeStoredIsNotSeen) {
+  put_back();
+  world.queue.recover(world.clock.now());
+  provider.add("msgbatch_forgotten", 3);
+  const auto listed = provider.batches;
+  const ListMoment moment{world.clock.now(), std::nullopt, true};
+  const auto first_look = [&](Queue& queue) {
+    queue.see_list(listed, moment, Queue::ListLook::start);
+    throw QueueDiskFull("the disk is full");
+  };
+  EXPECT_THROW(world.queue.write(first_look), QueueDiskFull);
+  const auto first_start = [&](Queue& queue) {
+    queue.take_as_known({}, moment);
+    throw QueueDiskFull("the disk is full");
+  };
+  EXPECT_THROW(world.queue.write(first_start), QueueDiskFull);
+  EXPECT_TRUE(world.queue.see_list(listed, moment, Queue::ListLook::running).empty());
+  world.queue.see_list(listed, moment, Queue::ListLook::start);
+  EXPECT_EQ(unexplained(), std::vector<std::string>{"msgbatch_forgotten"});
+}
+
 TEST_F(RestoreTest, InASharedWorkspaceNoListTellsWhatIsOurs) {
   world.config.provider.exclusive = false;
   put_back();
