@@ -86,6 +86,11 @@ Result<ListJoin::Next> ListJoin::at_end_of_page(const ListPage& page) {
   return Next::another_page;
 }
 
+WholeList ListJoin::take_list() {
+  list_.shows_floor = passed_;
+  return std::move(list_);
+}
+
 // Model: T12.
 Task<Called<WholeList>> walk_list(Provider& provider, ListFloor floor) {
   Called<WholeList> called;

@@ -20,9 +20,10 @@ struct ListFloor {
   bool may_end = false;     // nothing that old needs to be there
 };
 
-// Everything newer than the floor, and what was made in its own moment.
+// Everything newer than the floor, and what was made in its own moment, but for the floor's own batch.
 struct WholeList {
   std::vector<ProviderBatch> newest_first;
+  bool shows_floor = false;              // the batch that the floor names
   std::optional<ProviderBatch> older;    // the first that is older, where the walk ended there
   std::optional<Instant> date;           // the provider's clock when it began to answer
   std::uint64_t unreadable_entries = 0;  // without an id: whose they are cannot be told
@@ -38,7 +39,7 @@ class ListJoin {
   Result<Next> take(ListPage page);
   // Of the next page: older than this.
   const std::string& after_id() const { return after_id_; }
-  WholeList take_list() { return std::move(list_); }
+  WholeList take_list();
 
  private:
   bool is_older(const ProviderBatch& batch) const;

@@ -76,6 +76,13 @@ std::string hides_reason(const std::string& hidden) {
   return "the list of batches cannot be used: it does not show " + hidden + ", which exists";
 }
 
+std::set<std::string> shown_by(const WholeList& list, const std::optional<std::string>& watermark) {
+  std::set<std::string> shown;
+  for (const auto& batch : list.newest_first) shown.insert(batch.id);
+  if (watermark && list.shows_floor) shown.insert(*watermark);
+  return shown;
+}
+
 bool is_unknown(const Queue& queue, IntentId id) {
   const auto intent = queue.intent(id);
   return intent && intent->state == IntentState::unknown;
@@ -125,8 +132,7 @@ Task<> Settler::look(Intent intent) {
   }
   const auto unreadable = listed.value().unreadable_entries;
   const auto date = listed.value().date;
-  std::set<std::string> shown;
-  for (const auto& batch : listed.value().newest_first) shown.insert(batch.id);
+  auto shown = shown_by(listed.value(), intent.watermark);
   const auto found = co_await compare(intent, std::move(listed.value()));
   // Whoever else works in this workspace: an entry without an id may be this very batch.
   if (unreadable > 0 && found.equal.empty() && found.possible.empty() && found.anothers.empty()) {

@@ -265,6 +265,21 @@ TEST_F(SettlerTest, AListThatHidesWhatItHasShownIsNoWitness) {
   EXPECT_EQ(state(lost.id), IntentState::not_created);
 }
 
+// The watermark's own entry said no date that could be read, so the clock of the answer stands for it: an earlier time,
+// and since then the list must show the watermark, too. It does.
+TEST_F(SettlerTest, AWatermarkThatSaysNoDateIsNotHidden) {
+  world.add_job(2, "known");
+  world.submit(true, "msgbatch_known");
+  auto& known = provider.add("msgbatch_known", 2);
+  known.created_at -= 3s;
+  const auto lost = lose_one(2);
+  provider.batches.front().created_at += 3s;
+  start();
+  world.clock.advance(30min);
+  EXPECT_EQ(state(lost.id), IntentState::not_created);
+  EXPECT_EQ(world.log.count("intent.list_hides"), 0u);
+}
+
 TEST_F(SettlerTest, OneLineOfOursBehindOddOnesIsEnough) {
   const auto lost = lose_one(2);
   ends(provider.add("msgbatch_a", 2), "not json\n" + result_line(lost.nonce, 1, succeeded_value()));
