@@ -117,6 +117,7 @@ Drop make_drop(int number, const DropWishes& wishes, Random& random) {
                           shape.fault == Shape::Fault::suffix ? "csv"
                           : shape.requests_array              ? "json"
                                                               : "jsonl");
+  drop.plain = drop.content;
   if (shape.gzip) {
     drop.content = gzip(drop.content);
     drop.name += ".gz";
@@ -130,6 +131,7 @@ Drop make_copy(const Drop& original, int number) {
   copy.number = number;
   copy.name = fmt::format("d{}{}", number, original.name.substr(original.name.find('.')));
   copy.content = original.content;
+  copy.plain = original.plain;
   copy.lines = original.lines;
   copy.bad = original.bad;
   return copy;

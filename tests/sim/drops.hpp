@@ -23,6 +23,7 @@ struct Drop {
   int number = 0;
   std::string name;     // in incoming/
   std::string content;  // as written there
+  std::string plain;    // unpacked
   std::vector<ExpectedLine> lines;
   bool bad = false;                 // the whole file must be rejected
   bool rerun = false;               // the same content is wanted once more

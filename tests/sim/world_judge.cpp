@@ -172,6 +172,8 @@ void World::check_deep() {
   check_complete(database);
   check_waits();
   if (clock_.steady_now() - life_began_ < settler_wakes || service_.faults().rules().size() > 0) return;
+  // Before the guard has passed, nothing is looked at: check_waits sees that the guard says why.
+  if (daemon_->stages.facts().guard) return;
   if (silent_intents(database) > 0) complain("an unknown intent does not say when it is looked at again");
 }
 
@@ -202,7 +204,7 @@ void World::note_recovered(const Job& job) {
   if (gone == drops_.end()) {
     // It was still being taken in when the state was put back.
     const auto content = read_file(join_path(config_.paths.claimed(), job.data_name));
-    gone = std::find_if(drops_.begin(), drops_.end(), [&](const Drop& d) { return !d.job && d.content == content; });
+    gone = std::find_if(drops_.begin(), drops_.end(), [&](const Drop& d) { return !d.job && d.plain == content; });
   }
   if (gone == drops_.end()) {
     complain(fmt::format("{} is a job that nobody dropped", job.file));
@@ -260,7 +262,11 @@ bool World::all_done() {
   look_for_fates();
   const SimDisk::Aside aside(disk_);
   const auto status = daemon_->queue.status(clock_.now());
-  if (status.jobs_open > std::ssize(jobs_without_file_) || status.intakes > 0) return false;
+  const auto cannot_end = std::count_if(jobs_without_file_.begin(), jobs_without_file_.end(), [&](JobId id) {
+    const auto job = daemon_->queue.job(id);
+    return job && !job->done_at;
+  });
+  if (status.jobs_open > cannot_end || status.intakes > 0) return false;
   // A stranger of today may pass for a late twin: its results will tell, and nothing waits for it here.
   const auto open = daemon_->queue.open_batches();
   if (std::any_of(open.begin(), open.end(), [](const Batch& batch) { return !batch.twin; })) return false;
