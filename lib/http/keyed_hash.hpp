@@ -6,8 +6,8 @@
 
 namespace offpeak::http {
 
-// The first 128 bits of HMAC-SHA256 of `secret` under `salt`, as 32 hexadecimal digits. Throws std::runtime_error where
-// OpenSSL cannot compute it.
+// The first 128 bits of HMAC-SHA256 (RFC 2104) of `secret` under `salt`, as 32 hexadecimal digits. Throws
+// std::runtime_error where `salt` has more than 64 bytes, and where OpenSSL cannot compute it.
 std::string keyed_hash(std::string_view secret, std::string_view salt);
 
 }  // namespace offpeak::http
